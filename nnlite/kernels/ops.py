@@ -1,0 +1,18 @@
+"""The operation kinds and their slots in a kernel's tally.
+
+A kernel's last argument is `tally`, an int64 array (2, N_KINDS): row DENSE holds the closed form of the mathematical
+operation, row EXECUTED what this kernel ran. The slots are module constants, so that compiled kernels fold them into
+plain stores. What a kind costs is decided in `nnlite.flops`, never here.
+"""
+
+from __future__ import annotations
+
+KINDS = ("add", "mul", "fma", "div", "cmp", "exp", "log", "sqrt", "tanh")
+"""Names of the kinds in slot order. A subtraction is an add; a test of relu, a maximum or argmax is a cmp."""
+
+N_KINDS = len(KINDS)
+
+ADD, MUL, FMA, DIV, CMP, EXP, LOG, SQRT, TANH = range(N_KINDS)
+
+DENSE, EXECUTED = 0, 1
+"""Rows of a tally: the closed form of the shapes, and what ran."""
