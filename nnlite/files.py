@@ -1,0 +1,149 @@
+"""Files opened by content and replaced whole, which is what every reader and writer of data here relies on.
+
+The lowest stage of the data path: `idx` reads and writes through it, `download` writes through it. It knows bytes and
+their compression, no formats and no data sets.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import lzma
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import IO, cast
+
+GZIP_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\x00"
+TEMPORARY_PREFIX = ".nnlite-"  # what a killed process leaves behind can be told by its name
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int | None]]:
+    """Open a regular file, decompressing gzip and xz, which are recognised by content and not by name.
+
+    Parameters
+    ----------
+    path : str or path-like - the file; anything else is refused without opening it, so a pipe is never waited for
+
+    Returns
+    -------
+    (stream, size) - a binary stream, and the bytes it holds, None if compressed; closed with the block
+
+    Raises
+    ------
+    OSError - nothing there, no permission, a directory, a pipe, a socket or a device; a read that fails in the block
+    """
+    name = os.fsdecode(path)
+    _require_regular(name)
+    try:
+        with open(name, "rb") as file:
+            magic = file.read(len(XZ_MAGIC))
+            file.seek(0)
+            if magic.startswith(GZIP_MAGIC):
+                with gzip.GzipFile(fileobj=file) as stream:
+                    yield cast("IO[bytes]", stream), None
+            elif magic == XZ_MAGIC:
+                with lzma.LZMAFile(file, format=lzma.FORMAT_XZ) as stream:
+                    yield stream, None
+            else:
+                yield file, os.fstat(file.fileno()).st_size
+    except OSError as error:
+        if error.filename is None:  # a read that fails does not know its file
+            error.filename = name
+        raise
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a temporary file that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    A reader, another writer or a power cut meets the old file or the new one, never a part of either.
+
+    Parameters
+    ----------
+    path : str or path-like - the file to create or replace; its folder must exist
+
+    Raises
+    ------
+    OSError - the folder is missing or not writable, the disk is full, or `path` exists and is no regular file
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with replacing(folder.name + "/greeting") as file:
+    ...     _ = file.write(b"hello")
+    >>> os.listdir(folder.name)
+    ['greeting']
+    >>> folder.cleanup()
+    """
+    target = Path(os.fsdecode(path))
+    with suppress(FileNotFoundError):
+        _require_regular(target)  # else root would put a file in place of a device
+    temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:  # not mkstemp: its mode 0600 would outlive the rename
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):  # the first error is the one to report
+            temporary.unlink()
+        raise
+    if os.name == "posix":  # the rename reaches the disk with its folder
+        with suppress(OSError):  # some network file systems cannot sync a folder
+            _sync_folder(target.parent)
+
+
+def compressing(file: IO[bytes], path: str | os.PathLike[str]) -> AbstractContextManager[IO[bytes]]:
+    """Return a stream into `file` that compresses as the path's ending says; its end leaves `file` open.
+
+    Parameters
+    ----------
+    file : binary file - open for writing
+    path : str or path-like - .gz or .xz decides; the bytes written depend on neither its name nor the time
+    """
+    name = os.fsdecode(path)
+    if name.endswith(".gz"):
+        return cast("IO[bytes]", gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0))
+    if name.endswith(".xz"):
+        return lzma.LZMAFile(file, "wb")
+    return nullcontext(file)
+
+
+def user_cache() -> Path | None:
+    """Return the user's cache folder for nnlite, which need not exist yet, or None where no home is known."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(os.path.expanduser(base))
+    return folder / "nnlite" if folder.is_absolute() else None
+
+
+def _require_regular(path: str | os.PathLike[str]) -> None:
+    """Raise OSError, naming what is there, unless `path` is a regular file; never open it, so never wait for it."""
+    name = os.fsdecode(path)
+    mode = os.stat(name).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a directory, where a file was expected", name)
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(mode), "a device")
+        raise OSError(errno.EINVAL, f"{kind}, where a file was expected; copy its bytes to a file first", name)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,299 @@
+"""A multilayer perceptron: parameters, forward pass, loss and gradients; one kernel call per line of mathematics.
+
+z = h weight + bias in every layer, an activation between layers, softmax and cross-entropy after the last. Arrays are
+checked and converted here, once; the kernels trust them. This module knows no optimizer, no data set and no loop.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .files import reading, replacing
+from .flops import Tally
+from .initializers import INITIALIZERS
+from .kernels import activation as activations
+from .kernels import loss as losses
+from .kernels import matmul, reduce
+
+Array = npt.NDArray[Any]
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid")
+_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+_SAVE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The gradient of the mean loss with respect to every parameter, in the parameters' shapes.
+
+    weights : list of float array (n_in, n_out);  biases : list of float array (n_out,)
+    """
+
+    weights: list[Array]
+    biases: list[Array]
+
+    def arrays(self) -> list[Array]:
+        """Return all arrays, layer by layer, weight then bias."""
+        return [array for pair in zip(self.weights, self.biases, strict=True) for array in pair]
+
+
+class MLP:
+    """A fully connected network for classification.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Inputs, hidden units of each layer, classes: (784, 128, 10). Two or more, each at least 1; two classes or more.
+    rng : numpy.random.Generator
+        Draws the initial values, layer by layer, weight then bias, in float64; they are then rounded to dtype.
+    activation : {"relu", "tanh", "sigmoid"}
+        Of every hidden layer.
+    initializer : {"fan_in_uniform", "he_normal", "glorot_uniform"}
+        As `nnlite.initializers` draws them.
+    dtype : float32 or float64
+        Of parameters and arithmetic.
+
+    Attributes
+    ----------
+    weights : list of float array (n_in, n_out), writable in place
+    biases : list of float array (n_out,), writable in place
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mlp = MLP((2, 3, 2), rng=np.random.default_rng(0))
+    >>> mlp.forward(np.zeros((5, 2))).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        rng: np.random.Generator,
+        activation: str = "relu",
+        initializer: str = "fan_in_uniform",
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.layer_sizes = _checked_layer_sizes(layer_sizes)
+        self.activation = _checked_choice("activation", activation, ACTIVATIONS)
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in _DTYPES:
+            raise ValueError(f"dtype {self.dtype}: must be float32 or float64")
+        draw = INITIALIZERS[_checked_choice("initializer", initializer, tuple(INITIALIZERS))]
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng must be a numpy.random.Generator, found {type(rng).__name__}: np.random.default_rng(0)")
+        self.weights: list[Array] = []
+        self.biases: list[Array] = []
+        for n_in, n_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
+            weight, bias = draw(n_in, n_out, rng)
+            self.weights.append(weight.astype(self.dtype))
+            self.biases.append(bias.astype(self.dtype))
+
+    def parameters(self) -> list[Array]:
+        """Return all parameter arrays, layer by layer, weight then bias; the arrays themselves, not copies."""
+        return [array for pair in zip(self.weights, self.biases, strict=True) for array in pair]
+
+    def check_parameters(self) -> None:
+        """Make sure that the parameters still are what the kernels trust them to be.
+
+        Raises
+        ------
+        ValueError
+            An array was replaced by one of another shape, dtype or memory order.
+        """
+        shapes = [s for a, b in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True) for s in ((a, b), (b,))]
+        parameters = self.parameters()
+        for array, shape in zip(parameters, shapes, strict=True):
+            flags = array.flags
+            if array.shape != shape or array.dtype != self.dtype or not (flags.c_contiguous and flags.writeable):
+                raise ValueError(
+                    f"a parameter must be a writable C-contiguous {self.dtype} array {shape}, found {array.dtype} "
+                    f"{array.shape}{'' if flags.c_contiguous else ', not C-contiguous'}"
+                )
+
+    def forward(self, x: npt.ArrayLike, tally: Tally | None = None) -> Array:
+        """Compute the logits.
+
+        Parameters
+        ----------
+        x : array (n_samples, n_features)
+            Converted to the network's dtype.
+        tally : Tally, optional
+            Is added the operations and the images of this pass.
+
+        Returns
+        -------
+        float array (n_samples, n_classes)
+
+        Raises
+        ------
+        ValueError
+            Wrong width, no samples, not two-dimensional.
+        """
+        return self._activations(self._checked_x(x), Tally() if tally is None else tally)[-1]
+
+    def predict(self, x: npt.ArrayLike, tally: Tally | None = None) -> npt.NDArray[np.int64]:
+        """Return the most probable class of each sample, int64 (n_samples,); parameters as `forward`."""
+        tally = Tally() if tally is None else tally
+        logits = self.forward(x, tally)
+        predictions = np.empty(len(logits), np.int64)
+        reduce.argmax(logits, predictions, tally.kernel("argmax"))
+        return predictions
+
+    def loss_and_gradients(
+        self, x: npt.ArrayLike, labels: npt.ArrayLike, tally: Tally | None = None
+    ) -> tuple[float, Gradients]:
+        """Compute the mean cross-entropy of a batch and its gradient with respect to every parameter.
+
+        Parameters
+        ----------
+        x : array (n_samples, n_features)
+            Converted to the network's dtype.
+        labels : integer array (n_samples,)
+            In 0..n_classes-1.
+        tally : Tally, optional
+            Is added the operations and the images of both passes.
+
+        Returns
+        -------
+        float, Gradients
+            Means over the batch.
+
+        Raises
+        ------
+        ValueError
+            Wrong width, no samples, a number of labels other than of samples, a label that is no class.
+        """
+        x = self._checked_x(x)
+        labels = self._checked_labels(labels, len(x))
+        tally = Tally() if tally is None else tally
+        h = self._activations(x, tally)
+        probabilities, grad_z, loss = np.empty_like(h[-1]), np.empty_like(h[-1]), np.empty(1, self.dtype)
+        losses.softmax_cross_entropy_forward(
+            h[-1], labels, probabilities, loss, tally.kernel("softmax_cross_entropy_forward")
+        )
+        losses.softmax_cross_entropy_backward(
+            probabilities, labels, grad_z, tally.kernel("softmax_cross_entropy_backward")
+        )
+        gradients = Gradients([np.empty_like(w) for w in self.weights], [np.empty_like(b) for b in self.biases])
+        for layer in reversed(range(len(self.weights))):
+            matmul.matmul_grad_weight(
+                h[layer], grad_z, gradients.weights[layer], gradients.biases[layer], tally.kernel("matmul_grad_weight")
+            )
+            if layer > 0:  # nothing learns from the gradient of the images
+                grad_h = np.empty_like(h[layer])
+                matmul.matmul_grad_x(grad_z, self.weights[layer], grad_h, tally.kernel("matmul_grad_x"))
+                grad_z = np.empty_like(h[layer])
+                self._backward_kernel(h[layer], grad_h, grad_z, tally.kernel(f"{self.activation}_backward"))
+        tally.count_passes(images_backward=len(x))
+        return float(loss[0]), gradients
+
+    def copy(self) -> MLP:
+        """Return a network with the same values in arrays of its own."""
+        other = object.__new__(MLP)
+        other.layer_sizes, other.activation, other.dtype = self.layer_sizes, self.activation, self.dtype
+        other.weights = [weight.copy() for weight in self.weights]
+        other.biases = [bias.copy() for bias in self.biases]
+        return other
+
+    def _activations(self, x: Array, tally: Tally) -> list[Array]:
+        """The input of every layer and, last, the logits: h[0] = x, h[l + 1] = activation(h[l] weight + bias)."""
+        self.check_parameters()
+        h = [x]
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            z = np.empty((len(x), len(bias)), self.dtype)
+            matmul.matmul_forward(h[-1], weight, bias, z, tally.kernel("matmul_forward"))
+            if layer < len(self.weights) - 1:
+                h.append(np.empty_like(z))
+                self._forward_kernel(z, h[-1], tally.kernel(f"{self.activation}_forward"))
+            else:
+                h.append(z)
+        tally.count_passes(images_forward=len(x))
+        return h
+
+    @property
+    def _forward_kernel(self) -> Callable[..., None]:
+        return getattr(activations, f"{self.activation}_forward")  # type: ignore[no-any-return]
+
+    @property
+    def _backward_kernel(self) -> Callable[..., None]:
+        return getattr(activations, f"{self.activation}_backward")  # type: ignore[no-any-return]
+
+    def _checked_x(self, x: npt.ArrayLike) -> Array:
+        array = np.ascontiguousarray(x, self.dtype)
+        n_features = self.layer_sizes[0]
+        if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
+            raise ValueError(f"x: expected shape (n_samples, {n_features}) with at least one sample, found {np.shape(x)}")
+        return array
+
+    def _checked_labels(self, labels: npt.ArrayLike, n_samples: int) -> npt.NDArray[np.int64]:
+        array = np.asarray(labels)
+        if array.shape != (n_samples,) or array.dtype.kind not in "iu":
+            raise ValueError(f"labels: expected {n_samples} integers, found {array.dtype} of shape {array.shape}")
+        n_classes = self.layer_sizes[-1]
+        bad = np.flatnonzero((array < 0) | (array >= n_classes))
+        if bad.size:
+            raise ValueError(f"labels[{bad[0]}] is {array[bad[0]]}: expected 0 to {n_classes - 1}")
+        return np.ascontiguousarray(array, np.int64)
+
+
+def save(path: str | os.PathLike[str], mlp: MLP) -> None:
+    """Write a network to one npz file (no pickle); an existing file is replaced only once the new one is whole.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    arrays: dict[str, Any] = {"format": np.array(_SAVE_FORMAT), "activation": np.array(mlp.activation)}
+    for layer, (weight, bias) in enumerate(zip(mlp.weights, mlp.biases, strict=True)):
+        arrays[f"weight{layer}"], arrays[f"bias{layer}"] = weight, bias
+    with replacing(path) as file:
+        np.savez(file, **arrays)
+
+
+def load(path: str | os.PathLike[str]) -> MLP:
+    """Read a network that `save` wrote.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is not a network, or damaged.
+    """
+    try:
+        with reading(path) as (stream, _), np.load(stream, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        if int(arrays["format"]) != _SAVE_FORMAT:
+            raise ValueError(f"format {int(arrays['format'])}, expected {_SAVE_FORMAT}")
+        n_layers = sum(name.startswith("weight") for name in arrays)
+        weights = [arrays[f"weight{layer}"] for layer in range(n_layers)]
+        biases = [arrays[f"bias{layer}"] for layer in range(n_layers)]
+        sizes = [weight.shape[0] for weight in weights] + [len(biases[-1])]
+        mlp = MLP(sizes, np.random.default_rng(0), str(arrays["activation"]), dtype=weights[0].dtype)
+        mlp.weights, mlp.biases = weights, biases
+        mlp.check_parameters()
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{os.fspath(path)}: not a network saved by nnlite, or damaged: {error}") from error
+    return mlp
+
+
+def _checked_layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(int(size) for size in layer_sizes)
+    if len(sizes) < 2 or min(sizes) < 1 or sizes[-1] < 2:
+        raise ValueError(f"layer_sizes {sizes}: expected inputs, hidden units, classes: each at least 1, classes at least 2")
+    return sizes
+
+
+def _checked_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"{name} {value!r}: expected one of {', '.join(choices)}")
+    return value

@@ -1,0 +1,157 @@
+"""Optimizers: what turns gradients into new parameters, one kernel call per parameter array.
+
+An optimizer holds the state of one network: zero before its first step, shaped by it. The mathematics stands in
+`nnlite.kernels.update`. This module knows no data and no loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .flops import Tally
+from .kernels import update
+
+if TYPE_CHECKING:
+    from .mlp import MLP, Gradients
+
+Array = npt.NDArray[Any]
+
+
+class SGD:
+    """Stochastic gradient descent: parameter -= learning_rate gradient.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Above 0; may be changed between steps.
+    """
+
+    def __init__(self, learning_rate: float) -> None:
+        self.learning_rate = _positive("learning_rate", learning_rate)
+
+    def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
+        """Update the network's parameters in place."""
+        tally = _count_step(tally)
+        for parameter, gradient in _pairs(mlp, gradients):
+            rate = parameter.dtype.type(self.learning_rate)
+            update.sgd_update(parameter, gradient, rate, tally.kernel("sgd_update"))
+
+
+class Momentum:
+    """Gradient descent along a decaying sum of gradients, as PyTorch's SGD with momentum.
+
+    velocity = momentum velocity + gradient; parameter -= learning_rate velocity
+
+    Parameters
+    ----------
+    learning_rate : float
+        Above 0; may be changed between steps.
+    momentum : float
+        In [0, 1).
+    """
+
+    def __init__(self, learning_rate: float, momentum: float = 0.9) -> None:
+        self.learning_rate = _positive("learning_rate", learning_rate)
+        self.momentum = _fraction("momentum", momentum)
+        self.velocity: list[Array] = []
+
+    def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
+        """Update the network's parameters and the velocity in place."""
+        tally = _count_step(tally)
+        prepare_state(self.velocity, mlp)
+        for (parameter, gradient), velocity in zip(_pairs(mlp, gradients), self.velocity, strict=True):
+            scalar = parameter.dtype.type
+            update.momentum_update(
+                parameter, gradient, velocity, scalar(self.learning_rate), scalar(self.momentum), tally.kernel("momentum_update")
+            )
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015, arXiv:1412.6980), with PyTorch's defaults and meaning of epsilon.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Above 0; may be changed between steps.
+    beta1, beta2 : float
+        Decay of the running means of the gradient and of its square, in [0, 1).
+    epsilon : float
+        Added to the root of the mean square, above 0.
+    """
+
+    def __init__(
+        self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
+        self.learning_rate = _positive("learning_rate", learning_rate)
+        self.beta1 = _fraction("beta1", beta1)
+        self.beta2 = _fraction("beta2", beta2)
+        self.epsilon = _positive("epsilon", epsilon)
+        self.mean: list[Array] = []
+        self.square: list[Array] = []
+        self.powers = np.ones(2)  # beta1^t and beta2^t after t steps
+
+    def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
+        """Update the network's parameters and both running means in place."""
+        tally = _count_step(tally)
+        prepare_state(self.mean, mlp)
+        prepare_state(self.square, mlp)
+        coefficients = np.empty(6, mlp.dtype)
+        counters = tally.kernel("adam_update")
+        update.adam_coefficients(
+            self.powers, self.learning_rate, self.beta1, self.beta2, self.epsilon, coefficients, counters
+        )
+        for (parameter, gradient), mean, square in zip(_pairs(mlp, gradients), self.mean, self.square, strict=True):
+            update.adam_update(parameter, gradient, mean, square, coefficients, counters)
+
+
+Optimizer = SGD | Momentum | Adam
+
+
+def prepare_state(state: list[Array], mlp: MLP) -> None:
+    """Fill an empty state with zeros, one flat array for each parameter array of the network, weight then bias.
+
+    Raises
+    ------
+    ValueError
+        The state belongs to a network of other sizes or dtype.
+    """
+    sizes = [parameter.size for parameter in mlp.parameters()]
+    if not state:
+        state.extend(np.zeros(size, mlp.dtype) for size in sizes)
+    if [array.size for array in state] != sizes or state[0].dtype != mlp.dtype:
+        found = [array.size for array in state]
+        raise ValueError(f"this optimizer's state is of arrays of {found} {state[0].dtype}, the network has {sizes} {mlp.dtype}")
+
+
+def _pairs(mlp: MLP, gradients: Gradients) -> Iterator[tuple[Array, Array]]:
+    """Each parameter array with its gradient, both flat, layer by layer, weight then bias."""
+    mlp.check_parameters()
+    for parameter, gradient in zip(mlp.parameters(), gradients.arrays(), strict=True):
+        if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
+            raise ValueError(
+                f"a gradient of shape {gradient.shape} {gradient.dtype} for a parameter of {parameter.shape} {parameter.dtype}"
+            )
+        yield parameter.reshape(-1), np.ascontiguousarray(gradient).reshape(-1)
+
+
+def _count_step(tally: Tally | None) -> Tally:
+    tally = Tally() if tally is None else tally
+    tally.count_passes(steps=1)
+    return tally
+
+
+def _positive(name: str, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} {value}: must be above 0 and finite")
+    return float(value)
+
+
+def _fraction(name: str, value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} {value}: must be at least 0 and below 1")
+    return float(value)

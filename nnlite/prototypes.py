@@ -1,0 +1,97 @@
+"""Labelled images -> one image per class.
+
+The class-average images that the published claim pretrains on. This module knows arrays and the tally, no files, no
+networks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .flops import Tally
+from .kernels import reduce
+
+_CHUNK = 4096  # images converted at a time, so that a large set never exists twice
+
+
+def class_means(
+    images: npt.ArrayLike, labels: npt.ArrayLike, n_classes: int | None = None, tally: Tally | None = None
+) -> npt.NDArray[Any]:
+    """Average the images of each class.
+
+    means[j] = sum of the images with label j / number of images with label j
+
+    Parameters
+    ----------
+    images : float array (n_samples, n_features)
+        float64 gives float64 means, all else float32.
+    labels : integer array (n_samples,)
+        In 0..n_classes-1.
+    n_classes : int, optional
+        The largest label + 1 by default.
+    tally : Tally, optional
+        Is added n_samples n_features add and n_classes n_features div, in phase `data`.
+
+    Returns
+    -------
+    float32 or float64 array (n_classes, n_features)
+
+    Raises
+    ------
+    ValueError
+        A class without images, a label out of range, a number of labels other than of images.
+
+    Notes
+    -----
+    Sums in float64, in the order of the images; then one division, rounded to the dtype of the means.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class_means(np.float32([[0, 1], [1, 1], [4, 4]]), [0, 0, 1])
+    array([[0.5, 1. ],
+           [4. , 4. ]], dtype=float32)
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    if images.ndim != 2 or labels.shape != (len(images),) or labels.dtype.kind not in "iu" or len(images) == 0:
+        raise ValueError(
+            f"expected images (n_samples, n_features) and as many integer labels, found {images.shape} and "
+            f"{labels.dtype} {labels.shape}"
+        )
+    n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
+    counts = counts_per_class(labels, n_classes)
+    tally = Tally() if tally is None else tally
+    sums = np.zeros((n_classes, images.shape[1]))
+    means = np.empty(sums.shape, np.float64 if images.dtype == np.float64 else np.float32)
+    with tally.phase("data"):
+        for start in range(0, len(images), _CHUNK):
+            chunk = np.ascontiguousarray(images[start : start + _CHUNK], means.dtype)
+            chunk_labels = np.ascontiguousarray(labels[start : start + _CHUNK], np.int64)
+            reduce.class_sums(chunk, chunk_labels, sums, tally.kernel("class_sums"))
+        reduce.divide_sums(sums, counts, means, tally.kernel("divide_sums"))
+    return means
+
+
+def counts_per_class(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]:
+    """Count the images of each class.
+
+    Returns
+    -------
+    int64 array (n_classes,), all above 0
+
+    Raises
+    ------
+    ValueError
+        A label out of range; a class without images, which has no average.
+    """
+    bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    if bad.size:
+        raise ValueError(f"labels[{bad[0]}] is {labels[bad[0]]}: expected 0 to {n_classes - 1}")
+    counts = np.bincount(labels, minlength=n_classes).astype(np.int64)
+    empty = np.flatnonzero(counts == 0)
+    if empty.size:
+        raise ValueError(f"class {empty[0]} has no images: it has no average")
+    return counts
