@@ -1,0 +1,282 @@
+"""`python -m nnlite.experiment`, also installed as `nnlite`: options -> study -> report. No arithmetic of any kind.
+
+stdout is the result, stderr is progress. Exit status: 0 ran (misses and divergence are results), 1 a run could not be
+carried out, 2 usage, 3 data missing or damaged, 130 and 143 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .config import ARMS, ConfigError
+from .options import Options, parse
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from .records import RunRecord
+    from .study import Status
+
+OK, FAILED_RUN, USAGE, DATA, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: ends a study as Ctrl-C does, with another exit status."""
+
+
+class _Exit(Exception):
+    """A mistake that a person can mend: the line that says so, and the exit status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        status = _run(options)
+        sys.stdout.flush()
+        return status
+    except ConfigError as error:
+        return _complain(f"{error}\nnnlite --help lists all options", USAGE)
+    except _Exit as error:
+        return _complain(str(error), error.status)
+    except BrokenPipeError:  # a reader like head has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return OK
+    except _Terminated:
+        return TERMINATED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"nnlite: {message}", file=sys.stderr)
+    return status
+
+
+def _run(options: Options) -> int:
+    if options.list_arms:
+        print("\n".join(f"{name:14s}{sentence}" for name, sentence in ARMS.items()))
+        return OK
+    if options.article:
+        from . import article
+
+        print(json.dumps(article.accounting(), indent=2, allow_nan=False) if options.json else article.accounting_text())
+        return OK
+    if options.figures is not None:
+        _require_matplotlib()
+    if options.report is not None:
+        records = _read(options.report)
+        if not records:
+            raise _Exit(f"{options.report}: no finished run in it", DATA)
+        _print(options, records, None, expected=None)
+        return OK
+    return _study(options)
+
+
+def _study(options: Options) -> int:
+    """Run what is missing, keep it, report all."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    progress = Progress(sys.stderr, options.quiet)
+    kept, aside = _kept(options)
+    if aside:
+        progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
+    progress.show("data", f"reading {options.dataset}")
+    dataset = _load(options)
+    for note in dataset.notes:
+        progress.line(note)
+    _check_kept(options, dataset, kept)
+    progress.show("import", f"{dataset.name}: {len(dataset.train_labels)} training images; starting")
+    interruption: KeyboardInterrupt | None = None
+    records = list(kept)
+    try:
+        _carry_out(options, dataset, records, progress)
+    except KeyboardInterrupt as error:
+        interruption = error
+    progress.clear()
+    if interruption is not None:
+        return _report_interrupted(options, records, interruption)
+    _print(options, records, dataset, expected=_expected(options))
+    return FAILED_RUN if any(record.status == "failed" for record in records) else OK
+
+
+def _carry_out(options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress) -> None:
+    """Run the study; every record is kept the moment it comes."""
+    try:
+        from .records import append_record
+        from .report import pair_line
+        from .study import Status, run_study
+        from .summary import paired_reduction
+    except ImportError as error:
+        raise _Exit(str(error), FAILED_RUN) from error
+    from ..prototypes import EmptyClassError
+
+    finished = {(record.arm, record.seed) for record in records}
+    study = run_study(dataset, options.config, options.settings, finished)
+    try:
+        for event in study:
+            if isinstance(event, Status):
+                progress.show(*_describe(event, options.settings.seeds))
+                continue
+            if options.out is not None:
+                append_record(options.out, event)
+            records.append(event)
+            pair = paired_reduction(records, event.seed)
+            if pair is not None:
+                n_done = len({r.seed for r in records if paired_reduction(records, r.seed)})
+                progress.line(pair_line(n_done, options.settings.seeds, *pair))
+    except EmptyClassError as error:
+        raise _Exit(f"{dataset.name}: {error}", DATA) from error
+    except OSError as error:
+        raise _Exit(f"{options.out}: cannot keep a run: {error.strerror or error}; {_resume_line(options)}", FAILED_RUN) from error
+    finally:
+        study.close()  # stops the workers at their next step
+
+
+def _describe(status: Status, n_pairs: int) -> tuple[str, str, float | None]:
+    """A status as stage, line and share for the progress display."""
+    if status.compiling:
+        return "compiling", f"compiling kernels (once, about 15 s): {status.seconds:.0f} s", None
+    if not status.arm:
+        return "running", f"{status.n_done}/{status.n_runs} runs", None
+    phase = "pretraining, " if status.pretraining else ""
+    accuracy = f", {status.accuracy:.1%}" if status.accuracy is not None else ""
+    left = f" · {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
+    n_arms = max(1, status.n_runs // n_pairs) if status.n_runs >= n_pairs else 1
+    pair = min(n_pairs, status.n_done // n_arms + 1)
+    text = f"pair {pair}/{n_pairs} · {status.arm}, {phase}step {status.step}{accuracy}{left}"
+    return "running", text, status.n_done / status.n_runs
+
+
+def _print(options: Options, records: Sequence[RunRecord], dataset: Dataset | None, expected: str | None) -> None:
+    """Print the result on stdout, and draw the figures."""
+    from . import article, report, summary
+
+    found = summary.summarize(records, with_verdict=not options.quick)
+    if options.json:
+        print(json.dumps(summary.to_json(found, article.accounting()), indent=2, allow_nan=False))
+    else:
+        print(report.report(found, expected))
+        if options.bill:
+            print(f"\n{report.sensitivity_table(found)}\n\n{report.bill(found)}")
+    if options.figures is not None:
+        _draw(options, records)
+
+
+def _report_interrupted(options: Options, records: Sequence[RunRecord], interruption: KeyboardInterrupt) -> int:
+    """Print what was finished, and how to go on."""
+    from . import report, summary
+
+    n_pairs = options.settings.seeds
+    if records and not options.json:
+        found = summary.summarize(records, with_verdict=False)
+        print(report.report(found, interrupted=f"interrupted, {found.n_pairs} of {n_pairs} pairs"))
+    print(f"nnlite: interrupted; {_resume_line(options)}", file=sys.stderr)
+    return TERMINATED if isinstance(interruption, _Terminated) else INTERRUPTED
+
+
+def _resume_line(options: Options) -> str:
+    if options.out is None:
+        return "nothing was kept; --out FILE keeps every finished run"
+    given = [word for word in sys.argv[1:] if word != "--resume"]
+    return f"to go on: nnlite {' '.join(given)} --resume"
+
+
+def _load(options: Options) -> Dataset:
+    from ..datasets import load_dataset
+
+    try:
+        return load_dataset(options.dataset, options.data_dir, options.verify)
+    except (ValueError, OSError) as error:
+        raise _Exit(str(error), DATA) from error
+
+
+def _kept(options: Options) -> tuple[list[RunRecord], str | None]:
+    """The finished runs of the file to go on with, and where its cut last line went."""
+    if options.out is None or not os.path.lexists(options.out):
+        if options.out is not None:
+            _require_writable(options.out)
+        return [], None
+    if not options.resume:
+        raise ConfigError(f"--out {options.out}: exists; --resume goes on with it, or name another file")
+    records = _read(options.out)
+    from .records import set_cut_line_aside
+
+    try:
+        return records, set_cut_line_aside(options.out)
+    except OSError as error:
+        raise _Exit(f"{options.out}: cannot be written: {error.strerror}", FAILED_RUN) from error
+
+
+def _require_writable(path: str) -> None:
+    """Find out before the first run, not after it."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        raise ConfigError(f"--out {path}: the folder {folder} does not exist or cannot be written")
+
+
+def _read(path: str) -> list[RunRecord]:
+    from .records import RecordsError, read_records, same_config
+
+    try:
+        records = read_records(path)
+    except RecordsError as error:
+        raise _Exit(str(error), DATA) from error
+    except OSError as error:
+        raise _Exit(f"{path}: {error.strerror or error}", DATA) from error
+    differences = same_config(records)
+    if differences:
+        raise _Exit(f"{path}: its runs are not of one study: {'; '.join(differences)}", DATA)
+    return records
+
+
+def _check_kept(options: Options, dataset: Dataset, kept: Sequence[RunRecord]) -> None:
+    """Refuse to go on with runs of another configuration."""
+    from .records import config_differences
+
+    config = options.config.to_record(dataset.train_pixels.shape[1])
+    differences = config_differences(kept, config, {"name": dataset.name, "sha256": dataset.sha256})
+    if differences:
+        raise ConfigError(f"--resume: {options.out} holds runs of another configuration: {'; '.join(differences)}")
+
+
+def _expected(options: Options) -> str | None:
+    from .report import EXPECTED
+
+    return EXPECTED.get(options.config.preset) if options.preset_unchanged else None
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise _Exit('--figures: needs matplotlib: python -m pip install "nnlite[plot]"', USAGE) from error
+
+
+def _draw(options: Options, records: Sequence[RunRecord]) -> None:
+    from . import figures
+
+    assert options.figures is not None
+    try:
+        for path in figures.draw_all(options.figures, records, lambda: _load(options)):
+            print(f"figure: {path}", file=sys.stderr)
+    except figures.NoCurves as error:
+        raise ConfigError(f"--figures: {error}") from error
+    except OSError as error:
+        raise _Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
+
+
+def _on_sigterm(number: int, frame: Any) -> None:
+    raise _Terminated
+
+
+if __name__ == "__main__":
+    sys.exit(main())

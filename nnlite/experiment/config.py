@@ -1,0 +1,173 @@
+"""What is run: the configuration of a run, the settings of a study, and the presets.
+
+`RunConfig` holds everything that can change the outcome of a run, and nothing else; `StudySettings` says which runs and
+where. Both are checked here, once, in the words of the command line. A configuration never crosses into a kernel.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from .article import article_pass
+
+ARMS = {
+    "scratch": "no pretraining: the baseline of every comparison",
+    "class-means": "pretrained on the average image of each class, as the article does",
+}
+"""Every arm's name, with a sentence for people; what each does is in `arms`."""
+
+OPTIMIZERS = ("adam", "sgd", "momentum")
+ACTIVATIONS = ("relu", "tanh", "sigmoid")
+INITIALIZERS = ("fan_in_uniform", "he_normal", "glorot_uniform")
+STOP_ON = ("test", "validation")
+EVALUATE = ("decide", "full")
+EXECUTORS = ("threads", "processes")
+
+PRETRAIN_EPOCHS_LIMIT = 200  # of --pretrain-target: ten times what the averages need to be learnt
+EVERY_STEP_UNTIL = 500  # full evaluations: after every step up to here, then on a grid that grows by 1%
+
+
+class ConfigError(ValueError):
+    """An option that cannot be: names the option, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that can change the outcome of a run but its arm, its seed and its data."""
+
+    preset: str = "article"  # decides how the article would count a forward pass, nothing else
+    hidden_layer_sizes: tuple[int, ...] = (128,)  # units; 785 x 128 is the article's forward pass
+    activation: str = "relu"  # of every hidden layer
+    initializer: str = "fan_in_uniform"  # of weights and biases: 80.0% after 28 epochs, as the article says
+    optimizer: str = "adam"  # its state is kept between pretraining and training
+    learning_rate: float = 1e-3  # the same in both phases
+    batch_size: int = 64  # images a step, the article's
+    pretrain_epochs: int = 28  # passes over the arm's own images, the article's; 0 with a target
+    pretrain_target: float | None = None  # share of right answers that ends pretraining instead
+    target: float = 0.90  # share of right answers that ends training, the article's
+    stop_on: str = "test"  # whose right answers; the article's are the test set's
+    max_steps: int = 2000  # steps on real images; a run that needs more is a miss
+    evaluate: str = "decide"  # stop at the first hit, or full evaluations on a fixed grid to max_steps
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.hidden_layer_sizes) <= 8 or not all(1 <= size <= 8192 for size in self.hidden_layer_sizes):
+            given = ",".join(map(str, self.hidden_layer_sizes))
+            raise ConfigError(f"--hidden {given}: must be 1 to 8 layers of 1 to 8192 units, like 128 or 128,64")
+        _choice("activation", self.activation, ACTIVATIONS)
+        _choice("initializer", self.initializer, INITIALIZERS)
+        _choice("optimizer", self.optimizer, OPTIMIZERS)
+        _choice("stop-on", self.stop_on, STOP_ON)
+        _choice("evaluate", self.evaluate, EVALUATE)
+        if not self.learning_rate > 0 or math.isinf(self.learning_rate):
+            raise ConfigError(f"--learning-rate {self.learning_rate:g}: must be above 0")
+        _whole("batch-size", self.batch_size, 1, 1 << 20)
+        _whole("pretrain-epochs", self.pretrain_epochs, 0, 1_000_000)
+        _whole("max-steps", self.max_steps, 1, 10_000_000)
+        _share("target", self.target)
+        if self.pretrain_target is not None:
+            _share("pretrain-target", self.pretrain_target)
+
+    def article_pass(self, n_features: int) -> int:
+        """Return F, one forward pass of one image as the article counts it."""
+        return article_pass((n_features, *self.hidden_layer_sizes), self.preset)
+
+    def check_steps(self) -> list[int]:
+        """List the steps after which accuracy is looked at, rising, the last step of the budget included.
+
+        `decide` looks after every step; `full` after every step up to 500, then on a grid that grows by 1%.
+        """
+        if self.evaluate == "decide":
+            return list(range(1, self.max_steps + 1))
+        steps = list(range(1, min(EVERY_STEP_UNTIL, self.max_steps) + 1))
+        while steps[-1] < self.max_steps:
+            steps.append(min(self.max_steps, -(-steps[-1] * 101 // 100)))
+        return steps
+
+    def to_record(self, n_features: int) -> dict[str, Any]:
+        """Return the configuration as it stands in a record, with F, so that a record can be priced alone."""
+        return {
+            **asdict(self),
+            "hidden_layer_sizes": list(self.hidden_layer_sizes),
+            "article_pass": self.article_pass(n_features),
+        }
+
+    @classmethod
+    def from_record(cls, config: Mapping[str, Any]) -> RunConfig:
+        """Rebuild a configuration from a record."""
+        values = {field.name: config[field.name] for field in fields(cls)}
+        return cls(**{**values, "hidden_layer_sizes": tuple(values["hidden_layer_sizes"])})
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """Which runs, and where they go; nothing here changes what a run does."""
+
+    arms: tuple[str, ...] = ("scratch", "class-means")
+    seeds: int = 10  # pairs
+    first_seed: int = 0
+    workers: int = 2  # runs at a time
+    executor: str = "threads"  # threads share one copy of the data; processes survive a worker that dies
+
+    def __post_init__(self) -> None:
+        _whole("seeds", self.seeds, 1, 1_000_000)
+        _whole("first-seed", self.first_seed, 0, 1 << 62)
+        _whole("workers", self.workers, 1, 1024)
+        _choice("executor", self.executor, EXECUTORS)
+        if not self.arms or len(set(self.arms)) < len(self.arms):
+            raise ConfigError(f"--arms {','.join(self.arms)}: must name at least one arm, each once")
+
+    def runs(self) -> list[tuple[str, int]]:
+        """List every (arm, seed), pair by pair."""
+        return [(arm, self.first_seed + i) for i in range(self.seeds) for arm in self.arms]
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "article": {},
+    "article-64": {"hidden_layer_sizes": (64,)},
+    "article-80": {"pretrain_epochs": 0, "pretrain_target": 0.80},
+}
+"""What each preset changes in `RunConfig`: the plainer reading of the article's arithmetic, the other one, and
+pretraining to the article's 80% instead of for its 28 epochs."""
+
+
+def preset_config(preset: str, changes: Mapping[str, Any]) -> RunConfig:
+    """Return a preset with some fields changed.
+
+    Raises
+    ------
+    ConfigError
+        An unknown preset, or a value that cannot be.
+    """
+    _choice("preset", preset, tuple(PRESETS))
+    values = {**PRESETS[preset], **changes}
+    if changes.get("pretrain_target") is not None:
+        values["pretrain_epochs"] = 0
+    elif "pretrain_epochs" in changes:
+        values["pretrain_target"] = None
+    return RunConfig(preset=preset, **values)
+
+
+def unknown(option: str, value: str, known: Sequence[str], where: str = "") -> ConfigError:
+    """Return the error for a name that does not exist, with the nearest that does."""
+    close = difflib.get_close_matches(value, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    return ConfigError(f"--{option} {value}: unknown; {hint}{where}")
+
+
+def _choice(option: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise unknown(option, value, choices)
+
+
+def _whole(option: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"--{option} {value}: must be {low} to {high}")
+
+
+def _share(option: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise ConfigError(f"--{option} {value:g}: must be above 0 and at most 1, like 0.9 for 90%")

@@ -1,0 +1,199 @@
+"""The command line: its options, their help, and what they become.
+
+`parse` returns an `Options` or raises `ConfigError`; nothing is read, run or printed here but --help and --version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from .._version import __version__
+from .config import (
+    ACTIVATIONS,
+    ARMS,
+    EVALUATE,
+    EXECUTORS,
+    INITIALIZERS,
+    OPTIMIZERS,
+    PRESETS,
+    STOP_ON,
+    ConfigError,
+    RunConfig,
+    StudySettings,
+    preset_config,
+    unknown,
+)
+
+_QUICK_PAIRS = 2
+
+_EXAMPLES = """\
+examples:
+  nnlite                                    the answer: 10 pairs on MNIST
+  nnlite --article                          the article's own arithmetic
+  nnlite --seeds 100 --out runs.jsonl       many pairs, kept; --resume goes on
+  nnlite --learning-rate 2e-3 --quick       change one thing, look quickly
+
+exit status: 0 ran, 1 a run failed, 2 usage, 3 data, 130/143 interrupted"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    config: RunConfig
+    settings: StudySettings
+    dataset: str
+    data_dir: str | None
+    verify: bool
+    out: str | None
+    resume: bool
+    report: str | None
+    figures: str | None
+    article: bool
+    list_arms: bool
+    bill: bool
+    json: bool
+    quick: bool
+    quiet: bool
+    preset_unchanged: bool  # the preset as it stands, on its own data set
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message.removeprefix("argument ").replace(": invalid", " invalid", 1))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="nnlite",
+        usage="nnlite [options]        (also: python -m nnlite.experiment)",
+        description="Does pretraining on the average image of each class save training? Run it, count every\n"
+        "operation, say how far the claim of 30% holds.",
+        epilog=_EXAMPLES,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=27, width=100),
+        add_help=False,
+        allow_abbrev=False,
+    )
+    group = parser.add_argument_group("experiment")
+    add = group.add_argument
+    add("--preset", default="article", metavar="NAME", help=f"{', '.join(PRESETS)} (article)")
+    add("--dataset", default="mnist", metavar="NAME", help="mnist, fashion-mnist, or a folder of IDX files (mnist)")
+    add("--data-dir", metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)")
+    add("--no-verify", action="store_true", help="accept files that are not the known data set's")
+    add("--seeds", type=int, metavar="N", help="pairs of runs (10)")
+    add("--first-seed", type=int, default=0, metavar="S", help="seeds are S .. S+N-1 (0)")
+    add("--arms", default="scratch,class-means", metavar="A,B", help="what is compared (scratch,class-means)")
+    add("--list-arms", action="store_true", help="a sentence on each arm")
+    add("--pretrain-epochs", type=int, metavar="N", help="passes over the averages in phase 1 (28)")
+    add("--pretrain-target", type=float, metavar="SHARE", help="end phase 1 at this accuracy instead, 0 to 1")
+    add("--target", type=float, metavar="SHARE", help="accuracy that ends a run, 0 to 1 (0.90)")
+    add("--stop-on", metavar="SET", help=f"whose accuracy: {' or '.join(STOP_ON)} (test)")
+    add("--max-steps", type=int, metavar="N", help="steps after which a run is a miss (2000)")
+    add("--evaluate", metavar="HOW", help=f"{EVALUATE[0]}: stop at the hit; {EVALUATE[1]}: curves to max-steps (decide)")
+    group = parser.add_argument_group("network")
+    add = group.add_argument
+    add("--hidden", metavar="N[,N]", help="units of each hidden layer (128)")
+    add("--activation", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (relu)")
+    add("--initializer", metavar="NAME", help=f"{', '.join(INITIALIZERS)} (fan_in_uniform)")
+    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adam)")
+    add("--learning-rate", type=float, metavar="X", help="of both phases (1e-3)")
+    add("--batch-size", type=int, metavar="N", help="images a step (64)")
+    group = parser.add_argument_group("output")
+    add = group.add_argument
+    add("--out", metavar="FILE", help="keep a JSON line for every run")
+    add("--resume", action="store_true", help="carry out only what FILE of --out lacks")
+    add("--report", metavar="FILE", help="report kept runs again, without training")
+    add("--figures", metavar="DIR", help="pictures (extra: plot); without --report implies --evaluate full")
+    add("--article", action="store_true", help="the article's accounting alone, recomputed")
+    add("--bill", action="store_true", help="also the whole bill, and the saving under every cost model")
+    add("--json", action="store_true", help="one JSON object instead of the table")
+    add("--quick", action="store_true", help=f"{_QUICK_PAIRS} pairs, no verdict")
+    add("--workers", type=int, metavar="N", help="runs at a time (number of cores)")
+    add("--executor", default="threads", metavar="HOW", help=f"{' or '.join(EXECUTORS)} (threads)")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    add("--version", action="version", version=f"nnlite {__version__}", help="print the version")
+    add("--help", "-h", action="help", help="print this")
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Parse a command line.
+
+    Raises
+    ------
+    ConfigError
+        An option that does not exist or cannot be.
+    SystemExit
+        After --help and --version.
+    """
+    given = _parser().parse_args(arguments)
+    if given.resume and not given.out:
+        raise ConfigError("--resume: needs --out FILE, the file to go on with")
+    if given.out and given.report:
+        raise ConfigError("--out: goes with a run, --report with none; give one of them")
+    changes = _changes(given)
+    settings = StudySettings(
+        arms=_arms(given.arms),
+        seeds=given.seeds if given.seeds is not None else _QUICK_PAIRS if given.quick else 10,
+        first_seed=given.first_seed,
+        workers=given.workers if given.workers is not None else available_cores(),
+        executor=given.executor,
+    )
+    return Options(
+        config=preset_config(given.preset, changes),
+        settings=settings,
+        dataset=given.dataset,
+        data_dir=given.data_dir,
+        verify=not given.no_verify,
+        out=given.out,
+        resume=given.resume,
+        report=given.report,
+        figures=given.figures,
+        article=given.article,
+        list_arms=given.list_arms,
+        bill=given.bill,
+        json=given.json,
+        quick=given.quick,
+        quiet=given.quiet,
+        preset_unchanged=not set(changes) - {"evaluate"} and given.dataset == "mnist",
+    )
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _changes(given: argparse.Namespace) -> dict[str, Any]:
+    """What the command line changes in the preset."""
+    fields = (
+        "activation initializer optimizer learning_rate batch_size pretrain_epochs pretrain_target target stop_on "
+        "max_steps evaluate"
+    )
+    changes = {name: getattr(given, name) for name in fields.split() if getattr(given, name) is not None}
+    if "pretrain_epochs" in changes and "pretrain_target" in changes:
+        raise ConfigError("--pretrain-target: goes with no --pretrain-epochs; give one of them")
+    if given.hidden is not None:
+        try:
+            changes["hidden_layer_sizes"] = tuple(int(size) for size in given.hidden.split(","))
+        except ValueError:
+            raise ConfigError(f"--hidden {given.hidden}: must be whole numbers, like 128 or 128,64") from None
+    if given.figures is not None and given.report is None:
+        if changes.get("evaluate") == "decide":
+            raise ConfigError("--figures: needs whole curves, and --evaluate decide has none; leave it out")
+        changes["evaluate"] = "full"
+    return changes
+
+
+def _arms(given: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        if name not in ARMS:
+            raise unknown("arms", name, list(ARMS), " (--list-arms)")
+    return names

@@ -1,0 +1,77 @@
+"""Progress on stderr: one line that is redrawn on a terminal, plain lines now and then elsewhere.
+
+It is told what to show and knows nothing of studies; stdout is never touched, so results can be piped.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+_REDRAW, _REPEAT = 0.1, 5.0  # seconds between two drawings on a terminal, between two lines elsewhere
+_BAR = 20  # characters
+
+
+class Progress:
+    """Draw where a long work is.
+
+    Parameters
+    ----------
+    stream : text file
+        stderr.
+    quiet : bool
+        Show nothing at all.
+    """
+
+    def __init__(self, stream: TextIO, quiet: bool = False) -> None:
+        self._stream, self._quiet = stream, quiet
+        self._terminal = stream.isatty()
+        self._shown_at = -1e9
+        self._stage = ""
+        self._width = 0
+
+    def show(self, stage: str, text: str, share: float | None = None) -> None:
+        """Show a text, at once if the stage is a new one, else no more often than a person can read.
+
+        Parameters
+        ----------
+        stage : str
+            What is going on; never shown.
+        text : str
+            One line.
+        share : float, optional
+            Of the work that is done, for a bar.
+        """
+        now = time.monotonic()
+        pause = _REDRAW if self._terminal else _REPEAT
+        if self._quiet or (stage == self._stage and now - self._shown_at < pause):
+            return
+        self._shown_at, self._stage = now, stage
+        if not self._terminal:
+            self._write(text + "\n")
+            return
+        if share is not None:
+            filled = round(_BAR * min(1.0, share))
+            text = f"[{'#' * filled}{'.' * (_BAR - filled)}] {text}"
+        text = text[:79]
+        self._write("\r" + text.ljust(self._width))
+        self._width = len(text)
+
+    def line(self, text: str) -> None:
+        """Write a line that stays."""
+        if not self._quiet:
+            self.clear()
+            self._write(text + "\n")
+
+    def clear(self) -> None:
+        """Wipe what is being redrawn, before anything else is printed."""
+        if self._width:
+            self._write("\r" + " " * self._width + "\r")
+            self._width = 0
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:  # nobody looks any more: the work goes on
+            self._quiet = True

@@ -1,0 +1,206 @@
+"""A summary as text for a terminal, 80 columns, the answer first.
+
+Place in the data path: last. It computes no statistic and trains nothing, so a report can be made again from records
+alone. Pictures are in `figures`.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+
+from ..flops import COST_MODELS, FREE_BY_CONVENTION, Tally
+from .article import PRETRAINED, SCRATCH, savings
+from .records import RunRecord
+from .stats import Interval
+from .summary import BASELINE, TREATMENT, Summary
+from .verdict import CLAIMED
+
+_TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
+
+EXPECTED = {
+    "article": "138 steps, 80.0%, then 105",
+    "article-64": "190 steps, 75.7%, then 152",
+}
+"""What 12 pairs of each preset gave on MNIST, as medians; other seeds move them by a few percent."""
+
+_LEGEND = (
+    "A step is one batch; a forward pass is one image through the network; an\n"
+    "operation is one add, multiply, compare ... (a multiply-add is two)."
+)
+
+
+def report(summary: Summary, expected: str | None = None, interrupted: str | None = None) -> str:
+    """Return the whole table.
+
+    Parameters
+    ----------
+    summary : Summary
+    expected : str, optional
+        What this preset gave elsewhere, if it is one and unchanged.
+    interrupted : str, optional
+        "interrupted, 3 of 10 pairs": stands in the first line.
+
+    Returns
+    -------
+    str
+        Without a final newline.
+    """
+    lines = [_title(summary, interrupted)]
+    lines += _headline(summary)
+    lines += _table(summary)
+    lines += [f"{message}" for message in _mishaps(summary)]
+    if expected:
+        lines.append(f'Expected here: {expected}. Far outside? See README, "If it differs".')
+    lines.append("Next: --learning-rate 2e-3 | --stop-on validation | --article | --figures out")
+    return "\n".join([*lines, _LEGEND])
+
+
+def pair_line(n_done: int, n_pairs: int, treated: RunRecord, scratch: RunRecord, reduction: float) -> str:
+    """Return one line about a finished pair, for progress."""
+    return (
+        f"pair {n_done}/{n_pairs}, seed {scratch.seed}: scratch {_steps(scratch)}, class-means {_steps(treated)}, "
+        f"{_saved(reduction)} (article's counting)"
+    )
+
+
+def bill(summary: Summary) -> str:
+    """Return the whole bill of the first seed's runs, and what is free by convention."""
+    parts = []
+    for name, runs in summary.arms.items():
+        parts.append(f"The bill of {name}, seed {runs[0].seed}, up to its stop\n{runs[0].tally().table()}")
+    return "\n\n".join([*parts, FREE_BY_CONVENTION])
+
+
+def sensitivity_table(summary: Summary) -> str:
+    """Return the reduction under every cost model, counting and scope."""
+    lines = [f"{'model':15s}{'counting':10s}{'what is on the bill':22s}{'saved':>7s}  95% interval   misses"]
+    for row in summary.sensitivity:
+        interval = Interval(math.nan if row["median"] is None else row["median"], row["low"], row["high"])
+        lines.append(
+            f"{row['model']:15s}{row['counting']:10s}{row['scope']:22s}{_percent(interval.median):>7s}  "
+            f"{_range(interval):15s}{row['misses']}"
+        )
+    return "\n".join(lines)
+
+
+def _title(summary: Summary, interrupted: str | None) -> str:
+    config, name = summary.config, summary.dataset["name"]
+    seeds = sorted({record.seed for runs in summary.arms.values() for record in runs})
+    where = "the TEST set" if config["stop_on"] == "test" else "a validation split"
+    pairs = f"{summary.n_pairs} pair{'' if summary.n_pairs == 1 else 's'}"
+    span = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]}-{seeds[-1]}" if seeds else "no seed"
+    title = f"Average-image pretraining on {_TITLES.get(name, name)}: {pairs}, {span}, stopped on {where}"
+    return title + (f"\n{interrupted}" if interrupted else "")
+
+
+def _headline(summary: Summary) -> list[str]:
+    """What was found, in sentences."""
+    comparison = summary.headline
+    if comparison is None:
+        return ["No pair of scratch and class-means is complete: nothing to compare."]
+    interval = comparison.interval
+    saved = interval.median
+    what = "saved" if saved >= 0 else "cost"
+    more = "of" if saved >= 0 else "more of"
+    if interval.low is None or interval.high is None:
+        known = f"(no 95% interval: {comparison.n_pairs} pairs, 6 needed)"
+        claim = ""
+    else:
+        known = f"(95% interval {_range(interval)})"
+        claim = ", not 30%" if not interval.low <= CLAIMED <= interval.high else "; the claim is 30%"
+    cheaper = sum(reduction > 0 for reduction in comparison.reductions)
+    missed = comparison.arm_missed + comparison.scratch_missed + 2 * comparison.both_missed
+    n = comparison.n_pairs
+    second = f"Cheaper in {cheaper} of {n} pairs; {missed} runs missed."
+    if summary.verdict is not None:
+        reason = f" ({summary.verdict.reason})" if summary.verdict.reason else ""
+        second += f" Verdict: {summary.verdict.word}{reason}."
+    return [
+        f"It {what} {_percent(abs(saved))} {more} the training operations {known}{claim}.",
+        second,
+        f"The article's single pair ({_percent(float(savings()['flops']), 1)}) lies above {summary.article_rank} of these {n}.",
+    ]
+
+
+def _table(summary: Summary) -> list[str]:
+    """The article's figures beside ours."""
+    article = float(savings()["flops"])
+    rows: list[tuple[str, str, str]] = [("", "article", "nnlite, median (range)")]
+    arms = summary.arms
+    if BASELINE in arms:
+        rows.append(("scratch, steps", str(SCRATCH.real_steps), _spread(arms[BASELINE], _steps_or_miss, "{:.0f}")))
+    if TREATMENT in arms:
+        runs = arms[TREATMENT]
+        epochs = statistics.median(record.pretrain_epochs for record in runs)
+        after = [record.accuracy_after_pretrain for record in runs if record.accuracy_after_pretrain is not None]
+        if after:
+            low, high = 100 * min(after), 100 * max(after)
+            ours = f"{100 * statistics.median(after):.1f}% ({low:.0f} to {high:.0f})"
+            rows.append((f"after {epochs:.0f} epochs on means", "~80%", ours))
+        rows.append(("then, steps", str(PRETRAINED.real_steps), _spread(runs, _steps_or_miss, "{:.0f}")))
+    if summary.headline is not None:
+        articles, ours = summary.reductions["article-2023"], summary.reductions["flop"]
+        spread = f"({_percent(min(articles.reductions))} to {_percent(max(articles.reductions))})"
+        rows.append(
+            ("saved, article's counting", _percent(article, 1), f"{_percent(articles.interval.median)} {spread}")
+        )
+        averaging = f"(averaging {_n_read(arms[TREATMENT]):,} images included)"
+        rows.append(("saved, every operation", "-", f"{_percent(ours.interval.median)} {averaging}"))
+    return [f"  {label:26s}{theirs:>7s}   {ours}" for label, theirs, ours in rows]
+
+
+def _mishaps(summary: Summary) -> Iterable[str]:
+    """A line for every run that diverged, and one for those that failed."""
+    for name, runs in summary.arms.items():
+        for record in runs:
+            if record.message:
+                yield f"{name}, seed {record.seed}: {record.message}."
+    if summary.n_failed:
+        yield f"{summary.n_failed} runs could not be carried out; they are in no number above."
+
+
+def _n_read(runs: Sequence[RunRecord]) -> int:
+    """How many images the averages were made of, from the additions on the bill."""
+    tally: Tally = runs[0].tally()
+    sums = tally.counts(executed=False).get("data", {})
+    n_features = runs[0].config["article_pass"] and sums.get("divide_sums", {}).get("div", 0)
+    return sums.get("class_sums", {}).get("add", 0) * 10 // n_features if n_features else 0
+
+
+def _steps_or_miss(record: RunRecord) -> float:
+    return math.inf if record.steps_to_target is None else record.steps_to_target
+
+
+def _steps(record: RunRecord) -> str:
+    return f"{record.steps_to_target} steps" if record.steps_to_target is not None else f"missed ({record.status})"
+
+
+def _spread(runs: Sequence[RunRecord], value: Callable[[RunRecord], float], form: str) -> str:
+    """Median and range of a number over runs; a miss is infinite and says so."""
+    values = sorted(value(record) for record in runs)
+    middle = statistics.median(values)
+    shown = [form.format(v) if math.isfinite(v) else "missed" for v in (middle, values[0], values[-1])]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def _saved(reduction: float) -> str:
+    if math.isinf(reduction):
+        return "no saving to tell: it missed"
+    return f"{'saved' if reduction >= 0 else 'cost'} {_percent(abs(reduction))}{'' if reduction >= 0 else ' more'}"
+
+
+def _range(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return "none"
+    return f"{_percent(interval.low)} to {_percent(interval.high)}"
+
+
+def _percent(fraction: float, digits: int = 0) -> str:
+    return f"{100 * fraction:.{digits}f}%" if math.isfinite(fraction) else "missed"
+
+
+def models_text() -> str:
+    """Return a line for every cost model."""
+    return "\n".join(f"  {name:14s}{what}" for name, what in COST_MODELS.items())

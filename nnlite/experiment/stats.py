@@ -1,0 +1,231 @@
+"""From the costs of paired runs to ratios, an exact interval of their median, and the sign test that inverts it.
+
+Place in the data path: records -> costs as plain numbers -> stats -> verdict, report. A cost is any positive number
+(FLOPs, steps, seconds), `math.inf` for a run that missed its target; nothing is dropped. Left out: reading records,
+steps on curves (`curves`), resampling (`bootstrap`), words (`verdict`), printing (`report`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class PairedRatios:
+    """Ratios per pair, and how many pairs had no ratio of their own because a run missed its target."""
+
+    ratios: NDArray[np.float64]  # (n_pairs,), in [0, inf]
+    only_numerator_missed: int
+    only_denominator_missed: int
+    both_missed: int
+
+    @property
+    def both_missed_share(self) -> float:
+        """Share of pairs in which both runs missed, in [0, 1]."""
+        return self.both_missed / len(self.ratios)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A median with its confidence interval; `low` and `high` are None where too few values give none."""
+
+    median: float
+    low: float | None
+    high: float | None
+
+    def as_reduction(self) -> Interval:
+        """Turn an interval of ratios into one of reductions, 1 - ratio; the ends change places."""
+        low, high = (None if end is None else 1.0 - end for end in (self.high, self.low))
+        return Interval(1.0 - self.median, low, high)
+
+
+def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> PairedRatios:
+    """Divide the costs of each pair, misses included.
+
+    numerator / denominator; inf if only the numerator missed, 0 if only the denominator did, 1 if both did.
+
+    Parameters
+    ----------
+    numerator, denominator : float64 array (n_pairs,)
+        Positive costs, inf for a miss; entry i of both is pair i.
+
+    Returns
+    -------
+    PairedRatios
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there is no pair, or a cost is NaN, zero or negative.
+
+    Examples
+    --------
+    >>> paired = paired_ratios([70, math.inf, 80, math.inf], [100, 100, math.inf, math.inf])
+    >>> paired.ratios.tolist(), paired.both_missed
+    ([0.7, inf, 0.0, 1.0], 1)
+    """
+    above, below = as_numbers("numerator", numerator), as_numbers("denominator", denominator)
+    if len(above) != len(below):
+        raise ValueError(f"pairs need two costs each: {len(above)} numerators, {len(below)} denominators")
+    smallest = min(above.min(), below.min())
+    if smallest <= 0:
+        raise ValueError(f"costs must be above 0, found {smallest}")
+    missed_above, missed_below = np.isinf(above), np.isinf(below)
+    both = missed_above & missed_below
+    return PairedRatios(
+        ratios=np.divide(above, below, out=np.ones_like(above), where=~both),
+        only_numerator_missed=int(np.count_nonzero(missed_above & ~both)),
+        only_denominator_missed=int(np.count_nonzero(missed_below & ~both)),
+        both_missed=int(np.count_nonzero(both)),
+    )
+
+
+def interval_ranks(n_values: int, confidence: float = 0.95) -> tuple[int, int] | None:
+    """Find which order statistics bound the median: the k-th smallest and the k-th largest.
+
+    k is the largest with 2 P(B <= k - 1) <= 1 - confidence, B ~ Binomial(n, 1/2), compared as whole numbers.
+
+    Parameters
+    ----------
+    n_values : int
+        Number of independent values.
+    confidence : float
+        In (0, 1); the true coverage is at least this.
+
+    Returns
+    -------
+    tuple of int
+        (k, n + 1 - k), counted from 1; None if even the extremes are not enough (n < 6 at 95%).
+
+    Raises
+    ------
+    ValueError
+        If `confidence` is not strictly between 0 and 1.
+
+    Source
+    ------
+    Conover, Practical Nonparametric Statistics, 3rd ed., 1999, section 3.2 (confidence interval for a quantile).
+
+    Examples
+    --------
+    >>> interval_ranks(100), interval_ranks(10), interval_ranks(5)
+    ((40, 61), (2, 9), None)
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, found {confidence}")
+    outcomes_allowed = (1 - Fraction(str(confidence))) / 2 * 2**n_values
+    rank = 0
+    outcomes = 1  # ways to draw at most `rank` heads in n tosses
+    while outcomes <= outcomes_allowed:
+        rank += 1
+        outcomes += math.comb(n_values, rank)
+    return (rank, n_values + 1 - rank) if rank else None
+
+
+def median_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Bound the median by order statistics, exactly and without assuming a distribution.
+
+    [x_(k), x_(n+1-k)] with k from `interval_ranks`; a reader checks it by sorting the column.
+
+    Parameters
+    ----------
+    values : float64 array (n_values,)
+        In any order; inf counts as the largest value.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    Interval
+        In the unit of the values.
+
+    Raises
+    ------
+    ValueError
+        If there is no value, one is NaN, or the middle lies between -inf and inf.
+
+    Examples
+    --------
+    >>> median_interval([7, 8, 6, 9, 7, 8, 10, 7, 5, math.inf])
+    Interval(median=7.5, low=6.0, high=10.0)
+    >>> median_interval([7, 8, 6])
+    Interval(median=7.0, low=None, high=None)
+    """
+    ordered = np.sort(as_numbers("values", values)).tolist()
+    n_values = len(ordered)
+    median = (ordered[(n_values - 1) // 2] + ordered[n_values // 2]) / 2
+    if math.isnan(median):
+        raise ValueError("values: the middle lies between -inf and inf, so there is no median")
+    ranks = interval_ranks(n_values, confidence)
+    if ranks is None:
+        return Interval(median, None, None)
+    return Interval(median, ordered[ranks[0] - 1], ordered[ranks[1] - 1])
+
+
+def sign_test(values: ArrayLike, center: float) -> float:
+    """Test whether the median of the values is `center`: two-sided, exact.
+
+    p = min(1, 2 P(B <= min(n below, n above))), B ~ Binomial(n below + n above, 1/2).
+
+    Parameters
+    ----------
+    values : float64 array (n_values,)
+        inf allowed; values equal to `center` are dropped.
+    center : float
+        The median under test; for ratios, 1 means that both arms cost the same.
+
+    Returns
+    -------
+    float
+        The p-value. It inverts `median_interval`: a center that ties with no value has p <= 0.05 exactly when it lies
+        outside the 95% interval.
+
+    Raises
+    ------
+    ValueError
+        If there is no value, or a value or the center is NaN.
+
+    Source
+    ------
+    Conover, Practical Nonparametric Statistics, 3rd ed., 1999, section 3.4 (the sign test).
+
+    Examples
+    --------
+    Nine of ten lie below 1: 2 (C(10, 0) + C(10, 1)) / 2^10 = 22 / 1024.
+
+    >>> sign_test([0.7, 0.8, 0.6, 0.9, 0.7, 0.8, 0.95, 0.7, 0.5, math.inf], 1.0)
+    0.021484375
+    """
+    numbers = as_numbers("values", values)
+    if math.isnan(center):
+        raise ValueError("center is NaN")
+    n_below, n_above = int(np.count_nonzero(numbers < center)), int(np.count_nonzero(numbers > center))
+    return min(1.0, float(2 * binomial_tail(n_below + n_above, min(n_below, n_above))))
+
+
+def binomial_tail(n_tosses: int, n_heads: int) -> Fraction:
+    """Give the exact probability of at most `n_heads` heads in `n_tosses` tosses of a fair coin.
+
+    P(B <= k) = sum of C(n, i) over i = 0 .. k, divided by 2^n.
+
+    Examples
+    --------
+    >>> binomial_tail(4, 1)
+    Fraction(5, 16)
+    """
+    return Fraction(sum(math.comb(n_tosses, i) for i in range(n_heads + 1)), 2**n_tosses)
+
+
+def as_numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Convert to a float64 array (n_values,), refusing an empty one, another shape and NaN by `name`."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1 or numbers.size == 0:
+        raise ValueError(f"{name}: expected at least one number in one dimension, found shape {numbers.shape}")
+    if np.isnan(numbers).any():
+        raise ValueError(f"{name}: entry {int(np.argmax(np.isnan(numbers)))} is NaN; a miss is written as inf")
+    return numbers

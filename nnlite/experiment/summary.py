@@ -1,0 +1,245 @@
+"""Records -> the numbers that are reported: costs per pair, paired reductions, the headline and its verdict.
+
+Place in the data path: records -> summary (which prices them and calls `stats` and `verdict`) -> report. Pure: the same
+records always give the same summary. Left out: training, printing.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..flops import COST_MODELS
+from .article import savings
+from .records import RunRecord
+from .stats import Interval, median_interval, paired_ratios
+from .verdict import Verdict, article_rank, verdict
+
+BASELINE, TREATMENT = "scratch", "class-means"
+
+WHOLE_BILL = ("data", "pretrain", "train")
+"""Every operation that a run needs to get to the target, less the looks that tell it is there."""
+
+SCOPES = {
+    "training": ("pretrain", "train"),
+    "bill": WHOLE_BILL,
+    "bill and evaluation": (*WHOLE_BILL, "evaluate"),
+}
+"""Which phases a comparison adds up, by name."""
+
+Cost = Callable[[RunRecord], float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The cost of an arm against scratch, pair by pair, as reductions: 1 - cost(arm) / cost(scratch)."""
+
+    reductions: list[float]  # by seed; -inf where only the arm missed, 1 where only scratch did, 0 where both
+    interval: Interval  # of the median reduction
+    arm_missed: int
+    scratch_missed: int
+    both_missed: int
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs compared."""
+        return len(self.reductions)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that is reported of a study."""
+
+    config: dict[str, Any]
+    dataset: dict[str, Any]
+    arms: dict[str, list[RunRecord]]  # by seed
+    n_pairs: int
+    headline: Comparison | None  # article's accounting; None without a complete pair
+    reductions: dict[str, Comparison]  # cost model -> as the fixed output defines it
+    sensitivity: list[dict[str, Any]]
+    verdict: Verdict | None
+    article_rank: int  # pairs whose reduction lies below the article's single pair
+    n_failed: int
+
+
+def cost(model: str, phases: Sequence[str], executed: bool = False) -> Cost:
+    """Return the function that prices a record up to its stop; infinite for a miss."""
+
+    def priced(record: RunRecord) -> float:
+        if not record.reached:
+            return math.inf
+        return record.tally().total(model, phases, executed, article_pass=record.config["article_pass"])
+
+    return priced
+
+
+def compare(arm: Sequence[RunRecord], scratch: Sequence[RunRecord], cost: Cost) -> Comparison:
+    """Compare two arms over the seeds that both have.
+
+    Parameters
+    ----------
+    arm, scratch : sequence of RunRecord
+        The same seeds in the same order.
+    cost : function of a record
+        Positive, infinite for a miss.
+
+    Returns
+    -------
+    Comparison
+    """
+    paired = paired_ratios([cost(record) for record in arm], [cost(record) for record in scratch])
+    return Comparison(
+        reductions=[1 - ratio for ratio in paired.ratios.tolist()],
+        interval=median_interval(paired.ratios).as_reduction(),
+        arm_missed=paired.only_numerator_missed,
+        scratch_missed=paired.only_denominator_missed,
+        both_missed=paired.both_missed,
+    )
+
+
+def pairs(arms: dict[str, list[RunRecord]], arm: str) -> tuple[list[RunRecord], list[RunRecord]]:
+    """Return the records of an arm and of scratch over the seeds that both have, by seed."""
+    ours, baseline = ({r.seed: r for r in arms.get(name, [])} for name in (arm, BASELINE))
+    seeds = sorted(ours.keys() & baseline.keys())
+    return [ours[seed] for seed in seeds], [baseline[seed] for seed in seeds]
+
+
+def paired_reduction(records: Sequence[RunRecord], seed: int) -> tuple[RunRecord, RunRecord, float] | None:
+    """Return a seed's class-means and scratch runs and the reduction between them, or None while one is missing."""
+    runs = {record.arm: record for record in records if record.seed == seed and record.counts["dense"]}
+    if not {BASELINE, TREATMENT} <= runs.keys():
+        return None
+    treated, scratch = runs[TREATMENT], runs[BASELINE]
+    comparison = compare([treated], [scratch], cost("article-2023", SCOPES["training"]))
+    return treated, scratch, comparison.reductions[0]
+
+
+def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summary:
+    """Summarize the records of one study.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        At least one, all of one configuration; failed runs are counted and left out.
+    with_verdict : bool
+        False for a quick look, which judges nothing.
+
+    Returns
+    -------
+    Summary
+    """
+    arms: dict[str, list[RunRecord]] = {}
+    for record in sorted(records, key=lambda record: record.seed):
+        if record.counts["dense"]:
+            arms.setdefault(record.arm, []).append(record)
+    order = [BASELINE, TREATMENT, *sorted(arms)]
+    arms = {name: arms[name] for name in dict.fromkeys(order) if name in arms}
+    treated, baseline = pairs(arms, TREATMENT)
+    reductions: dict[str, Comparison] = {}
+    if treated:
+        for model in COST_MODELS:
+            scope = "training" if model == "article-2023" else "bill"
+            reductions[model] = compare(treated, baseline, cost(model, SCOPES[scope]))
+    headline = reductions.get("article-2023")
+    judged = None
+    if headline is not None and with_verdict:
+        interval = headline.interval
+        judged = verdict(headline.n_pairs, headline.both_missed / headline.n_pairs, interval.low, interval.high)
+    return Summary(
+        config=records[0].config,
+        dataset=records[0].dataset,
+        arms=arms,
+        n_pairs=len(treated),
+        headline=headline,
+        reductions=reductions,
+        sensitivity=_sensitivity(treated, baseline),
+        verdict=judged,
+        article_rank=article_rank(headline.reductions, float(savings()["flops"])) if headline else 0,
+        n_failed=sum(not record.counts["dense"] for record in records),
+    )
+
+
+def _sensitivity(treated: list[RunRecord], baseline: list[RunRecord]) -> list[dict[str, Any]]:
+    """The same comparison under every model, counting and scope, in steps and in images."""
+    if not treated:
+        return []
+    rows: list[tuple[str, str, str, Cost]] = []
+    for model in COST_MODELS:
+        scopes = ["training"] if model == "article-2023" else list(SCOPES)
+        for scope in scopes:
+            rows.append((model, "dense", scope, cost(model, SCOPES[scope])))
+            if model in ("flop", "mac"):
+                rows.append((model, "executed", scope, cost(model, SCOPES[scope], executed=True)))
+    for name in ("steps", "images_forward"):
+        rows.append((name, "passes", "training", _passes(name)))
+    table = []
+    for model, counting, scope, priced in rows:
+        comparison = compare(treated, baseline, priced)
+        table.append(
+            {
+                "model": model,
+                "counting": counting,
+                "scope": scope,
+                "estimand": "E1",
+                "n": comparison.n_pairs,
+                "misses": comparison.arm_missed + comparison.scratch_missed + 2 * comparison.both_missed,
+                **finite(comparison.interval),
+            }
+        )
+    return table
+
+
+def _passes(name: str) -> Cost:
+    """Price a record by a number of passes, pretraining included."""
+
+    def priced(record: RunRecord) -> float:
+        if not record.reached:
+            return math.inf
+        return sum(record.passes[phase][name] for phase in SCOPES["training"] if phase in record.passes)
+
+    return priced
+
+
+def finite(interval: Interval) -> dict[str, float | None]:
+    """Return an interval for JSON: what is not finite is null."""
+    values = {"median": interval.median, "low": interval.low, "high": interval.high}
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
+
+
+def to_json(summary: Summary, article: dict[str, Any]) -> dict[str, Any]:
+    """Return a summary as the one JSON object of `--json`."""
+    arms = {}
+    for name, runs in summary.arms.items():
+        arms[name] = {
+            "seeds": [record.seed for record in runs],
+            "steps_to_target": [record.steps_to_target for record in runs],
+            "accuracy_after_pretrain": [record.accuracy_after_pretrain for record in runs],
+            "accuracy_at_stop": [record.accuracy_at_stop for record in runs],
+            "status": [record.status for record in runs],
+            "totals": {model: _phase_medians(model, runs) for model in COST_MODELS},
+        }
+    return {
+        "config": {**summary.config, "dataset": summary.dataset["name"]},
+        "n_pairs": summary.n_pairs,
+        "n_failed": summary.n_failed,
+        "arms": arms,
+        "reduction": {model: finite(c.interval) for model, c in summary.reductions.items()},
+        "sensitivity": summary.sensitivity,
+        "article": article,
+        "article_lies_above": summary.article_rank,
+        "verdict": summary.verdict.word if summary.verdict else None,
+        "verdict_reason": summary.verdict.reason if summary.verdict else None,
+    }
+
+
+def _phase_medians(model: str, runs: Sequence[RunRecord]) -> dict[str, float]:
+    """Median over runs of each phase's total, dense, up to the stop, misses with what they spent."""
+    tallies = [(record.tally(), record.config["article_pass"]) for record in runs]
+    phases = {phase: None for tally, _ in tallies for phase in tally.counts()}
+    return {
+        phase: statistics.median(tally.total(model, [phase], article_pass=article_pass) for tally, article_pass in tallies)
+        for phase in phases
+    }
