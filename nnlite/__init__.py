@@ -45,7 +45,7 @@ _HOME = {
 }
 """Where each name lives."""
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

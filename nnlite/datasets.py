@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from nnlite.idx import IdxFormatError, idx_header, idx_sha256, read_idx
 from nnlite.places import KNOWN_SETS, STEMS, find_files, places
 
-
 MAX_CLASSES = 1 << 16  # a larger label is damage, and would become a layer of that width
 _scaling = threading.Lock()
 
@@ -96,7 +95,7 @@ def load_dataset(
     Parameters
     ----------
     name_or_folder : str or path-like - "mnist", "fashion-mnist", or a folder with train-images-idx3-ubyte,
-        train-labels-idx1-ubyte and the same two for t10k, each perhaps with .gz or .xz, or spelt train-images.idx3-ubyte
+        train-labels-idx1-ubyte and the same two for t10k; .gz, .xz and the spelling train-images.idx3-ubyte will do
     data_dir : str or path-like - the root for known names; a folder does not use it
     verify : bool - compare a known name's files with their pinned hashes; False for data of one's own under that name
 
@@ -126,13 +125,14 @@ def load_dataset(
         if missing:
             spellings = "with or without .gz or .xz, or spelt train-images.idx3-ubyte"
             raise FileNotFoundError(f"{folder}: the folder lacks {', '.join(missing)} ({spellings})")
-        return _assemble(folder.resolve().name, paths, _read(paths), ())
+        arrays = _read(paths)
+        return _assemble(folder.resolve().name, paths, arrays, _hashes(arrays), ())
     if name and folder.exists():
         raise NotADirectoryError(errno.ENOTDIR, "a file, where a folder with four IDX files was expected", name)
     if not isinstance(name_or_folder, str) or len(folder.parts) > 1:
         raise FileNotFoundError(errno.ENOENT, "no such folder; it should hold four IDX files", name)
     close = difflib.get_close_matches(name.lower(), KNOWN_SETS, n=1)
-    guess = f"; did you mean {close[0]}?" if close else ", named"
+    guess = f"; did you mean {close[0]}?" if close else ""
     raise ValueError(f"{name}: unknown data set, and no folder{guess} (known: {', '.join(KNOWN_SETS)})")
 
 
@@ -163,7 +163,7 @@ def validation_split(
     """
     n_samples, n_validation = operator.index(n_samples), operator.index(n_validation)
     if not 0 < n_validation < n_samples:
-        raise ValueError(f"n_validation must be from 1 to {n_samples - 1} for {n_samples} samples, found {n_validation}")
+        raise ValueError(f"n_validation must be 1 to {n_samples - 1} for {n_samples} samples, found {n_validation}")
     validates = np.zeros(n_samples, bool)
     validates[rng.permutation(n_samples)[:n_validation]] = True
     return np.flatnonzero(~validates).astype(np.int64), np.flatnonzero(validates).astype(np.int64)
@@ -184,7 +184,7 @@ def _load_known(name: str, data_dir: str | os.PathLike[str] | None, verify: bool
             tried.append(f"{folder} ({lack})")
             continue
         arrays = _read(paths)
-        hashes = {stem: idx_sha256(array) for stem, array in arrays.items()}
+        hashes = _hashes(arrays)
         if verify and hashes != KNOWN_SETS[name]:
             other = next((known for known, pinned in KNOWN_SETS.items() if pinned == hashes), None)
             if other is None or explicit:
@@ -192,7 +192,7 @@ def _load_known(name: str, data_dir: str | os.PathLike[str] | None, verify: bool
             notes.append(f"{folder} passed over: it holds {other}, not {name}")
             tried.append(f"{folder} (holds {other})")
             continue
-        return _assemble(name, paths, arrays, tuple(notes))
+        return _assemble(name, paths, arrays, hashes, tuple(notes))
     raise FileNotFoundError(
         f"{name} not found; places tried, in order: {', '.join(tried)}\n"
         f"`nnlite-data {name}` downloads it; without a network, copy its four IDX files into ./data/{name}, or name "
@@ -219,7 +219,7 @@ def _read(paths: dict[str, Path]) -> dict[str, NDArray[Any]]:
 
 
 def _hash_error(name: str, paths: dict[str, Path], hashes: dict[str, str]) -> IdxFormatError:
-    """Return the error for the first file whose hash is not the pinned one, saying what the file is if that is known."""
+    """Return the error for the first file whose hash is not the pinned one, with what the file is if that is known."""
     stem = next(stem for stem in STEMS if hashes[stem] != KNOWN_SETS[name][stem])
     expected, found = KNOWN_SETS[name][stem], hashes[stem]
     known = {pinned: (other, stem) for other, pins in KNOWN_SETS.items() for stem, pinned in pins.items()}
@@ -231,7 +231,17 @@ def _hash_error(name: str, paths: dict[str, Path], hashes: dict[str, str]) -> Id
     return IdxFormatError(str(paths[stem]), None, expected, found, problem)
 
 
-def _assemble(name: str, paths: dict[str, Path], arrays: dict[str, NDArray[Any]], notes: tuple[str, ...]) -> Dataset:
+def _hashes(arrays: dict[str, NDArray[Any]]) -> dict[str, str]:
+    return {stem: idx_sha256(array) for stem, array in arrays.items()}
+
+
+def _assemble(
+    name: str,
+    paths: dict[str, Path],
+    arrays: dict[str, NDArray[Any]],
+    sha256: dict[str, str],
+    notes: tuple[str, ...],
+) -> Dataset:
     """Check that the four arrays fit each other, and join them."""
     train_images, train_labels, test_images, test_labels = (arrays[stem] for stem in STEMS)
     train_images_path, train_labels_path, test_images_path, test_labels_path = (str(paths[stem]) for stem in STEMS)
@@ -252,7 +262,7 @@ def _assemble(name: str, paths: dict[str, Path], arrays: dict[str, NDArray[Any]]
         test_labels=test_labels.astype(np.int64),
         n_classes=n_classes,
         image_shape=image_shape,
-        sha256={stem: idx_sha256(array) for stem, array in arrays.items()},
+        sha256=sha256,
         notes=notes,
     )
 

@@ -20,7 +20,7 @@ from typing import IO, Any, Protocol
 
 from nnlite.files import TEMPORARY_PREFIX, replacing, user_cache
 from nnlite.idx import IdxFormatError, idx_sha256, read_idx
-from nnlite.places import KNOWN_SETS
+from nnlite.places import KNOWN_SETS, find_files
 
 MIRRORS = {
     "mnist": ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
@@ -46,7 +46,13 @@ class HttpsOnly(urllib.request.HTTPRedirectHandler):
     """Follow redirects to https and refuse every other."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         """Return the request for the new address; raise HTTPError unless it is https."""
         if not newurl.lower().startswith("https://"):
@@ -69,7 +75,7 @@ def download(name: str, folder: str | os.PathLike[str], opener: Opener | None = 
 
     Returns
     -------
-    list of Path - FOLDER/train-images-idx3-ubyte.gz and so on
+    list of Path - FOLDER/train-images-idx3-ubyte.gz and so on, or what the folder had
 
     Raises
     ------
@@ -80,20 +86,20 @@ def download(name: str, folder: str | os.PathLike[str], opener: Opener | None = 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
+    present, _ = find_files(folder)
     paths = []
     for stem, sha256 in KNOWN_SETS[name].items():
-        path = folder / f"{stem}.gz"
+        path = present.get(stem, folder / f"{stem}.gz")  # a damaged file keeps its name, or it would be found first
         if not _is_sound(path, sha256):
-            _download_file([mirror + path.name for mirror in MIRRORS[name]], path, sha256, opener)
+            _download_file([f"{mirror}{stem}.gz" for mirror in MIRRORS[name]], path, sha256, opener)
         paths.append(path)
     return paths
 
 
 def main(arguments: Sequence[str] | None = None, opener: Opener | None = None) -> int:
-    """Run `nnlite-data` and return its exit code: 0 done, 1 cannot write, 2 usage, 3 no mirror has it, 130 interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="nnlite-data", description="Download a data set over https and verify it; about 12 MB for MNIST, 31 MB for Fashion-MNIST."
-    )
+    """Run `nnlite-data`; return 0 done, 1 cannot write, 2 usage, 3 no mirror has it, 130 interrupted."""
+    sizes = "12 MB for mnist, 31 MB for fashion-mnist"
+    parser = argparse.ArgumentParser(prog="nnlite-data", description=f"Download and verify a data set ({sizes}).")
     parser.add_argument("name", choices=sorted(KNOWN_SETS), help="which data set")
     parser.add_argument("--to", metavar="DIR", help="put the files in DIR/NAME (default: the user's cache folder)")
     options = parser.parse_args(arguments)
@@ -101,6 +107,7 @@ def main(arguments: Sequence[str] | None = None, opener: Opener | None = None) -
     if options.to is None and cache is None:
         parser.error("no home folder is known to keep the data in; name a folder with --to DIR")
     root = Path(options.to) if options.to is not None else Path(cache or ".") / "data"
+    print(f"fetching what {root / options.name} lacks of {options.name}", file=sys.stderr)
     try:
         paths = download(options.name, root / options.name, opener)
     except DownloadError as error:
@@ -117,21 +124,65 @@ def main(arguments: Sequence[str] | None = None, opener: Opener | None = None) -
 
 
 def _download_file(urls: list[str], path: Path, sha256: str, opener: Opener) -> None:
-    """Fetch one file from the first mirror that has it whole."""
+    """Put one file in place from the first mirror that has it whole; raise DownloadError if none has."""
     causes = []
     for url in urls:
         try:
             body = _fetch(url, opener)
-            with _naming(path, len(body)), replacing(path) as file:
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            causes.append(f"{url}: {str(error) or type(error).__name__}")
+            continue
+        try:
+            with replacing(path) as file:
                 file.write(body)
                 file.flush()
-                _verify(Path(file.name), sha256)
+                _verify(file.name, sha256)
             return
         except IdxFormatError as error:
             causes.append(f"{url}: {error.problem}")
-        except _NetworkError as error:
-            causes.append(f"{url}: {error}")
-    raise DownloadError(
-        "\n  ".join([f"no mirror has {path.name}:", *causes])
-        + f"\nWithout a network: fetch it elsewhere and copy it to {path}"
-    )
+        except OSError as error:  # the disk's fault: another mirror would not help
+            raise OSError(error.errno, f"{error.strerror}, while writing {len(body)} bytes", str(path)) from error
+    offline = f"Without a network: fetch {path.name} by other means and copy it to {path}"
+    raise DownloadError("\n  ".join([f"no mirror gave {path.name}:", *causes]) + f"\n{offline}")
+
+
+def _fetch(url: str, opener: Opener) -> bytes:
+    """Return the body at a URL, within the limits of silence, time and size."""
+    deadline = time.monotonic() + FILE_LIMIT
+    body = bytearray()
+    with opener.open(url, timeout=SILENCE_LIMIT) as response:
+        while chunk := response.read(_CHUNK):
+            body += chunk
+            if len(body) > SIZE_LIMIT:
+                raise ValueError(f"more than {SIZE_LIMIT} bytes came, which no file here has")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"only {len(body)} bytes came in {FILE_LIMIT:g} s")
+    return bytes(body)
+
+
+def _verify(path: str | os.PathLike[str], sha256: str) -> None:
+    """Raise IdxFormatError unless the raw bytes of a file are the expected ones."""
+    found = idx_sha256(read_idx(path))
+    if found != sha256:
+        problem = f"SHA-256 of the raw bytes should be {sha256}, found {found}"
+        raise IdxFormatError(os.fsdecode(path), None, sha256, found, problem)
+
+
+def _is_sound(path: Path, sha256: str) -> bool:
+    try:
+        _verify(path, sha256)
+    except (OSError, IdxFormatError):
+        return False
+    return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of downloads that were killed."""
+    for stale in folder.glob(f"{TEMPORARY_PREFIX}*.tmp"):
+        with suppress(OSError):
+            if time.time() - stale.stat().st_mtime > STALE_AFTER:
+                stale.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -194,12 +194,7 @@ def idx_header(array: NDArray[Any]) -> bytes:
 
 
 def idx_sha256(array: NDArray[Any]) -> str:
-    """Return the SHA-256, in hex, of the raw bytes of an array's IDX file: no compression, so no gzip time stamp.
-
-    Raises
-    ------
-    TypeError, ValueError - as from `write_idx`
-    """
+    """Return the SHA-256, in hex, of the raw bytes of an array's IDX file: no compression, so no gzip time stamp."""
     digest = hashlib.sha256()
     for chunk in _raw_chunks(array):
         digest.update(chunk)
@@ -294,7 +289,7 @@ def _likely_cause(start: bytes) -> str:
 def _raw_chunks(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
     """Yield an array's IDX bytes: the header, then the elements a chunk at a time, big-endian."""
     yield idx_header(array)
-    flat = array.reshape(-1)  # a copy only of what is not C-contiguous
+    flat = array.reshape(-1)
     big_endian = array.dtype.newbyteorder(">")
     for start in range(0, flat.size, _CHUNK):
-        yield flat[start : start + _CHUNK].astype(big_endian, copy=False).view(np.uint8).data
+        yield np.ascontiguousarray(flat[start : start + _CHUNK], big_endian).view(np.uint8).data  # a copy if it must

@@ -6,9 +6,10 @@ checked and converted here, once; the kernels trust them. This module knows no o
 
 from __future__ import annotations
 
+import io
+import operator
 import os
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ class MLP:
             raise ValueError(f"dtype {self.dtype}: must be float32 or float64")
         draw = INITIALIZERS[_checked_choice("initializer", initializer, tuple(INITIALIZERS))]
         if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng must be a numpy.random.Generator, found {type(rng).__name__}: np.random.default_rng(0)")
+            raise TypeError(f"rng: expected a numpy.random.Generator such as np.random.default_rng(0), found {rng!r}")
         self.weights: list[Array] = []
         self.biases: list[Array] = []
         for n_in, n_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
@@ -109,13 +110,11 @@ class MLP:
             An array was replaced by one of another shape, dtype or memory order.
         """
         shapes = [s for a, b in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True) for s in ((a, b), (b,))]
-        parameters = self.parameters()
-        for array, shape in zip(parameters, shapes, strict=True):
-            flags = array.flags
-            if array.shape != shape or array.dtype != self.dtype or not (flags.c_contiguous and flags.writeable):
+        for array, shape in zip(self.parameters(), shapes, strict=True):
+            if array.shape != shape or array.dtype != self.dtype or not array.flags.carray:
                 raise ValueError(
                     f"a parameter must be a writable C-contiguous {self.dtype} array {shape}, found {array.dtype} "
-                    f"{array.shape}{'' if flags.c_contiguous else ', not C-contiguous'}"
+                    f"{array.shape}{'' if array.flags.carray else ', read-only or in another memory order'}"
                 )
 
     def forward(self, x: npt.ArrayLike, tally: Tally | None = None) -> Array:
@@ -182,6 +181,7 @@ class MLP:
         losses.softmax_cross_entropy_backward(
             probabilities, labels, grad_z, tally.kernel("softmax_cross_entropy_backward")
         )
+        backward_kernel = getattr(activations, f"{self.activation}_backward")
         gradients = Gradients([np.empty_like(w) for w in self.weights], [np.empty_like(b) for b in self.biases])
         for layer in reversed(range(len(self.weights))):
             matmul.matmul_grad_weight(
@@ -191,7 +191,7 @@ class MLP:
                 grad_h = np.empty_like(h[layer])
                 matmul.matmul_grad_x(grad_z, self.weights[layer], grad_h, tally.kernel("matmul_grad_x"))
                 grad_z = np.empty_like(h[layer])
-                self._backward_kernel(h[layer], grad_h, grad_z, tally.kernel(f"{self.activation}_backward"))
+                backward_kernel(h[layer], grad_h, grad_z, tally.kernel(f"{self.activation}_backward"))
         tally.count_passes(images_backward=len(x))
         return float(loss[0]), gradients
 
@@ -206,31 +206,24 @@ class MLP:
     def _activations(self, x: Array, tally: Tally) -> list[Array]:
         """The input of every layer and, last, the logits: h[0] = x, h[l + 1] = activation(h[l] weight + bias)."""
         self.check_parameters()
+        forward_kernel = getattr(activations, f"{self.activation}_forward")
         h = [x]
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             z = np.empty((len(x), len(bias)), self.dtype)
             matmul.matmul_forward(h[-1], weight, bias, z, tally.kernel("matmul_forward"))
             if layer < len(self.weights) - 1:
                 h.append(np.empty_like(z))
-                self._forward_kernel(z, h[-1], tally.kernel(f"{self.activation}_forward"))
+                forward_kernel(z, h[-1], tally.kernel(f"{self.activation}_forward"))
             else:
                 h.append(z)
         tally.count_passes(images_forward=len(x))
         return h
 
-    @property
-    def _forward_kernel(self) -> Callable[..., None]:
-        return getattr(activations, f"{self.activation}_forward")  # type: ignore[no-any-return]
-
-    @property
-    def _backward_kernel(self) -> Callable[..., None]:
-        return getattr(activations, f"{self.activation}_backward")  # type: ignore[no-any-return]
-
     def _checked_x(self, x: npt.ArrayLike) -> Array:
-        array = np.ascontiguousarray(x, self.dtype)
+        array = np.require(x, self.dtype, ["C", "A", "W", "E"])  # a read-only x would be a signature of its own
         n_features = self.layer_sizes[0]
         if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
-            raise ValueError(f"x: expected shape (n_samples, {n_features}) with at least one sample, found {np.shape(x)}")
+            raise ValueError(f"x: expected shape (n_samples, {n_features}), at least one sample, found {np.shape(x)}")
         return array
 
     def _checked_labels(self, labels: npt.ArrayLike, n_samples: int) -> npt.NDArray[np.int64]:
@@ -241,7 +234,7 @@ class MLP:
         bad = np.flatnonzero((array < 0) | (array >= n_classes))
         if bad.size:
             raise ValueError(f"labels[{bad[0]}] is {array[bad[0]]}: expected 0 to {n_classes - 1}")
-        return np.ascontiguousarray(array, np.int64)
+        return np.require(array, np.int64, ["C", "A", "W", "E"])
 
 
 def save(path: str | os.PathLike[str], mlp: MLP) -> None:
@@ -252,7 +245,7 @@ def save(path: str | os.PathLike[str], mlp: MLP) -> None:
     OSError
         The file cannot be written.
     """
-    arrays: dict[str, Any] = {"format": np.array(_SAVE_FORMAT), "activation": np.array(mlp.activation)}
+    arrays: dict[str, Any] = {"format": _SAVE_FORMAT, "layer_sizes": mlp.layer_sizes, "activation": mlp.activation}
     for layer, (weight, bias) in enumerate(zip(mlp.weights, mlp.biases, strict=True)):
         arrays[f"weight{layer}"], arrays[f"bias{layer}"] = weight, bias
     with replacing(path) as file:
@@ -269,27 +262,35 @@ def load(path: str | os.PathLike[str]) -> MLP:
     ValueError
         It is not a network, or damaged.
     """
-    try:
-        with reading(path) as (stream, _), np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        if int(arrays["format"]) != _SAVE_FORMAT:
-            raise ValueError(f"format {int(arrays['format'])}, expected {_SAVE_FORMAT}")
-        n_layers = sum(name.startswith("weight") for name in arrays)
-        weights = [arrays[f"weight{layer}"] for layer in range(n_layers)]
-        biases = [arrays[f"bias{layer}"] for layer in range(n_layers)]
-        sizes = [weight.shape[0] for weight in weights] + [len(biases[-1])]
-        mlp = MLP(sizes, np.random.default_rng(0), str(arrays["activation"]), dtype=weights[0].dtype)
-        mlp.weights, mlp.biases = weights, biases
-        mlp.check_parameters()
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{os.fspath(path)}: not a network saved by nnlite, or damaged: {error}") from error
+    with reading(path) as (stream, _):
+        try:
+            return _parsed(stream.read())
+        except Exception as error:  # on damaged bytes zipfile, zlib and NumPy raise nearly anything
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk, not the content
+            raise ValueError(f"{os.fspath(path)}: not a network saved by nnlite, or damaged: {error}") from error
+
+
+def _parsed(content: bytes) -> MLP:
+    """Build a network from the bytes of a file that `save` wrote; whatever is wrong with them raises something."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    if int(arrays["format"]) != _SAVE_FORMAT:
+        raise ValueError(f"format {int(arrays['format'])}, expected {_SAVE_FORMAT}")
+    sizes = arrays["layer_sizes"].tolist()
+    weights, biases = ([arrays[f"{kind}{layer}"] for layer in range(len(sizes) - 1)] for kind in ("weight", "bias"))
+    if sizes != [len(weight) for weight in weights] + [len(biases[-1])] or len(arrays) != 3 + 2 * len(weights):
+        raise ValueError(f"layer_sizes {sizes} beside {', '.join(arrays)}")
+    mlp = MLP(sizes, np.random.default_rng(0), str(arrays["activation"]), dtype=weights[0].dtype)
+    mlp.weights, mlp.biases = weights, biases
+    mlp.check_parameters()
     return mlp
 
 
 def _checked_layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(int(size) for size in layer_sizes)
+    sizes = tuple(operator.index(size) for size in layer_sizes)
     if len(sizes) < 2 or min(sizes) < 1 or sizes[-1] < 2:
-        raise ValueError(f"layer_sizes {sizes}: expected inputs, hidden units, classes: each at least 1, classes at least 2")
+        raise ValueError(f"layer_sizes {sizes}: expected inputs, hidden units, classes: at least 1, at least 2 classes")
     return sizes
 
 

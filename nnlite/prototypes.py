@@ -17,8 +17,16 @@ from .kernels import reduce
 _CHUNK = 4096  # images converted at a time, so that a large set never exists twice
 
 
+class EmptyClassError(ValueError):
+    """A class without images, of which there is no average."""
+
+
 def class_means(
-    images: npt.ArrayLike, labels: npt.ArrayLike, n_classes: int | None = None, tally: Tally | None = None
+    images: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    n_classes: int | None = None,
+    tally: Tally | None = None,
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[Any]:
     """Average the images of each class.
 
@@ -34,6 +42,8 @@ def class_means(
         The largest label + 1 by default.
     tally : Tally, optional
         Is added n_samples n_features add and n_classes n_features div, in phase `data`.
+    rows : int64 array, optional
+        Numbers of the images to average, in this order; all by default.
 
     Returns
     -------
@@ -42,7 +52,9 @@ def class_means(
     Raises
     ------
     ValueError
-        A class without images, a label out of range, a number of labels other than of images.
+        A label out of range, a number of labels other than of images.
+    EmptyClassError
+        A class without images; a ValueError too.
 
     Notes
     -----
@@ -62,15 +74,17 @@ def class_means(
             f"{labels.dtype} {labels.shape}"
         )
     n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
-    counts = counts_per_class(labels, n_classes)
+    rows = np.arange(len(images)) if rows is None else rows
+    counts = counts_per_class(labels[rows], n_classes)
     tally = Tally() if tally is None else tally
     sums = np.zeros((n_classes, images.shape[1]))
     means = np.empty(sums.shape, np.float64 if images.dtype == np.float64 else np.float32)
     with tally.phase("data"):
-        for start in range(0, len(images), _CHUNK):
-            chunk = np.ascontiguousarray(images[start : start + _CHUNK], means.dtype)
-            chunk_labels = np.ascontiguousarray(labels[start : start + _CHUNK], np.int64)
-            reduce.class_sums(chunk, chunk_labels, sums, tally.kernel("class_sums"))
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            chunk_images = np.ascontiguousarray(images[chunk], means.dtype)
+            chunk_labels = np.ascontiguousarray(labels[chunk], np.int64)
+            reduce.class_sums(chunk_images, chunk_labels, sums, tally.kernel("class_sums"))
         reduce.divide_sums(sums, counts, means, tally.kernel("divide_sums"))
     return means
 
@@ -85,7 +99,9 @@ def counts_per_class(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np
     Raises
     ------
     ValueError
-        A label out of range; a class without images, which has no average.
+        A label out of range.
+    EmptyClassError
+        A class without images, which has no average.
     """
     bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
     if bad.size:
@@ -93,5 +109,5 @@ def counts_per_class(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np
     counts = np.bincount(labels, minlength=n_classes).astype(np.int64)
     empty = np.flatnonzero(counts == 0)
     if empty.size:
-        raise ValueError(f"class {empty[0]} has no images: it has no average")
+        raise EmptyClassError(f"class {empty[0]} has no images: it has no average")
     return counts

@@ -117,7 +117,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run went. `steps`, `correct` and `tally` are those of the stop, also when the run was watched further."""
+    """How a run went. `steps`, `correct`, `tally` and `network` are those of the stop, also when the run was watched further."""
 
     status: str  # reached, budget, diverged, stopped
     steps: int  # up to the stop: the first check at or above the target, else the last step
@@ -125,6 +125,7 @@ class Outcome:
     checks: list[tuple[int, int]]  # (step, right answers) of every check, those after the stop too
     loss: float  # of the last batch, before its update; not finite when the run diverged
     tally: Tally
+    network: MLP  # as it was at the stop: the trained one itself, or a copy where the run was watched further
 
 
 def train(
@@ -162,7 +163,7 @@ def train(
     progress = Progress() if progress is None else progress
     due = set() if checks is None else set(checks.steps.tolist())
     results: list[tuple[int, int]] = []
-    at_stop: tuple[int, Tally] | None = None
+    at_stop: tuple[int, Tally, MLP] | None = None
     loss, step, status = math.nan, 0, BUDGET
     for step in range(1, schedule.n_steps + 1):
         batch = schedule.order[schedule.starts[step - 1] : schedule.starts[step]]
@@ -178,18 +179,17 @@ def train(
             progress.done[1] = correct
             results.append((step, correct))
             if correct >= checks.needed and at_stop is None:
-                at_stop = step, tally.copy()
+                at_stop = step, tally.copy(), mlp if checks.stop_at_hit else mlp.copy()
                 if checks.stop_at_hit:
                     break
         if progress.stop[0]:
             status = STOPPED
             break
     if at_stop is None:
-        return Outcome(status, step, results[-1][1] if results else None, results, loss, tally)
-    stop_step, stop_tally = at_stop
-    return Outcome(
-        STOPPED if status == STOPPED else REACHED, stop_step, dict(results)[stop_step], results, loss, stop_tally
-    )
+        return Outcome(status, step, results[-1][1] if results else None, results, loss, tally, mlp)
+    stop_step, stop_tally, network = at_stop
+    status = STOPPED if status == STOPPED else REACHED  # what comes after the stop cannot undo it
+    return Outcome(status, stop_step, dict(results)[stop_step], results, loss, stop_tally, network)
 
 
 def evaluate(mlp: MLP, images: Array, labels: Ints, tally: Tally | None = None, phase: str = "evaluate") -> int:

@@ -69,7 +69,8 @@ def _run(options: Options) -> int:
     if options.article:
         from . import article
 
-        print(json.dumps(article.accounting(), indent=2, allow_nan=False) if options.json else article.accounting_text())
+        text = json.dumps(article.accounting(), indent=2) if options.json else article.accounting_text()
+        print(text)
         return OK
     if options.figures is not None:
         _require_matplotlib()
@@ -120,6 +121,10 @@ def _carry_out(options: Options, dataset: Dataset, records: list[RunRecord], pro
     from ..prototypes import EmptyClassError
 
     finished = {(record.arm, record.seed) for record in records}
+    of_seed: dict[int, list[RunRecord]] = {}
+    for record in records:
+        of_seed.setdefault(record.seed, []).append(record)
+    n_done = sum(paired_reduction(runs) is not None for runs in of_seed.values())
     study = run_study(dataset, options.config, options.settings, finished)
     try:
         for event in study:
@@ -129,14 +134,16 @@ def _carry_out(options: Options, dataset: Dataset, records: list[RunRecord], pro
             if options.out is not None:
                 append_record(options.out, event)
             records.append(event)
-            pair = paired_reduction(records, event.seed)
-            if pair is not None:
-                n_done = len({r.seed for r in records if paired_reduction(records, r.seed)})
+            of_seed.setdefault(event.seed, []).append(event)
+            pair = paired_reduction(of_seed[event.seed])
+            if pair is not None and event.arm in (pair[0].arm, pair[1].arm):
+                n_done += 1
                 progress.line(pair_line(n_done, options.settings.seeds, *pair))
     except EmptyClassError as error:
         raise _Exit(f"{dataset.name}: {error}", DATA) from error
     except OSError as error:
-        raise _Exit(f"{options.out}: cannot keep a run: {error.strerror or error}; {_resume_line(options)}", FAILED_RUN) from error
+        message = f"{options.out}: cannot keep a run: {error.strerror or error}; {_resume_line(options)}"
+        raise _Exit(message, FAILED_RUN) from error
     finally:
         study.close()  # stops the workers at their next step
 
@@ -195,8 +202,17 @@ def _load(options: Options) -> Dataset:
 
     try:
         return load_dataset(options.dataset, options.data_dir, options.verify)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise _Exit(str(error), DATA) from error
+    except OSError as error:
+        raise _Exit(_file_error(error), DATA) from error
+
+
+def _file_error(error: OSError) -> str:
+    """An operating system's error as `file: what is wrong`."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 def _kept(options: Options) -> tuple[list[RunRecord], str | None]:
@@ -231,7 +247,7 @@ def _read(path: str) -> list[RunRecord]:
     except RecordsError as error:
         raise _Exit(str(error), DATA) from error
     except OSError as error:
-        raise _Exit(f"{path}: {error.strerror or error}", DATA) from error
+        raise _Exit(_file_error(error), DATA) from error
     differences = same_config(records)
     if differences:
         raise _Exit(f"{path}: its runs are not of one study: {'; '.join(differences)}", DATA)
@@ -240,10 +256,13 @@ def _read(path: str) -> list[RunRecord]:
 
 def _check_kept(options: Options, dataset: Dataset, kept: Sequence[RunRecord]) -> None:
     """Refuse to go on with runs of another configuration."""
+    if not kept:
+        return
     from .records import config_differences
+    from .run import describe
 
     config = options.config.to_record(dataset.train_pixels.shape[1])
-    differences = config_differences(kept, config, {"name": dataset.name, "sha256": dataset.sha256})
+    differences = config_differences(kept, config, describe(dataset))
     if differences:
         raise ConfigError(f"--resume: {options.out} holds runs of another configuration: {'; '.join(differences)}")
 

@@ -10,6 +10,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
 from typing import Any
 
 from .article import article_pass
@@ -20,6 +21,9 @@ ARMS = {
 }
 """Every arm's name, with a sentence for people; what each does is in `arms`."""
 
+ARM_WORDS = {"averages": "class-means", "average-images": "class-means", "means": "class-means", "baseline": "scratch"}
+"""Words that people use for an arm; a message names the arm."""
+
 OPTIMIZERS = ("adam", "sgd", "momentum")
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 INITIALIZERS = ("fan_in_uniform", "he_normal", "glorot_uniform")
@@ -28,6 +32,7 @@ EVALUATE = ("decide", "full")
 EXECUTORS = ("threads", "processes")
 
 PRETRAIN_EPOCHS_LIMIT = 200  # of --pretrain-target: ten times what the averages need to be learnt
+MAX_IMAGES = 1 << 24  # a run may see, repeats included: 280 epochs of MNIST
 EVERY_STEP_UNTIL = 500  # full evaluations: after every step up to here, then on a grid that grows by 1%
 
 
@@ -67,6 +72,9 @@ class RunConfig:
         _whole("batch-size", self.batch_size, 1, 1 << 20)
         _whole("pretrain-epochs", self.pretrain_epochs, 0, 1_000_000)
         _whole("max-steps", self.max_steps, 1, 10_000_000)
+        if self.max_steps * self.batch_size > MAX_IMAGES:  # a run's whole order of images is drawn before it begins
+            most = MAX_IMAGES // self.batch_size
+            raise ConfigError(f"--max-steps {self.max_steps}: must be 1 to {most} with {self.batch_size} images a step")
         _share("target", self.target)
         if self.pretrain_target is not None:
             _share("pretrain-target", self.pretrain_target)
@@ -83,8 +91,10 @@ class RunConfig:
         if self.evaluate == "decide":
             return list(range(1, self.max_steps + 1))
         steps = list(range(1, min(EVERY_STEP_UNTIL, self.max_steps) + 1))
+        point = Fraction(EVERY_STEP_UNTIL)  # exact: 500 x 1.01^k, rounded up
         while steps[-1] < self.max_steps:
-            steps.append(min(self.max_steps, -(-steps[-1] * 101 // 100)))
+            point *= Fraction(101, 100)
+            steps.append(min(self.max_steps, math.ceil(point)))
         return steps
 
     def to_record(self, n_features: int) -> dict[str, Any]:
@@ -153,8 +163,9 @@ def preset_config(preset: str, changes: Mapping[str, Any]) -> RunConfig:
 
 def unknown(option: str, value: str, known: Sequence[str], where: str = "") -> ConfigError:
     """Return the error for a name that does not exist, with the nearest that does."""
-    close = difflib.get_close_matches(value, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    words = {**{word: arm for word, arm in ARM_WORDS.items() if arm in known}, **{name: name for name in known}}
+    close = difflib.get_close_matches(value, words, n=1)
+    hint = f"did you mean {words[close[0]]}?" if close else f"there are {', '.join(known)}"
     return ConfigError(f"--{option} {value}: unknown; {hint}{where}")
 
 

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -63,8 +65,18 @@ class Options:
 
 
 class _Parser(argparse.ArgumentParser):
+    """argparse, with messages in the form of all others: the option, what was given, what may be."""
+
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(message.removeprefix("argument ").replace(": invalid", " invalid", 1))
+        bad_number = re.fullmatch(r"argument (\S+): invalid (int|float) value: '(.*)'", message)
+        if bad_number:
+            option, kind, given = bad_number.groups()
+            raise ConfigError(f"{option} {given}: must be a {'whole ' if kind == 'int' else ''}number")
+        stray = re.fullmatch(r"unrecognized arguments: (\S+).*", message)
+        if stray:
+            close = difflib.get_close_matches(stray[1], self._option_string_actions, n=1)
+            raise ConfigError(f"{stray[1]}: unknown option{f'; did you mean {close[0]}?' if close else ''}")
+        raise ConfigError(message.removeprefix("argument "))
 
 
 def _parser() -> argparse.ArgumentParser:

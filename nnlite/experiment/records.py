@@ -35,7 +35,7 @@ class RunRecord:
     arm: str
     seed: int
     config: dict[str, Any]  # RunConfig and article_pass (F)
-    dataset: dict[str, Any]  # name, sha256 of each file's raw bytes
+    dataset: dict[str, Any]  # name, sha256 of each file's raw bytes, sizes
     status: str  # reached, budget, diverged, failed
     reached: bool
     steps_to_target: int | None  # on real images; None for a miss
@@ -155,8 +155,8 @@ def config_differences(records: Iterable[RunRecord], config: dict[str, Any], dat
     for record in records:
         if record.config == config and record.dataset == dataset:
             continue
-        kept = {**record.config, "dataset": record.dataset["name"], "sha256": record.dataset["sha256"]}
-        asked = {**config, "dataset": dataset["name"], "sha256": dataset["sha256"]}
+        kept = {**record.config, **{f"dataset {name}": value for name, value in record.dataset.items()}}
+        asked = {**config, **{f"dataset {name}": value for name, value in dataset.items()}}
         return [
             f"{name}: {kept.get(name)} in the file, {asked.get(name)} asked for"
             for name in sorted({*kept, *asked})

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import statistics
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
-from ..flops import COST_MODELS, FREE_BY_CONVENTION, Tally
+from ..flops import FREE_BY_CONVENTION
 from .article import PRETRAINED, SCRATCH, savings
 from .records import RunRecord
 from .stats import Interval
@@ -70,7 +71,7 @@ def bill(summary: Summary) -> str:
     parts = []
     for name, runs in summary.arms.items():
         parts.append(f"The bill of {name}, seed {runs[0].seed}, up to its stop\n{runs[0].tally().table()}")
-    return "\n\n".join([*parts, FREE_BY_CONVENTION])
+    return "\n\n".join([*parts, textwrap.fill(FREE_BY_CONVENTION, 79)])
 
 
 def sensitivity_table(summary: Summary) -> str:
@@ -109,11 +110,12 @@ def _headline(summary: Summary) -> list[str]:
         claim = ""
     else:
         known = f"(95% interval {_range(interval)})"
-        claim = ", not 30%" if not interval.low <= CLAIMED <= interval.high else "; the claim is 30%"
+        inside = round(interval.low, 2) <= CLAIMED <= round(interval.high, 2)  # as printed
+        claim = "; the claim is 30%" if inside else ", not 30%"
     cheaper = sum(reduction > 0 for reduction in comparison.reductions)
     missed = comparison.arm_missed + comparison.scratch_missed + 2 * comparison.both_missed
     n = comparison.n_pairs
-    second = f"Cheaper in {cheaper} of {n} pairs; {missed} runs missed."
+    second = f"Cheaper in {cheaper} of {n} pairs; {missed} run{'' if missed == 1 else 's'} missed."
     if summary.verdict is not None:
         reason = f" ({summary.verdict.reason})" if summary.verdict.reason else ""
         second += f" Verdict: {summary.verdict.word}{reason}."
@@ -141,13 +143,11 @@ def _table(summary: Summary) -> list[str]:
             rows.append((f"after {epochs:.0f} epochs on means", "~80%", ours))
         rows.append(("then, steps", str(PRETRAINED.real_steps), _spread(runs, _steps_or_miss, "{:.0f}")))
     if summary.headline is not None:
-        articles, ours = summary.reductions["article-2023"], summary.reductions["flop"]
-        spread = f"({_percent(min(articles.reductions))} to {_percent(max(articles.reductions))})"
-        rows.append(
-            ("saved, article's counting", _percent(article, 1), f"{_percent(articles.interval.median)} {spread}")
-        )
-        averaging = f"(averaging {_n_read(arms[TREATMENT]):,} images included)"
-        rows.append(("saved, every operation", "-", f"{_percent(ours.interval.median)} {averaging}"))
+        counted, every = summary.reductions["article-2023"], summary.reductions["flop"]
+        spread = f"({_percent(min(counted.reductions))} to {_percent(max(counted.reductions))})"
+        rows.append(("saved, article's counting", _percent(article, 1), f"{_percent(counted.interval.median)} {spread}"))
+        averaging = f"(averaging {_n_averaged(arms[TREATMENT][0]):,} images included)"
+        rows.append(("saved, every operation", "-", f"{_percent(every.interval.median)} {averaging}"))
     return [f"  {label:26s}{theirs:>7s}   {ours}" for label, theirs, ours in rows]
 
 
@@ -161,12 +161,10 @@ def _mishaps(summary: Summary) -> Iterable[str]:
         yield f"{summary.n_failed} runs could not be carried out; they are in no number above."
 
 
-def _n_read(runs: Sequence[RunRecord]) -> int:
+def _n_averaged(record: RunRecord) -> int:
     """How many images the averages were made of, from the additions on the bill."""
-    tally: Tally = runs[0].tally()
-    sums = tally.counts(executed=False).get("data", {})
-    n_features = runs[0].config["article_pass"] and sums.get("divide_sums", {}).get("div", 0)
-    return sums.get("class_sums", {}).get("add", 0) * 10 // n_features if n_features else 0
+    sums = record.counts["dense"].get("data", {}).get("class_sums", {})
+    return int(sums.get("add", 0)) // int(record.dataset["n_features"])
 
 
 def _steps_or_miss(record: RunRecord) -> float:
@@ -200,7 +198,3 @@ def _range(interval: Interval) -> str:
 def _percent(fraction: float, digits: int = 0) -> str:
     return f"{100 * fraction:.{digits}f}%" if math.isfinite(fraction) else "missed"
 
-
-def models_text() -> str:
-    """Return a line for every cost model."""
-    return "\n".join(f"  {name:14s}{what}" for name, what in COST_MODELS.items())

@@ -43,6 +43,18 @@ def stop_set_size(dataset: Dataset, config: RunConfig) -> int:
     return len(dataset.test_labels) if config.stop_on == "test" else len(dataset.train_labels) // 6
 
 
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Return what a record says of the data set: its name, its files' hashes, its sizes."""
+    return {
+        "name": dataset.name,
+        "sha256": dict(dataset.sha256),
+        "n_train": len(dataset.train_labels),
+        "n_test": len(dataset.test_labels),
+        "n_features": dataset.train_pixels.shape[1],
+        "n_classes": dataset.n_classes,
+    }
+
+
 class RunData:
     """A data set as runs want it: one copy for all threads, and what several runs share computed once.
 
@@ -150,7 +162,7 @@ def run_one(
         arm=arm,
         seed=seed,
         config=config.to_record(sizes[0]),
-        dataset={"name": data.dataset.name, "sha256": data.dataset.sha256},
+        dataset=describe(data.dataset),
         status=status,
         n_checked=len(checks.labels),
         passes=tally.passes(),

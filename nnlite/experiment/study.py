@@ -13,7 +13,7 @@ import platform
 import signal
 import statistics
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -35,7 +35,7 @@ from ..mlp import MLP
 from ..training import Checks, epochs, train
 from .config import RunConfig, StudySettings
 from .records import FAILED, RunRecord
-from .run import NOT_RUN, OPTIMIZERS, RunData, run_one, stop_set_size
+from .run import NOT_RUN, OPTIMIZERS, RunData, describe, run_one, stop_set_size
 
 _POLL = 0.1  # seconds between two looks at the workers
 _TYPICAL_STEPS = 150  # of a run, until the first are done; only for the time left
@@ -61,7 +61,7 @@ class Status:
 
 def run_study(
     dataset: Dataset, config: RunConfig, settings: StudySettings, finished: Collection[Run] = ()
-) -> Iterator[Status | RunRecord]:
+) -> Generator[Status | RunRecord, None, None]:
     """Carry out the runs of a study that are not finished yet.
 
     Parameters
@@ -224,7 +224,7 @@ class _Study:
             arm=arm,
             seed=seed,
             config=self.config.to_record(self.dataset.train_pixels.shape[1]),
-            dataset={"name": self.dataset.name, "sha256": self.dataset.sha256},
+            dataset=describe(self.dataset),
             status=FAILED,
             passes={},
             counts={"dense": {}, "executed": {}},
@@ -237,7 +237,7 @@ class _Study:
     def _status(self) -> Status:
         """Describe the study by the run that is furthest behind."""
         now = time.perf_counter()
-        busy = [number for number in np.flatnonzero(self.stages) if number not in self.done]
+        busy = [number for number in np.flatnonzero(self.stages).tolist() if number not in self.done]
         share = len(self.done) + sum(min(0.95, self.steps[i] / self._expected(i)) for i in busy if self.stages[i] == 2)
         left = None
         if self.ready_at is not None and share > 0.2:

@@ -107,9 +107,9 @@ def pairs(arms: dict[str, list[RunRecord]], arm: str) -> tuple[list[RunRecord], 
     return [ours[seed] for seed in seeds], [baseline[seed] for seed in seeds]
 
 
-def paired_reduction(records: Sequence[RunRecord], seed: int) -> tuple[RunRecord, RunRecord, float] | None:
-    """Return a seed's class-means and scratch runs and the reduction between them, or None while one is missing."""
-    runs = {record.arm: record for record in records if record.seed == seed and record.counts["dense"]}
+def paired_reduction(records: Sequence[RunRecord]) -> tuple[RunRecord, RunRecord, float] | None:
+    """Return one seed's class-means and scratch runs and the reduction between them, or None while one is missing."""
+    runs = {record.arm: record for record in records if record.counts["dense"]}
     if not {BASELINE, TREATMENT} <= runs.keys():
         return None
     treated, scratch = runs[TREATMENT], runs[BASELINE]

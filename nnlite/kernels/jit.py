@@ -24,6 +24,8 @@ import warnings
 
 import numpy as np
 
+from ..files import user_cache
+
 try:
     import numba
     from numba.core.caching import FunctionCache
@@ -122,27 +124,20 @@ def cache_folder():
     -------
     pathlib.Path or None
     """
-    parent = pathlib.Path(os.environ.get("NUMBA_CACHE_DIR") or _user_cache_folder())
+    parent = pathlib.Path(os.environ["NUMBA_CACHE_DIR"]) if os.environ.get("NUMBA_CACHE_DIR") else user_cache()
+    if parent is None:
+        _warn_once("no folder for compiled kernels (no home folder): they are compiled in each process")
+        return None
     folder = parent / f"nnlite-{_digest()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.utime(folder)  # the newest are kept by their time of use
         tempfile.TemporaryFile(dir=folder).close()
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         _warn_once(f"no writable folder for compiled kernels ({error}): they are compiled in each process")
         return None
     _sweep(parent)
     return folder
-
-
-def _user_cache_folder():
-    """The user's cache folder as each platform has it; Path.home() raises RuntimeError where there is no home."""
-    if os.environ.get("XDG_CACHE_HOME"):
-        return pathlib.Path(os.environ["XDG_CACHE_HOME"]) / "nnlite"
-    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
-        return pathlib.Path(os.environ["LOCALAPPDATA"]) / "nnlite" / "Cache"
-    home = pathlib.Path(os.path.expanduser("~"))
-    return home / ("Library/Caches/nnlite" if sys.platform == "darwin" else ".cache/nnlite")
 
 
 def _digest():

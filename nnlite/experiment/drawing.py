@@ -1,0 +1,156 @@
+"""How every picture of a study looks: its frame, its colours, curves of many runs, labels beside points, PNG files.
+
+Place in the data path: `figures` decides what is drawn and calls this. It knows arms by their colours and nothing of
+records. matplotlib is imported only inside functions, and its objects are used, never pyplot's global state.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..files import replacing
+from .summary import BASELINE, TREATMENT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {BASELINE: "#0072B2", TREATMENT: "#D55E00"}
+"""One colour an arm in every picture: blue and vermilion of Okabe and Ito, told apart by colour-blind readers too."""
+
+WHOLE_RANGE_BELOW = 20
+"""Runs from which on a band leaves out the lowest and the highest tenth, since extremes widen with n."""
+
+GREY = "#555555"
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line, of one run."""
+
+    x: Floats  # (n_checks,)
+    accuracy: Floats  # (n_checks,), fractions
+    whole: bool = True  # False where the run diverged: drawn as far as it went, but not part of the mean
+
+
+@contextmanager
+def plain_style() -> Iterator[None]:
+    """Draw by matplotlib's own defaults inside the with statement, whatever the user's settings are."""
+    from matplotlib import style
+
+    with style.context("default", after_reset=True):
+        yield
+
+
+def framed_figure(title: str, caption: str, inches: tuple[float, float]) -> Figure:
+    """Make an empty figure with its title above and its caption below what will be drawn."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    width, height = inches
+    lines = textwrap.wrap(caption, int(13.2 * width))  # characters: an inch holds 14 of the caption's
+    title_lines = textwrap.wrap(title, int(9.6 * width))
+    above, below = (0.26 + 0.24 * len(title_lines)) / height, (0.2 + 0.17 * len(lines)) / height
+    layout = ConstrainedLayoutEngine(rect=(0, below, 1, 1 - above - below), w_pad=0.1, h_pad=0.06)
+    figure = Figure(figsize=inches, dpi=150, layout=layout)
+    figure.text(0.1 / width, 1 - 0.14 / height, "\n".join(title_lines), fontsize=13, fontweight="bold", va="top")
+    figure.text(0.1 / width, 0.1 / height, "\n".join(lines), fontsize=9, color=GREY, linespacing=1.3)
+    return figure
+
+
+def draw_curves(axes: Axes, curves: Sequence[Curve], n_runs: int, colour: str, style: str = "-") -> Curve:
+    """Draw runs faint, and as far as all whole ones reach, their mean strong and a band.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    curves : sequence of Curve
+        One a run, at least one.
+    n_runs : int
+        What `band_words` was told: decides the band, which is the same for all lines of a picture.
+    colour, style : str
+        As matplotlib writes them.
+
+    Returns
+    -------
+    Curve
+        The mean.
+    """
+    alpha = max(0.04, 0.5 / len(curves) ** 0.5)
+    for curve in curves:
+        axes.plot(curve.x, curve.accuracy, style, color=colour, linewidth=0.6, alpha=alpha)
+    whole = [curve for curve in curves if curve.whole] or list(curves)
+    n = min(len(curve.x) for curve in whole)
+    accuracy = np.array([curve.accuracy[:n] for curve in whole])
+    mean = Curve(np.mean([curve.x[:n] for curve in whole], axis=0), accuracy.mean(axis=0))
+    tail = 0.0 if n_runs < WHOLE_RANGE_BELOW else 0.1
+    low, high = np.quantile(accuracy, (tail, 1 - tail), axis=0)
+    axes.fill_between(mean.x, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(mean.x, mean.accuracy, style, color=colour, linewidth=2.2, zorder=3)
+    return mean
+
+
+def band_words(n_runs: int) -> str:
+    """Return what `draw_curves` draws, for a caption."""
+    band = "lowest to highest run" if n_runs < WHOLE_RANGE_BELOW else "10% to 90% of the runs"
+    return f"Strong line: mean of the runs; band: {band}; faint lines: single runs."
+
+
+def label_beside(axes: Axes, text: str, point: tuple[float, float], points: tuple[float, float], colour: str) -> None:
+    """Write beside a point, so many printer's points to its right and above it; the text grows away from it."""
+    ha, va = "left" if points[0] >= 0 else "right", "bottom" if points[1] >= 0 else "top"
+    style = _label_style(colour, ha, va)
+    axes.annotate(text, point, points, textcoords="offset points", **style)
+
+
+def label_in_corner(axes: Axes, text: str, point: tuple[float, float] | None, top_left: bool, colour: str) -> None:
+    """Write in a corner of the panel, top left or bottom right, with a thin line to the point if there is one.
+
+    An accuracy curve rises and bends down, so these two corners are empty.
+    """
+    corner = (0.03, 0.97) if top_left else (0.97, 0.05)
+    style = _label_style(colour, "left" if top_left else "right", "top" if top_left else "bottom")
+    if point is None:
+        axes.text(*corner, text, transform=axes.transAxes, **style)
+        return
+    leader = {"arrowstyle": "-", "color": colour, "linewidth": 1, "shrinkB": 5}
+    axes.annotate(text, point, corner, textcoords="axes fraction", arrowprops=leader, **style)
+
+
+def _label_style(colour: str, ha: str, va: str) -> dict[str, Any]:
+    return {"color": colour, "fontsize": 11, "fontweight": "bold", "ha": ha, "va": va, "zorder": 6}
+
+
+def percent_axes(axes: Axes) -> None:
+    """Show accuracy in percent on the upright axis, over a light grid."""
+    from matplotlib.ticker import PercentFormatter
+
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a picture; the old file stays until the new one is whole.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)  # the canvas that savefig uses, whatever the user's backend is
+    with replacing(path) as file:
+        figure.savefig(file, format="png")

@@ -1,0 +1,11 @@
+"""Settings of every test: property tests draw the same examples in every run, and keep nothing on disk."""
+
+from __future__ import annotations
+
+import hypothesis
+import pytest
+
+pytest.register_assert_rewrite("counting", "reference")
+
+hypothesis.settings.register_profile("nnlite", max_examples=25, deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("nnlite")

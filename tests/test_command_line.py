@@ -1,0 +1,205 @@
+"""The command line as a person uses it: output, exit status, one clear line for every mistake, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from synthetic import write_dataset
+
+from nnlite.experiment.__main__ import main
+from nnlite.experiment.records import read_records
+
+SMALL = ["--hidden", "5", "--learning-rate", "0.02", "--batch-size", "8", "--pretrain-epochs", "3", "--max-steps", "60"]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Options that run a small study in well under a second."""
+    return ["--dataset", str(write_dataset(tmp_path / "small")), *SMALL]
+
+
+def test_the_result_is_on_stdout_and_progress_on_stderr(small, capsys):
+    assert main([*small, "--seeds", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Average-image pretraining on small: 2 pairs, seeds 0-1, stopped on the TEST set\n")
+    assert "compiling kernels (once" in err
+    assert "pair 1/2, seed" in err
+    assert "pair 2/2, seed" in err
+
+
+def test_quiet_says_nothing_on_stderr(small, capsys):
+    assert main([*small, "--seeds", "1", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_json_is_one_object(small, capsys):
+    assert main([*small, "--seeds", "2", "--json", "--quiet"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {"config", "n_pairs", "arms", "reduction", "sensitivity", "article", "verdict"} <= found.keys()
+    assert found["n_pairs"] == 2
+    assert {995_354_880, 1_419_179_520} <= set(json_numbers(found["article"]))
+
+
+def json_numbers(value):
+    """Every number of a JSON value."""
+    if isinstance(value, dict):
+        return [number for item in value.values() for number in json_numbers(item)]
+    if isinstance(value, list):
+        return [number for item in value for number in json_numbers(item)]
+    return [value] if isinstance(value, int | float) else []
+
+
+def test_quick_is_two_pairs_and_no_verdict(small, capsys):
+    assert main([*small, "--quick", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "2 pairs" in out
+    assert "Verdict" not in out
+
+
+def test_the_bill_and_the_sensitivity_table_come_on_demand(small, capsys):
+    assert main([*small, "--seeds", "1", "--bill", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "bill and evaluation" in out
+    assert "Free by convention" in out
+
+
+def test_the_articles_accounting_needs_no_data(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--article"]) == 0
+    out = capsys.readouterr().out
+    for number in ("995,354,880", "1,419,179,520", "9,560", "13,482", "13,696", "47,047,840", "29.9%", "26.5%"):
+        assert number in out
+    assert main(["--article", "--json"]) == 0
+    assert 1_419_179_520 in json_numbers(json.loads(capsys.readouterr().out))
+
+
+def test_arms_are_listed_with_a_sentence_each(capsys):
+    assert main(["--list-arms"]) == 0
+    assert "class-means" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--learning-rate", "-1"], 2, "--learning-rate -1: must be above 0"),
+        (["--arms", "avrages"], 2, "--arms avrages: unknown; did you mean class-means? (--list-arms)"),
+        (["--seeds", "x"], 2, "--seeds x: must be a whole number"),
+        (["--learning-rate", "fast"], 2, "--learning-rate fast: must be a number"),
+        (["--hidden", "a,b"], 2, "--hidden a,b: must be whole numbers"),
+        (["--lerning-rate", "1"], 2, "--lerning-rate: unknown option; did you mean --learning-rate?"),
+        (["--resume"], 2, "--resume: needs --out FILE"),
+        (["--out", "no/such/folder/x"], 2, "--out no/such/folder/x: the folder no/such/folder does not exist"),
+        (["--pretrain-epochs", "1", "--pretrain-target", "0.5"], 2, "--pretrain-target: goes with no --pretrain-epochs"),
+        (["--figures", "f", "--evaluate", "decide"], 2, "--figures: needs whole curves"),
+        (["--report", "nothing.jsonl"], 3, "nothing.jsonl: No such file or directory"),
+        (["--dataset", "mnits"], 3, "mnits: unknown data set, and no folder; did you mean mnist?"),
+        (["--dataset", "no/such"], 3, "no/such: no such folder"),
+        (["--data-dir", "no/such"], 3, "mnist not found; places tried, in order: no/such/mnist"),
+    ],
+)
+def test_a_mistake_gives_one_clear_line_and_its_exit_status(arguments, status, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"nnlite: {message}" in err
+    assert "Traceback" not in err
+
+
+def test_a_damaged_data_file_names_the_byte(tmp_path, capsys):
+    folder = write_dataset(tmp_path / "cut")
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[: 16 + 20 * 16])
+    assert main(["--dataset", str(folder), *SMALL]) == 3
+    assert "byte 4: header promises 60 images, the file ends after 20" in capsys.readouterr().err
+
+
+def test_kept_runs_are_reported_again_without_training(small, tmp_path, capsys):
+    kept = str(tmp_path / "runs.jsonl")
+    assert main([*small, "--seeds", "3", "--out", kept, "--quiet"]) == 0
+    first = capsys.readouterr().out
+    assert main(["--report", kept]) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_resume_runs_only_what_is_missing_and_equals_an_uninterrupted_study(small, tmp_path, capsys):
+    whole, parts = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
+    assert main([*small, "--seeds", "3", "--out", str(whole), "--quiet"]) == 0
+    assert main([*small, "--seeds", "1", "--out", str(parts), "--resume", "--quiet"]) == 0  # a missing file is fine
+    with open(parts, "a") as file:
+        file.write('{"arm": "scratch", "se')  # a write that a power cut ended
+    assert main([*small, "--seeds", "3", "--out", str(parts), "--resume"]) == 0
+    assert "its last line was cut short; it is set aside in" in capsys.readouterr().err
+    by_run = [
+        {(r.arm, r.seed): r.comparable() for r in read_records(path)} for path in (whole, parts)
+    ]
+    assert by_run[0] == by_run[1]
+    assert len(parts.read_text().splitlines()) == 6
+
+
+def test_an_existing_file_is_never_overwritten(small, tmp_path, capsys):
+    kept = tmp_path / "runs.jsonl"
+    kept.write_text("precious\n")
+    assert main([*small, "--out", str(kept)]) == 2
+    assert "exists; --resume goes on with it" in capsys.readouterr().err
+    assert main([*small, "--out", str(kept), "--resume"]) == 3
+    assert kept.read_text() == "precious\n"
+
+
+def test_resume_refuses_another_configuration_and_shows_the_difference(small, tmp_path, capsys):
+    kept = str(tmp_path / "runs.jsonl")
+    assert main([*small, "--seeds", "1", "--out", kept, "--quiet"]) == 0
+    assert main([*small, "--seeds", "2", "--out", kept, "--resume", "--target", "0.8"]) == 2
+    assert "target: 0.9 in the file, 0.8 asked for" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_study_keeps_every_finished_run_and_says_how_to_go_on(small, tmp_path, number, status):
+    kept = tmp_path / "runs.jsonl"
+    command = [sys.executable, "-m", "nnlite.experiment", *small, "--seeds", "100000", "--out", str(kept)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and (not kept.exists() or kept.read_bytes().count(b"\n") < 3):
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert "interrupted, " in out
+    assert f"--out {kept} --resume" in err
+    assert "Traceback" not in err
+    assert len(read_records(kept)) >= 3
+    assert kept.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+def test_a_full_disk_says_so(small, capsys):
+    assert main([*small, "--seeds", "1", "--out", "/dev/full", "--resume", "--quiet"]) != 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_help_fits_a_screen_and_gives_every_default(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 60
+    assert max(map(len, text.splitlines())) <= 100
+    for group in ("experiment:", "network:", "output:", "examples:"):
+        assert f"\n{group}\n" in text
+
+
+def test_help_and_version_import_no_numba():
+    for flag in ("--help", "--version", "--article", "--list-arms"):
+        code = (
+            "import sys; from nnlite.experiment.__main__ import main\n"
+            f"try: main(['{flag}'])\nexcept SystemExit: pass\n"
+            "sys.exit('numba' in sys.modules or 'llvmlite' in sys.modules)"
+        )
+        assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0, flag

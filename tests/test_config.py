@@ -1,0 +1,115 @@
+"""Configuration: presets, grids, and what cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from nnlite.experiment.arms import PREPARE
+from nnlite.experiment.config import ARMS, PRESETS, ConfigError, RunConfig, StudySettings, preset_config, unknown
+
+
+def test_every_arm_has_a_sentence_and_a_function():
+    assert set(ARMS) == set(PREPARE)
+
+
+def test_the_article_preset_is_the_plainer_reading_of_its_arithmetic():
+    config = preset_config("article", {})
+    assert config == RunConfig()
+    assert (config.hidden_layer_sizes, config.batch_size, config.pretrain_epochs, config.target) == ((128,), 64, 28, 0.9)
+    assert config.article_pass(784) == 785 * 128
+
+
+def test_both_readings_of_the_article_cost_the_same_pass():
+    assert preset_config("article-64", {}).article_pass(784) == 2 * 785 * 64 == preset_config("article", {}).article_pass(784)
+
+
+def test_article_80_pretrains_to_a_target():
+    config = preset_config("article-80", {})
+    assert (config.pretrain_epochs, config.pretrain_target) == (0, 0.80)
+
+
+def test_a_given_length_replaces_the_presets_pretraining_target():
+    assert preset_config("article-80", {"pretrain_epochs": 5}).pretrain_target is None
+    assert preset_config("article", {"pretrain_target": 0.7}).pretrain_epochs == 0
+
+
+def test_decide_looks_after_every_step():
+    assert RunConfig(max_steps=7).check_steps() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_full_grid_is_every_step_to_500_then_grows_by_one_percent_to_the_budget():
+    steps = RunConfig(evaluate="full", max_steps=520).check_steps()
+    # 500 x 1.01 = 505, x 1.01^2 = 510.05, x 1.01^3 = 515.1505, each rounded up, then the end
+    assert steps == [*range(1, 501), 505, 511, 516, 520]
+    assert RunConfig(evaluate="full", max_steps=3).check_steps() == [1, 2, 3]
+
+
+def test_twenty_epochs_are_865_looks_as_the_protocol_counts_them():
+    steps = RunConfig(evaluate="full", max_steps=20 * 938).check_steps()
+    assert len(steps) == 865  # 500, then log(18,760 / 500) / log(1.01) = 364.3 more, the last at the budget
+    assert steps == sorted(set(steps))
+
+
+def test_a_configuration_survives_a_record():
+    config = RunConfig(hidden_layer_sizes=(5, 4), pretrain_target=0.8, pretrain_epochs=0)
+    record = config.to_record(784)
+    assert RunConfig.from_record(record) == config
+    assert record["article_pass"] == 785 * 5
+
+
+def test_runs_go_pair_by_pair():
+    settings = StudySettings(seeds=2, first_seed=7)
+    assert settings.runs() == [("scratch", 7), ("class-means", 7), ("scratch", 8), ("class-means", 8)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": -1}, "--learning-rate -1: must be above 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan: must be above 0"),
+        ({"learning_rate": float("inf")}, "--learning-rate inf: must be above 0"),
+        ({"hidden_layer_sizes": ()}, "--hidden : must be 1 to 8 layers"),
+        ({"hidden_layer_sizes": (0,)}, "--hidden 0: must be 1 to 8 layers of 1 to 8192 units"),
+        ({"batch_size": 0}, "--batch-size 0: must be 1 to 1048576"),
+        ({"target": 0}, "--target 0: must be above 0 and at most 1"),
+        ({"target": 90}, "--target 90: must be above 0 and at most 1, like 0.9 for 90%"),
+        ({"pretrain_target": 2}, "--pretrain-target 2: must be above 0"),
+        ({"pretrain_epochs": -1}, "--pretrain-epochs -1: must be 0"),
+        ({"max_steps": 0}, "--max-steps 0: must be 1"),
+        ({"max_steps": 262_145}, "--max-steps 262145: must be 1 to 262144 with 64 images a step"),  # 2^24 / 64 = 262,144
+        ({"optimizer": "adm"}, "--optimizer adm: unknown; did you mean adam?"),
+        ({"stop_on": "train"}, "--stop-on train: unknown; there are test, validation"),
+        ({"activation": "gelu"}, "--activation gelu: unknown; did you mean relu?"),
+        ({"initializer": "zeros"}, "--initializer zeros: unknown; there are fan_in_uniform"),
+        ({"evaluate": "ful"}, "--evaluate ful: unknown; did you mean full?"),
+    ],
+)
+def test_an_impossible_run_is_refused_in_the_words_of_the_command_line(changes, message):
+    with pytest.raises(ConfigError) as caught:
+        RunConfig(**changes)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": 0}, "--seeds 0: must be 1 to 1000000"),
+        ({"first_seed": -1}, "--first-seed -1: must be 0"),
+        ({"workers": 0}, "--workers 0: must be 1 to 1024"),
+        ({"executor": "dask"}, "--executor dask: unknown; there are threads, processes"),
+        ({"arms": ()}, "--arms : must name at least one arm"),
+        ({"arms": ("scratch", "scratch")}, "--arms scratch,scratch: must name at least one arm, each once"),
+    ],
+)
+def test_an_impossible_study_is_refused(changes, message):
+    with pytest.raises(ConfigError) as caught:
+        StudySettings(**changes)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_unknown_name_gets_the_nearest_known_one():
+    assert str(unknown("arms", "avrages", list(ARMS), " (--list-arms)")) == (
+        "--arms avrages: unknown; did you mean class-means? (--list-arms)"
+    )
+    assert "did you mean article?" in str(unknown("preset", "artcle", list(PRESETS)))
+    assert "there are" in str(unknown("preset", "xyz", list(PRESETS)))

@@ -1,0 +1,76 @@
+"""The report: the words that a person reads, in 80 columns."""
+
+from __future__ import annotations
+
+from test_summary import missed, run, study
+
+from nnlite.experiment.report import bill, pair_line, report, sensitivity_table
+from nnlite.experiment.summary import paired_reduction, summarize
+
+
+def test_the_table_reads_as_the_readme_explains_it():
+    text = report(summarize(study(means_steps=72)), expected="so many steps")
+    lines = text.splitlines()
+    assert lines[0] == "Average-image pretraining on small: 10 pairs, seeds 0-9, stopped on the TEST set"
+    # seed s: 1 - (10 + 10 (72 + s)) / (10 (100 + s)) = 27 / (100 + s): 27.0% to 24.8%, median 25.8%
+    assert lines[1] == "It saved 26% of the training operations (95% interval 25% to 27%), not 30%."
+    assert lines[2] == "Cheaper in 10 of 10 pairs; 0 runs missed. Verdict: not established (10 pairs; 20 needed)."
+    assert lines[3] == "The article's single pair (29.9%) lies above 10 of these 10."
+    assert "  scratch, steps                214   104 (100 to 109)" in lines
+    assert "  then, steps                   145   76 (72 to 81)" in lines
+    assert "  saved, article's counting   29.9%   26% (25% to 27%)" in lines
+    assert any("averaging 100 images included" in line for line in lines)  # 300 additions over 3 pixels
+    assert 'Expected here: so many steps. Far outside? See README, "If it differs".' in lines
+
+
+def test_no_line_is_wider_than_a_terminal():
+    found = summarize([*study(), missed("class-means", 11), run("scratch", 11, 99)])
+    for text in (report(found, "138 steps, 80.0%, then 105", "interrupted, 3 of 10 pairs"), sensitivity_table(found), bill(found)):
+        assert max(map(len, text.splitlines())) <= 90
+
+
+def test_an_interval_that_reaches_the_claim_as_printed_does_not_deny_it():
+    # 30 / (100 + s): the ninth of ten is 29.7%, printed as 30%
+    assert "(95% interval 28% to 30%); the claim is 30%." in report(summarize(study(means_steps=69)))
+
+
+def test_an_extra_cost_is_called_one():
+    text = report(summarize(study(means_steps=130)))
+    assert "It cost " in text
+    assert "more of the training operations" in text
+
+
+def test_too_few_pairs_say_why_there_is_no_interval():
+    assert "(no 95% interval: 2 pairs, 6 needed)" in report(summarize(study(2)))
+
+
+def test_misses_are_named_where_a_number_would_stand():
+    text = report(summarize([missed("scratch", 0), run("class-means", 0, 5)]))
+    assert "1 run missed" in text
+    assert "missed (missed to missed)" in text
+
+
+def test_a_diverged_run_is_named_with_its_message():
+    diverged = missed("scratch", 0)
+    diverged = type(diverged)(**{**diverged.__dict__, "status": "diverged", "message": "the loss stopped being finite"})
+    assert "scratch, seed 0: the loss stopped being finite." in report(summarize([diverged, run("class-means", 0, 5)]))
+
+
+def test_interrupted_is_the_second_line():
+    assert report(summarize(study(2)), interrupted="interrupted, 2 of 10 pairs").splitlines()[1].startswith("interrupted")
+
+
+def test_one_arm_alone_is_no_comparison():
+    assert "nothing to compare" in report(summarize([run("scratch", 0, 5)]))
+
+
+def test_a_pair_line_says_what_both_arms_took():
+    records = study(1)
+    line = pair_line(1, 10, *paired_reduction(records))
+    assert line == "pair 1/10, seed 0: scratch 100 steps, class-means 69 steps, saved 30% (article's counting)"
+
+
+def test_the_bill_ends_with_what_is_free():
+    text = bill(summarize(study(1)))
+    assert "The bill of scratch, seed 0" in text
+    assert "Free by convention" in text

@@ -1,0 +1,173 @@
+"""One run: what its seed fixes, what its record says, what is on its bill."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from synthetic import N_CLASSES, N_TEST, N_TRAIN, SIDE, small_config, small_dataset
+
+from nnlite.experiment.run import BATCH_ORDER, INITIAL_VALUES, RunData, generator, run_one, stop_set_size
+from nnlite.flops import Tally
+from nnlite.training import answers_needed
+
+N_PIXELS = SIDE * SIDE
+
+
+def carry_out(dataset, config, arm="class-means", seed=0):
+    return run_one(arm, seed, RunData(dataset, config), np.zeros(3, np.int64), np.zeros(1, np.int64))
+
+
+def test_streams_of_a_seed_are_different_and_repeat():
+    draws = [generator(3, stream).random(4).tolist() for stream in range(4)]
+    assert len({tuple(draw) for draw in draws}) == 4
+    assert generator(3, INITIAL_VALUES).random(4).tolist() == draws[0]
+
+
+def test_the_same_seed_gives_the_same_record(tmp_path):
+    dataset, config = small_dataset(tmp_path), small_config()
+    assert carry_out(dataset, config).comparable() == carry_out(dataset, config).comparable()
+    assert carry_out(dataset, config, seed=1).comparable() != carry_out(dataset, config).comparable()
+
+
+def test_both_arms_see_the_real_images_in_the_same_order(tmp_path):
+    """Same seed, no step of pretraining: the arms may differ in the bill of phase data alone."""
+    dataset, config = small_dataset(tmp_path), small_config(pretrain_epochs=0)
+    scratch, means = (carry_out(dataset, config, arm).comparable() for arm in ("scratch", "class-means"))
+    assert scratch["steps_to_target"] == means["steps_to_target"]
+    assert scratch["counts"]["dense"]["train"] == means["counts"]["dense"]["train"]
+    assert scratch["counts"]["dense"]["evaluate"] == means["counts"]["dense"]["evaluate"]
+
+
+def test_the_bill_of_a_run_is_the_closed_form_of_its_shapes(tmp_path):
+    dataset, config = small_dataset(tmp_path), small_config()
+    record = carry_out(dataset, config)
+    steps = record.steps_to_target
+    assert record.reached
+    assert steps == record.passes["train"]["steps"]
+    n_seen = sum(8 if step % 8 else 4 for step in range(1, steps + 1))  # 60 images: seven batches of 8, one of 4
+    assert record.passes["train"] == {"steps": steps, "images_forward": n_seen, "images_backward": n_seen}
+    # three epochs over the three averages, one batch each
+    assert record.passes["pretrain"] == {"steps": 3, "images_forward": 9, "images_backward": 9}
+    dense = record.counts["dense"]
+    # averaging reads, so scales, all 60 images of 16 pixels: training touches none that is new
+    assert dense["data"]["scale_pixels"] == {"div": N_TRAIN * N_PIXELS}
+    assert dense["data"]["class_sums"] == {"add": N_TRAIN * N_PIXELS}
+    assert dense["data"]["divide_sums"] == {"div": N_CLASSES * N_PIXELS}
+    # 16 x 5 + 5 x 3 = 95 multiply-adds an image forward; each check reads 30 test images, scaled once
+    assert dense["train"]["matmul_forward"] == {"fma": 95 * n_seen}
+    assert dense["evaluate"]["matmul_forward"] == {"fma": 95 * N_TEST * steps}
+    assert dense["evaluate"]["scale_pixels"] == {"div": N_TEST * N_PIXELS}
+    # 95 weights and 8 biases: 3 multiply-adds each a step
+    assert dense["train"]["adam_update"]["fma"] == 3 * 103 * steps
+    assert dense["report"]["matmul_forward"] == {"fma": 95 * N_TEST}  # the look after pretraining informs only
+
+
+def test_scratch_pays_for_the_distinct_images_it_read(tmp_path):
+    dataset = small_dataset(tmp_path)
+    few = carry_out(dataset, small_config(max_steps=2, target=1.0), "scratch")
+    assert few.counts["dense"]["data"] == {"scale_pixels": {"div": 2 * 8 * N_PIXELS}}
+    assert "class_sums" not in few.counts["dense"]["data"]
+    many = carry_out(dataset, small_config(max_steps=20, target=1.0, learning_rate=1e-9), "scratch")
+    assert many.counts["dense"]["data"] == {"scale_pixels": {"div": N_TRAIN * N_PIXELS}}  # repeats are scaled once
+
+
+def test_a_miss_keeps_its_bill_and_says_so(tmp_path):
+    record = carry_out(small_dataset(tmp_path), small_config(max_steps=2, learning_rate=1e-9))
+    assert (record.reached, record.status, record.steps_to_target) == (False, "budget", None)
+    assert record.passes["train"]["steps"] == 2
+    assert record.accuracy_at_stop is not None
+
+
+def test_divergence_is_a_result_that_names_step_and_rate(tmp_path):
+    config = small_config(optimizer="sgd", learning_rate=1e30, max_steps=40, pretrain_epochs=0, target=1.0)
+    record = carry_out(small_dataset(tmp_path), config, "scratch")
+    assert (record.status, record.reached, record.accuracy_at_stop) == ("diverged", False, None)
+    step = record.passes["train"]["steps"]
+    assert record.message == f"the loss stopped being finite at step {step} of training, learning rate 1e+30"
+
+
+def test_divergence_in_pretraining_is_told_apart(tmp_path):
+    config = small_config(optimizer="sgd", learning_rate=1e30, pretrain_epochs=20)
+    record = carry_out(small_dataset(tmp_path), config)
+    assert record.status == "diverged"
+    assert "of pretraining" in record.message
+    assert "train" not in record.passes
+    assert record.pretrain_epochs == record.passes["pretrain"]["steps"]
+
+
+def test_full_evaluation_keeps_the_curve_and_stops_counting_at_the_hit(tmp_path):
+    dataset = small_dataset(tmp_path)
+    full = carry_out(dataset, small_config(evaluate="full"))
+    decided = carry_out(dataset, small_config())
+    assert [step for step, _ in full.checks] == list(range(1, 61))
+    assert full.steps_to_target == decided.steps_to_target
+    assert full.accuracy_at_stop == decided.accuracy_at_stop
+    assert full.counts["dense"]["train"] == decided.counts["dense"]["train"]
+    assert decided.checks == []
+    needed = answers_needed(0.9, N_TEST)
+    assert next(step for step, correct in full.checks if correct >= needed) == full.steps_to_target
+
+
+def test_full_evaluation_watches_pretraining_epoch_by_epoch(tmp_path):
+    dataset = small_dataset(tmp_path)
+    full, decided = (carry_out(dataset, small_config(evaluate=how)) for how in ("full", "decide"))
+    assert [epoch for epoch, _, _ in full.pretrain_checks] == [0, 1, 2, 3]
+    assert full.pretrain_checks[-1][1] / N_TEST == full.accuracy_after_pretrain == decided.accuracy_after_pretrain
+    assert full.counts["dense"]["pretrain"] == decided.counts["dense"]["pretrain"]
+
+
+def test_pretraining_to_a_target_stops_at_the_first_epoch_that_has_it(tmp_path):
+    dataset = small_dataset(tmp_path)
+    watched = carry_out(dataset, small_config(evaluate="full", pretrain_epochs=60))
+    curve = [(epoch, correct) for epoch, correct, _ in watched.pretrain_checks[1:]]
+    expected = next(epoch for epoch, correct in curve if correct >= answers_needed(0.6, N_TEST))
+    record = carry_out(dataset, small_config(pretrain_epochs=0, pretrain_target=0.6))
+    assert record.pretrain_epochs == expected
+    # looks that decide are on the bill: one an epoch of phase 1, one a step of phase 2
+    assert record.passes["evaluate"]["images_forward"] == N_TEST * (expected + record.passes["train"]["steps"])
+
+
+def test_validation_stops_on_images_that_no_step_and_no_average_sees(tmp_path):
+    dataset = small_dataset(tmp_path)
+    config = small_config(stop_on="validation")
+    data = RunData(dataset, config)
+    training_data, checks = data.split(0)
+    assert len(checks.labels) == stop_set_size(dataset, config) == N_TRAIN // 6
+    assert len(training_data.rows) == N_TRAIN - N_TRAIN // 6
+    record = carry_out(dataset, config)
+    assert record.counts["dense"]["data"]["class_sums"] == {"add": 50 * N_PIXELS}
+    assert record.n_checked == 10
+    assert 0 <= record.test_accuracy_at_stop <= 1
+
+
+def test_a_stopped_run_has_no_record(tmp_path):
+    data = RunData(small_dataset(tmp_path), small_config())
+    assert run_one("scratch", 0, data, np.zeros(3, np.int64), np.ones(1, np.int64)) is None
+
+
+def test_progress_tells_stage_step_and_right_answers(tmp_path):
+    progress = np.zeros(3, np.int64)
+    record = run_one("scratch", 0, RunData(small_dataset(tmp_path), small_config()), progress, np.zeros(1, np.int64))
+    assert progress.tolist() == [2, record.steps_to_target, round(record.accuracy_at_stop * N_TEST)]
+
+
+def test_a_record_can_be_priced_again(tmp_path):
+    record = carry_out(small_dataset(tmp_path), small_config())
+    tally = record.tally()
+    assert isinstance(tally, Tally)
+    F = 17 * 5  # (16 + 1) x 5
+    steps = record.passes["train"]["steps"]
+    images = record.passes["train"]["images_forward"]
+    assert tally.total("article-2023", article_pass=record.config["article_pass"]) == F * (9 + images) + 2 * F * (3 + steps)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_every_optimizer_runs(tmp_path, optimizer):
+    rate = {"sgd": 0.5, "momentum": 0.1, "adam": 0.02}[optimizer]
+    record = carry_out(small_dataset(tmp_path), small_config(optimizer=optimizer, learning_rate=rate, max_steps=200))
+    assert record.reached
+    assert f"{optimizer}_update" in record.counts["dense"]["train"]
+
+
+def test_batch_order_does_not_depend_on_the_arm():
+    assert generator(5, BATCH_ORDER).permutation(9).tolist() == generator(5, BATCH_ORDER).permutation(9).tolist()

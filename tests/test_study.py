@@ -1,0 +1,131 @@
+"""A study: every run once, in any place, in any order, with the same records; what breaks breaks alone."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from synthetic import small_config, small_dataset
+
+from nnlite.experiment import study as study_module
+from nnlite.experiment.config import StudySettings
+from nnlite.experiment.records import RunRecord
+from nnlite.experiment.study import Status, run_study
+from nnlite.prototypes import EmptyClassError
+
+
+def records_of(dataset, config, settings, finished=()):
+    events = list(run_study(dataset, config, settings, finished))
+    return {(e.arm, e.seed): e for e in events if isinstance(e, RunRecord)}
+
+
+def test_every_run_comes_out_once_and_progress_all_the_while(tmp_path):
+    settings = StudySettings(seeds=3)
+    events = list(run_study(small_dataset(tmp_path), small_config(), settings))
+    records = [event for event in events if isinstance(event, RunRecord)]
+    assert sorted((r.arm, r.seed) for r in records) == sorted(settings.runs())
+    assert isinstance(events[0], Status)
+    assert events[0].compiling
+    last = [event for event in events if isinstance(event, Status)][-1]
+    assert (last.n_done, last.n_runs) == (6, 6)
+    assert all(record.seconds.keys() == {"compile", "run"} for record in records)
+    assert records[0].versions["numpy"] == np.__version__
+
+
+def test_one_worker_and_two_give_equal_records(tmp_path):
+    dataset, config = small_dataset(tmp_path), small_config()
+    one, two = (records_of(dataset, config, StudySettings(seeds=3, workers=n)) for n in (1, 2))
+    assert {run: record.comparable() for run, record in one.items()} == {
+        run: record.comparable() for run, record in two.items()
+    }
+
+
+def test_processes_give_the_same_records_as_threads(tmp_path):
+    dataset, config = small_dataset(tmp_path), small_config()
+    threads, processes = (
+        records_of(dataset, config, StudySettings(seeds=1, executor=executor)) for executor in ("threads", "processes")
+    )
+    assert {run: record.comparable() for run, record in threads.items()} == {
+        run: record.comparable() for run, record in processes.items()
+    }
+
+
+def test_finished_runs_are_left_out(tmp_path):
+    dataset, config, settings = small_dataset(tmp_path), small_config(), StudySettings(seeds=2)
+    rest = records_of(dataset, config, settings, finished={("scratch", 0), ("class-means", 1)})
+    assert sorted(rest) == [("class-means", 0), ("scratch", 1)]
+    assert list(run_study(dataset, config, settings, finished=settings.runs())) == []
+
+
+def test_a_run_that_raises_once_is_tried_again(tmp_path, monkeypatch):
+    fail_first(monkeypatch, times=1)
+    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
+    assert "failed" not in {record.status for record in records.values()}
+    assert len(records) == 4
+
+
+def test_a_run_that_raises_twice_is_recorded_as_failed_and_the_study_goes_on(tmp_path, monkeypatch):
+    fail_first(monkeypatch, times=2)
+    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
+    assert len(records) == 4
+    failed = records.pop(("scratch", 1))
+    assert (failed.status, failed.message, failed.counts["dense"]) == ("failed", "MemoryError: no room", {})
+    assert "failed" not in {record.status for record in records.values()}
+
+
+def fail_first(monkeypatch, times):
+    """Make the scratch run of seed 1 raise so often."""
+    left = [times]
+    run_one = study_module.run_one
+
+    def fragile(arm, seed, data, progress, stop):
+        progress[0] = 1
+        if (arm, seed) == ("scratch", 1) and left[0]:
+            left[0] -= 1
+            raise MemoryError("no room")
+        return run_one(arm, seed, data, progress, stop)
+
+    monkeypatch.setattr(study_module, "run_one", fragile)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
+def test_a_worker_that_dies_loses_only_its_run_which_is_tried_again(tmp_path):
+    dataset, config = small_dataset(tmp_path), small_config(max_steps=500, target=1.0, learning_rate=1e-6)
+    settings = StudySettings(seeds=1, workers=2, executor="processes")
+    expected = records_of(dataset, config, StudySettings(seeds=1))
+    killed = False
+    records = {}
+    for event in run_study(dataset, config, settings):
+        if isinstance(event, RunRecord):
+            records[event.arm, event.seed] = event
+        elif event.step > 20 and not killed:
+            killed = kill_one_child()
+    assert killed
+    assert {run: record.comparable() for run, record in records.items()} == {
+        run: record.comparable() for run, record in expected.items()
+    }
+
+
+def kill_one_child():
+    import multiprocessing
+
+    children = [child for child in multiprocessing.active_children() if child.is_alive()]
+    children[0].kill()
+    return True
+
+
+def test_giving_up_the_iteration_stops_the_workers(tmp_path):
+    config = small_config(max_steps=100_000, target=1.0, learning_rate=1e-9)
+    study = run_study(small_dataset(tmp_path), config, StudySettings(seeds=2))
+    for event in study:
+        if isinstance(event, Status) and event.step > 3:
+            break
+    study.close()  # would wait for ever if a worker did not stop
+
+
+def test_a_class_without_images_ends_the_study_before_it_begins(tmp_path):
+    dataset = small_dataset(tmp_path)
+    dataset.train_labels[dataset.train_labels == 1] = 0
+    with pytest.raises(EmptyClassError, match="class 1 has no images"):
+        list(run_study(dataset, small_config(), StudySettings(seeds=1)))
