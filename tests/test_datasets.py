@@ -1,0 +1,299 @@
+"""Data sets: found in order, verified, checked against themselves, scaled once, split."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnlite.datasets import load_dataset, validation_split
+from nnlite.idx import IdxFormatError, idx_sha256, write_idx
+from nnlite.places import KNOWN_SETS, STEMS
+
+SOURCE_TREE = Path(__file__).resolve().parents[1]
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = STEMS
+
+
+def small_arrays() -> dict[str, np.ndarray]:
+    """Return five training and two test images of 3 x 4 pixels in three classes."""
+    return {
+        TRAIN_IMAGES: np.arange(60, dtype=np.uint8).reshape(5, 3, 4),
+        TRAIN_LABELS: np.array([0, 1, 2, 0, 1], np.uint8),
+        TEST_IMAGES: np.full((2, 3, 4), 255, np.uint8),
+        TEST_LABELS: np.array([2, 0], np.uint8),
+    }
+
+
+def write_set(folder: Path, arrays: dict[str, np.ndarray], ending: str = "") -> Path:
+    """Write the four files of a data set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, array in arrays.items():
+        write_idx(folder / f"{stem}{ending}", array)
+    return folder
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """Hide every place where a data set may be found, and move to an empty folder."""
+    monkeypatch.delenv("NNLITE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("nnlite.places.SYSTEM_FOLDERS", (tmp_path / "system",))
+    monkeypatch.setattr("nnlite.places.__file__", str(tmp_path / "site-packages/nnlite/places.py"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path
+
+
+@pytest.fixture
+def small_mnist(monkeypatch):
+    """Pin the hashes of a small set as MNIST's, and those of its negative as Fashion-MNIST's; return both."""
+    mnist = small_arrays()
+    fashion = {stem: 255 - array if "images" in stem else 2 - array for stem, array in mnist.items()}
+    for name, arrays in (("mnist", mnist), ("fashion-mnist", fashion)):
+        monkeypatch.setitem(KNOWN_SETS, name, {stem: idx_sha256(array) for stem, array in arrays.items()})
+    return mnist, fashion
+
+
+# Real MNIST
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    """Load the real MNIST once."""
+    return load_dataset("mnist", data_dir=SOURCE_TREE / "data")
+
+
+def test_mnist_has_the_sizes_everyone_knows(mnist):
+    assert mnist.train_pixels.shape == (60_000, 784)
+    assert mnist.test_pixels.shape == (10_000, 784)
+    assert (mnist.name, mnist.n_classes, mnist.image_shape) == ("mnist", 10, (28, 28))
+    assert repr(mnist) == "Dataset('mnist': 60000 + 10000 images of 28 x 28, 10 classes)"
+
+
+def test_mnist_labels_begin_with_5_0_4_1_9_and_have_the_known_counts(mnist):
+    assert mnist.train_labels.dtype == mnist.test_labels.dtype == np.int64
+    assert mnist.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
+    # the counts that the literature prints for digits 0 to 9; they add up to 60,000 and 10,000
+    assert np.bincount(mnist.train_labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(mnist.test_labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_mnist_is_one_fifth_ink_and_has_the_pinned_hashes(mnist):
+    assert round(np.count_nonzero(mnist.train_pixels) / mnist.train_pixels.size, 3) == 0.191
+    assert mnist.sha256 == KNOWN_SETS["mnist"]
+
+
+# Floats
+
+
+def test_images_are_bytes_over_255_in_float32(tmp_path):
+    dataset = load_dataset(write_set(tmp_path / "own", small_arrays()))
+    assert dataset.train_pixels.dtype == np.uint8
+    assert dataset.train_images.dtype == np.float32
+    assert dataset.train_images.shape == (5, 12)
+    expected = [np.float32(byte) / np.float32(255) for byte in range(60)]
+    assert dataset.train_images.ravel().tolist() == [float(value) for value in expected]
+    assert (dataset.test_images == 1).all()  # 255 / 255
+
+
+def test_every_access_and_every_thread_gets_the_same_floats(tmp_path):
+    dataset = load_dataset(write_set(tmp_path / "own", small_arrays()))
+    seen = []
+    threads = [threading.Thread(target=lambda: seen.append(dataset.train_images)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(images is dataset.train_images for images in seen)
+
+
+@pytest.mark.parametrize("kind", ["i2", "f4", "f8"])
+def test_pixels_that_are_no_bytes_are_kept_and_not_scaled(kind, tmp_path):
+    arrays = small_arrays()
+    arrays[TRAIN_IMAGES] = arrays[TRAIN_IMAGES].astype(kind)
+    dataset = load_dataset(write_set(tmp_path / "own", arrays))
+    assert dataset.train_pixels.dtype == kind
+    assert dataset.train_images.dtype == np.float32
+    assert dataset.train_images.ravel().tolist() == list(range(60))
+
+
+# A folder of one's own
+
+
+def test_folder_gives_its_name_labels_and_hashes(tmp_path):
+    dataset = load_dataset(str(write_set(tmp_path / "own", small_arrays(), ".gz")))
+    assert (dataset.name, dataset.n_classes, dataset.image_shape) == ("own", 3, (3, 4))
+    assert dataset.test_labels.tolist() == [2, 0]
+    assert dataset.sha256 == {stem: idx_sha256(array) for stem, array in small_arrays().items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "file", "words"),
+    [
+        (
+            {TRAIN_LABELS: small_arrays()[TRAIN_IMAGES]},
+            TRAIN_LABELS,
+            "expected labels (magic 00 00 08 01), found images",
+        ),
+        ({TEST_IMAGES: small_arrays()[TEST_LABELS]}, TEST_IMAGES, "expected images (magic 00 00 08 03), found labels"),
+        ({TRAIN_LABELS: np.zeros(5, np.float32)}, TRAIN_LABELS, "labels that are integers"),
+        ({TRAIN_LABELS: np.zeros(2, np.uint8)}, TRAIN_IMAGES, "promises 5 images, but"),
+        ({TEST_LABELS: np.zeros(5, np.uint8)}, TEST_IMAGES, "holds 5 labels"),
+        ({TEST_IMAGES: np.zeros((2, 4, 3), np.uint8)}, TEST_IMAGES, "expected images of (3, 4)"),
+        ({TRAIN_LABELS: np.array([0, 1, 2, -3, -4], np.int8)}, TRAIN_LABELS, "found -3 at index 3"),
+        ({TRAIN_LABELS: np.array([0, 1, 70_000, 0, 1], np.int32)}, TRAIN_LABELS, "found 70000 at index 2"),
+        ({TEST_LABELS: np.array([2, 3], np.uint8)}, TEST_LABELS, "expected labels from 0 to 2, found 3 at index 1"),
+        ({TRAIN_IMAGES: np.zeros((5, 0, 4), np.uint8)}, TRAIN_IMAGES, "at least one pixel"),
+        ({TEST_IMAGES: np.zeros((0, 3, 4), np.uint8), TEST_LABELS: np.zeros(0, np.uint8)}, TEST_IMAGES, "at least one"),
+        ({TRAIN_IMAGES: np.array([1] * 4 + [np.nan])[:, None]}, TRAIN_IMAGES, "found nan in image 4"),
+        ({TEST_IMAGES: np.full((2, 3, 4), 1e39)}, TEST_IMAGES, "found 1e+39 in image 0"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_by_name(changes, file, words, tmp_path):
+    folder = write_set(tmp_path / "own", small_arrays() | changes)
+    with pytest.raises(IdxFormatError) as caught:
+        load_dataset(folder)
+    assert words in str(caught.value)
+    assert caught.value.file == str(folder / file)
+
+
+def test_offset_of_a_bad_label_is_its_byte(tmp_path):
+    arrays = small_arrays() | {TRAIN_LABELS: np.array([0, 1, 2, -1, 0], np.int32)}
+    with pytest.raises(IdxFormatError) as caught:
+        load_dataset(write_set(tmp_path / "own", arrays))
+    assert caught.value.offset == 8 + 3 * 4  # the header, then three labels of four bytes
+
+
+def test_folder_that_lacks_a_file_says_which(tmp_path):
+    folder = write_set(tmp_path / "own", small_arrays())
+    (folder / TEST_LABELS).unlink()
+    with pytest.raises(FileNotFoundError, match=f"own: the folder lacks {TEST_LABELS} "):
+        load_dataset(folder)
+
+
+def test_unknown_names_and_paths_are_told_apart(nowhere):
+    with pytest.raises(ValueError, match=r"MNIST: unknown data set, and no folder; did you mean mnist\?"):
+        load_dataset("MNIST")
+    with pytest.raises(ValueError, match=r"imagenet-22k: unknown .* \(known: mnist, fashion-mnist\)"):
+        load_dataset("imagenet-22k")
+    with pytest.raises(ValueError, match="unknown data set"):
+        load_dataset("")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        load_dataset("missing/mnist")
+    (nowhere / "work/file").touch()
+    with pytest.raises(NotADirectoryError, match="a file, where a folder"):
+        load_dataset("file")
+
+
+# Finding a known set
+
+
+def test_first_place_that_has_the_set_wins(nowhere, small_mnist, monkeypatch):
+    mnist, _ = small_mnist
+    other = small_arrays() | {TEST_LABELS: np.array([1, 1], np.uint8)}
+    write_set(nowhere / "environment", mnist)
+    write_set(nowhere / "work/data", other)
+    monkeypatch.setenv("NNLITE_DATA", str(nowhere / "environment"))
+    assert load_dataset("mnist", verify=False).test_labels.tolist() == [2, 0]
+    assert load_dataset("mnist", data_dir="data", verify=False).test_labels.tolist() == [1, 1]
+
+
+def test_missing_set_lists_the_places_in_order_and_how_to_get_it(nowhere, monkeypatch):
+    write_set(nowhere / "work/data/mnist", {TRAIN_LABELS: np.zeros(1, np.uint8)})
+    with pytest.raises(FileNotFoundError) as caught:
+        load_dataset("mnist")
+    text = str(caught.value)
+    order = ["data/mnist (no ", "data (none of the files)", "cache", "system"]
+    assert [text.index(place) for place in order] == sorted(text.index(place) for place in order)
+    for word in ("nnlite-data mnist", "--data-dir", "NNLITE_DATA", "./data/mnist"):
+        assert word in text
+    assert len(text.splitlines()) == 2
+
+
+def test_named_folder_is_the_only_place_tried(nowhere, small_mnist):
+    write_set(nowhere / "work/data", small_mnist[0])
+    with pytest.raises(FileNotFoundError, match="elsewhere"):
+        load_dataset("mnist", data_dir="elsewhere")
+
+
+def test_another_known_set_is_passed_over_with_a_note(nowhere, small_mnist):
+    mnist, fashion = small_mnist
+    write_set(nowhere / "work/data", mnist)
+    write_set(nowhere / "system/fashion-mnist", fashion)
+    dataset = load_dataset("fashion-mnist")
+    assert dataset.notes == ("data passed over: it holds mnist, not fashion-mnist",)
+    assert load_dataset("mnist").notes == ()
+
+
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_another_known_set_is_an_error_where_the_user_pointed(by_environment, nowhere, small_mnist, monkeypatch):
+    mnist, fashion = small_mnist
+    write_set(nowhere / "named", mnist)
+    write_set(nowhere / "work/data", fashion)
+    if by_environment:
+        monkeypatch.setenv("NNLITE_DATA", str(nowhere / "named"))
+    with pytest.raises(IdxFormatError) as caught:
+        load_dataset("fashion-mnist", data_dir=None if by_environment else nowhere / "named")
+    text = str(caught.value)
+    assert f"it really is {TRAIN_IMAGES} of mnist" in text
+    assert "--no-verify" in text
+    assert idx_sha256(mnist[TRAIN_IMAGES]) in text
+    assert idx_sha256(fashion[TRAIN_IMAGES]) in text
+
+
+def test_changed_file_is_refused_with_both_hashes_unless_verification_is_off(nowhere, small_mnist):
+    changed = small_arrays()
+    changed[TEST_IMAGES][0, 0, 0] = 254
+    write_set(nowhere / "work/data", changed)
+    with pytest.raises(IdxFormatError) as caught:
+        load_dataset("mnist")
+    assert caught.value.file == str(Path("data") / TEST_IMAGES)
+    assert caught.value.expected == KNOWN_SETS["mnist"][TEST_IMAGES]
+    assert caught.value.found == idx_sha256(changed[TEST_IMAGES])
+    assert load_dataset("mnist", verify=False).test_pixels[0, 0] == 254
+
+
+def test_damaged_file_is_an_error_and_not_passed_over(nowhere, small_mnist):
+    write_set(nowhere / "work/data", small_mnist[0])
+    write_set(nowhere / "system/mnist", small_mnist[0])
+    file = nowhere / "work/data" / TRAIN_IMAGES
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(IdxFormatError, match="header promises 5 images, the file ends after 4"):
+        load_dataset("mnist")
+
+
+def test_loading_imports_no_numba():
+    code = "import sys, nnlite.datasets, nnlite.download; sys.exit('numba' in sys.modules or 'llvmlite' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=SOURCE_TREE)
+
+
+# Splitting
+
+
+@given(n_samples=st.integers(2, 200), data=st.data())
+def test_split_is_sorted_disjoint_and_exhaustive(n_samples, data):
+    n_validation = data.draw(st.integers(1, n_samples - 1))
+    train_rows, validation_rows = validation_split(n_samples, n_validation, np.random.default_rng(n_samples))
+    assert train_rows.dtype == validation_rows.dtype == np.int64
+    assert len(validation_rows) == n_validation
+    assert sorted([*train_rows, *validation_rows]) == list(range(n_samples))
+    assert (np.diff(train_rows) > 0).all()
+    assert (np.diff(validation_rows) > 0).all()
+
+
+def test_split_follows_its_generator():
+    one, again, other = (validation_split(100, 30, np.random.default_rng(seed))[1].tolist() for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+@pytest.mark.parametrize("n_validation", [-1, 0, 10, 11])
+def test_split_leaves_no_part_empty(n_validation):
+    with pytest.raises(ValueError, match="n_validation must be 1 to 9 for 10 samples"):
+        validation_split(10, n_validation, np.random.default_rng(0))
