@@ -133,9 +133,10 @@ def _label_style(colour: str, ha: str, va: str) -> dict[str, Any]:
 
 def percent_axes(axes: Axes) -> None:
     """Show accuracy in percent on the upright axis, over a light grid."""
-    from matplotlib.ticker import PercentFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g}%"))  # 89.5% is not "90%"
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

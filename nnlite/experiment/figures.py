@@ -137,10 +137,11 @@ def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
     first = next(iter(arms.values()))[0]
     config, target = first.config, f"{100 * first.config['target']:.4g}%"
     n_runs = max(map(len, arms.values()))
+    diverged = _diverged([run for runs in arms.values() for run in runs])
     numbers = ", ".join(f"{len(runs)} {arm}" for arm, runs in arms.items())
     caption = (
-        f"{_setting(config)} Runs: {numbers}. {drawing.band_words(n_runs)}{_diverged(sum(arms.values(), []))} Dashed: the "
-        f"target; dots: the median over runs of the first check that reaches it. Operations: cost model flop, dense, a "
+        f"{_setting(config)} Runs: {numbers}. {drawing.band_words(n_runs)}{diverged} Dashed: the "
+        "target; dots: the median over runs of the first check that reaches it. Operations: cost model flop, dense, a "
         "multiply-add is two; scaling and averaging of images, pretraining and training are in, evaluation is not."
     )
     title = f"{_title(first.dataset['name'])}: what it costs to reach {target}"
