@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .flops import Tally
 from .kernels import reduce
+from .kernels.fast.rows import Rows, dense_images
 
 _CHUNK = 4096  # images converted at a time, so that a large set never exists twice
 
@@ -22,7 +23,7 @@ class EmptyClassError(ValueError):
 
 
 def class_means(
-    images: npt.ArrayLike,
+    images: npt.ArrayLike | Rows,
     labels: npt.ArrayLike,
     n_classes: int | None = None,
     tally: Tally | None = None,
@@ -34,7 +35,7 @@ def class_means(
 
     Parameters
     ----------
-    images : float array (n_samples, n_features)
+    images : float array (n_samples, n_features), or Rows
         float64 gives float64 means, all else float32.
     labels : integer array (n_samples,)
         In 0..n_classes-1.
@@ -67,22 +68,27 @@ def class_means(
     array([[0.5, 1. ],
            [4. , 4. ]], dtype=float32)
     """
-    images, labels = np.asarray(images), np.asarray(labels)
-    if images.ndim != 2 or labels.shape != (len(images),) or labels.dtype.kind not in "iu" or len(images) == 0:
+    labels = np.asarray(labels)
+    if not isinstance(images, Rows):
+        images = np.asarray(images)
+    shape = (images.n_rows, images.n_features) if isinstance(images, Rows) else images.shape
+    if len(shape) != 2 or labels.shape != shape[:1] or labels.dtype.kind not in "iu" or shape[0] == 0:
         raise ValueError(
-            f"expected images (n_samples, n_features) and as many integer labels, found {images.shape} and "
+            f"expected images (n_samples, n_features) and as many integer labels, found {shape} and "
             f"{labels.dtype} {labels.shape}"
         )
     n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
-    rows = np.arange(len(images)) if rows is None else rows
+    rows = np.arange(shape[0]) if rows is None else rows
     counts = counts_per_class(labels[rows], n_classes)
     tally = Tally() if tally is None else tally
-    sums = np.zeros((n_classes, images.shape[1]))
-    means = np.empty(sums.shape, np.float64 if images.dtype == np.float64 else np.float32)
+    sums = np.zeros((n_classes, shape[1]))
+    double = not isinstance(images, Rows) and images.dtype == np.float64
+    means = np.empty(sums.shape, np.float64 if double else np.float32)
     with tally.phase("data"):
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
-            chunk_images = np.ascontiguousarray(images[chunk], means.dtype)
+            taken = dense_images(images, chunk) if isinstance(images, Rows) else images[chunk]
+            chunk_images = np.ascontiguousarray(taken, means.dtype)
             chunk_labels = np.ascontiguousarray(labels[chunk], np.int64)
             reduce.class_sums(chunk_images, chunk_labels, sums, tally.kernel("class_sums"))
         reduce.divide_sums(sums, counts, means, tally.kernel("divide_sums"))

@@ -1,137 +1,62 @@
 """One run's inner loop: steps over batches, checks of the accuracy, the stop.
 
-A `Schedule` says which images every step sees and at what rate, a `Checks` after which steps the accuracy is looked at,
-and what ends the run; `train` does it. Both arms of every comparison go through it, pretraining as well as training. This
-module knows no arms, no statistics, no files, and never prints.
+`train` carries out a `Schedule` with its `Checks`; both arms of every comparison go through it, pretraining as well as
+training. Here stands the form to read: one call of the network and one of the optimizer a step. Where the fast kernels
+apply, `compiled` carries out the same schedule; the choice is made in `_is_compiled` and nowhere else. This module knows
+no arms, no statistics, no files, and never prints.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any
+import os
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
+from . import compiled
 from .flops import Tally
 from .kernels import reduce
+from .kernels.fast.rows import Rows, count_of
+from .kernels.ops import CMP, DENSE, DIV, EXECUTED
 from .mlp import MLP
 from .optim import Optimizer
+from .schedule import (
+    BUDGET,
+    DIVERGED,
+    REACHED,
+    STOPPED,
+    Array,
+    Checks,
+    Images,
+    Ints,
+    Outcome,
+    Progress,
+    Schedule,
+    answers_needed,
+    epochs,
+)
 
-Array = npt.NDArray[Any]
-Ints = npt.NDArray[np.int64]
+__all__ = [
+    "Checks",
+    "Outcome",
+    "Progress",
+    "Schedule",
+    "answers_needed",
+    "count_scaling",
+    "epochs",
+    "evaluate",
+    "fast_kernels",
+    "prepare_images",
+    "train",
+]
 
 _CHUNK = 500  # images evaluated at a time: their activations stay in the processor's cache
-
-REACHED, BUDGET, DIVERGED, STOPPED = "reached", "budget", "diverged", "stopped"
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Which images each step sees, and its learning rate; all that is random about a run's order is in here.
-
-    Step s (from 0) takes the images order[starts[s]:starts[s + 1]] at learning_rates[s].
-    """
-
-    order: Ints  # image numbers, one after the other
-    starts: Ints  # (n_steps + 1,) where each batch begins, and the end
-    learning_rates: npt.NDArray[np.float64]  # (n_steps,)
-
-    @property
-    def n_steps(self) -> int:
-        """Number of steps planned."""
-        return len(self.learning_rates)
-
-    def images_of(self, n_steps: int) -> Ints:
-        """Return the image numbers of the first n_steps steps, in order, repeats included."""
-        return self.order[: self.starts[n_steps]]
-
-
-def epochs(
-    rows: Ints, batch_size: int, n_steps: int, learning_rate: float, rng: np.random.Generator | None = None
-) -> Schedule:
-    """Plan n_steps steps over epochs of the given images.
-
-    Parameters
-    ----------
-    rows : int64 array (n_samples,)
-        The image numbers of one epoch.
-    batch_size : int
-        Images a step; the short last batch of an epoch is used.
-    n_steps : int
-        Steps in all; the last epoch may stay unfinished.
-    learning_rate : float
-        The same for all steps.
-    rng : Generator, optional
-        Draws a fresh permutation for every epoch; without it every epoch is in the order of `rows`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> plan = epochs(np.arange(5), batch_size=2, n_steps=4, learning_rate=0.1)
-    >>> plan.order, plan.starts
-    (array([0, 1, 2, 3, 4, 0, 1]), array([0, 2, 4, 5, 7]))
-    """
-    steps_per_epoch = -(-len(rows) // batch_size)
-    n_epochs = -(-n_steps // steps_per_epoch)
-    order = np.concatenate([rows if rng is None else rng.permutation(rows) for _ in range(n_epochs)] or [rows[:0]])
-    one_epoch = np.arange(steps_per_epoch) * batch_size
-    starts = np.concatenate([one_epoch + epoch * len(rows) for epoch in range(n_epochs)] + [[n_epochs * len(rows)]])
-    starts = starts[: n_steps + 1].astype(np.int64)
-    return Schedule(order[: starts[-1]].astype(np.int64), starts, np.full(n_steps, learning_rate))
-
-
-@dataclass(frozen=True)
-class Checks:
-    """When a run's accuracy is looked at, on which images, and how many right answers are enough."""
-
-    images: Array  # (n, n_features)
-    labels: Ints  # (n,)
-    steps: Ints  # after which steps, rising, counted from 1
-    needed: int  # right answers that reach the target; see `answers_needed`
-    stop_at_hit: bool = True  # False: look on at every check to the end of the schedule
-
-
-def answers_needed(target: float, n_samples: int) -> int:
-    """Return the smallest number of right answers whose share is at least the target.
-
-    The target is read as its decimal digits say, not as the nearest binary fraction: 0.9 of 10 is 9.
-
-    Examples
-    --------
-    >>> answers_needed(0.9, 10), answers_needed(0.9, 9), answers_needed(0.893, 10_000)
-    (9, 9, 8930)
-    """
-    return math.ceil(Fraction(str(target)) * n_samples)
-
-
-@dataclass
-class Progress:
-    """What a run tells while it runs, and how it is told to stop; both are arrays because compiled code shares them."""
-
-    done: Ints = field(default_factory=lambda: np.zeros(2, np.int64))  # steps done, right answers at the last check
-    stop: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # set to 1 from any thread
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run went. `steps`, `correct`, `tally` and `network` are those of the stop, also when the run was watched further."""
-
-    status: str  # reached, budget, diverged, stopped
-    steps: int  # up to the stop: the first check at or above the target, else the last step
-    correct: int | None  # right answers of the last check at or before the stop; None without one
-    checks: list[tuple[int, int]]  # (step, right answers) of every check, those after the stop too
-    loss: float  # of the last batch, before its update; not finite when the run diverged
-    tally: Tally
-    network: MLP  # as it was at the stop: the trained one itself, or a copy where the run was watched further
-
 
 def train(
     mlp: MLP,
     optimizer: Optimizer,
-    images: Array,
+    images: Images,
     labels: Ints,
     schedule: Schedule,
     checks: Checks | None = None,
@@ -146,8 +71,9 @@ def train(
         Trained in place.
     optimizer : SGD, Momentum or Adam
         Its state goes on from where it is; its learning rate follows the schedule.
-    images : float array (n, n_features), labels : int64 array (n,)
-        What the schedule's numbers point into.
+    images : float array (n, n_features) or Rows
+        What the schedule's numbers point into; see `prepare_images`.
+    labels : int64 array (n,)
     schedule : Schedule
     checks : Checks, optional
         Without it every step runs: pretraining for a fixed length.
@@ -161,6 +87,9 @@ def train(
     """
     tally = Tally() if tally is None else tally
     progress = Progress() if progress is None else progress
+    if _is_compiled(mlp):
+        return compiled.train(mlp, optimizer, images, labels, schedule, checks, tally, progress)
+    images = _as_array(images)
     due = set() if checks is None else set(checks.steps.tolist())
     results: list[tuple[int, int]] = []
     at_stop: tuple[int, Tally, MLP] | None = None
@@ -175,7 +104,7 @@ def train(
             status = DIVERGED
             break
         if checks is not None and step in due:
-            correct = evaluate(mlp, checks.images, checks.labels, tally)
+            correct = evaluate(mlp, checks.images, checks.labels, tally, rows=checks.rows)
             progress.done[1] = correct
             results.append((step, correct))
             if correct >= checks.needed and at_stop is None:
@@ -192,27 +121,107 @@ def train(
     return Outcome(status, stop_step, dict(results)[stop_step], results, loss, stop_tally, network)
 
 
-def evaluate(mlp: MLP, images: Array, labels: Ints, tally: Tally | None = None, phase: str = "evaluate") -> int:
+def evaluate(
+    mlp: MLP,
+    images: Images,
+    labels: Ints,
+    tally: Tally | None = None,
+    phase: str = "evaluate",
+    rows: Ints | None = None,
+) -> int:
     """Count the images whose most probable class is their label.
 
     Parameters
     ----------
     mlp : MLP
-    images : float array (n, n_features), labels : int64 array (n,)
+    images : float array (n, n_features) or Rows
+    labels : int64 array (n,)
     tally : Tally, optional
         Is added the operations, in the given phase.
     phase : str
         `evaluate` for a check that decides, `report` for a number that only informs.
+    rows : int64 array, optional
+        Numbers of the images to look at; all by default.
 
     Returns
     -------
     int
     """
     tally = Tally() if tally is None else tally
+    rows = np.arange(len(labels)) if rows is None else rows
+    if _is_compiled(mlp):
+        with tally.phase(phase):
+            return compiled.evaluate(mlp, images, labels, rows, tally)
+    images = _as_array(images)
     right, correct = 0, np.zeros(1, np.int64)
     with tally.phase(phase):
-        for start in range(0, len(labels), _CHUNK):
-            predictions = mlp.predict(images[start : start + _CHUNK], tally)
-            reduce.correct_count(predictions, labels[start : start + _CHUNK], correct, tally.kernel("correct_count"))
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            predictions = mlp.predict(images[chunk], tally)
+            reduce.correct_count(predictions, labels[chunk], correct, tally.kernel("correct_count"))
             right += int(correct[0])
     return right
+
+
+def prepare_images(*sets: tuple[Array, Callable[[], Array]]) -> list[Images]:
+    """Put whole sets of images into the form that training reads fastest, once for all runs.
+
+    Parameters
+    ----------
+    sets : pairs of an array (n, n_features) and a function without arguments
+        The pixels as they lie in the file, and what gives them as float32 where they are wanted so.
+
+    Returns
+    -------
+    list of float32 array (n, n_features) or of Rows
+        Rows where all pixels are bytes, few enough of the first set's differ from zero, and the fast kernels are used.
+    """
+    if fast_kernels() and compiled.worth_rows([pixels for pixels, _ in sets]):
+        return [compiled.as_rows(pixels) for pixels, _ in sets]
+    return [floats() for _, floats in sets]
+
+
+def count_scaling(images: Images, rows: Ints, counters: Ints) -> None:
+    """Count the scaling of some images from bytes, one division a pixel; rows divide only what is not zero, but look first.
+
+    Parameters
+    ----------
+    images : float array (n, n_features) or Rows
+    rows : int64 array (n,)
+        Which of them.
+    counters : int64 array (2, n_kinds)
+        Added to.
+    """
+    if isinstance(images, Rows):
+        n_pixels = len(rows) * images.n_features
+        counters[EXECUTED, CMP] += 2 * n_pixels  # once to count, once to fill
+        counters[EXECUTED, DIV] += count_of(images, rows)
+    else:
+        n_pixels = len(rows) * images.shape[1]
+        counters[EXECUTED, DIV] += n_pixels
+    counters[DENSE, DIV] += n_pixels
+
+
+def fast_kernels() -> bool:
+    """Return whether the fast kernels are used: unless the environment says NNLITE_KERNELS=plain.
+
+    Raises
+    ------
+    ValueError
+        NNLITE_KERNELS is neither fast nor plain.
+    """
+    choice = os.environ.get("NNLITE_KERNELS", "fast")
+    if choice not in ("fast", "plain"):
+        raise ValueError(f"NNLITE_KERNELS={choice}: must be fast or plain")
+    return choice == "fast"
+
+
+def _is_compiled(mlp: MLP) -> bool:
+    """Whether runs of this network go through the compiled form: float32 alone has fast kernels."""
+    return mlp.dtype == np.float32 and fast_kernels()
+
+
+def _as_array(images: Images) -> Array:
+    if isinstance(images, Rows):
+        raise TypeError("rows of nonzero pixels are for a float32 network and the fast kernels: expected a float array")
+    return images

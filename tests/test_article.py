@@ -25,6 +25,7 @@ def test_one_pass_is_the_first_layer_with_its_bias_in_either_reading():
 def test_one_pass_follows_any_first_layer():
     assert article_pass((784, 32, 16, 10)) == 785 * 32
     assert article_pass((784, 10)) == 785 * 10
+    assert article_pass((1, 1)) == 2
 
 
 @pytest.mark.parametrize("layer_sizes", [(), (784,), (784, 0, 10)])

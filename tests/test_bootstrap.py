@@ -105,8 +105,8 @@ def test_percentile_interval_takes_the_250th_from_either_end_of_ten_thousand():
     ratios = np.random.default_rng(0).permutation(np.arange(1.0, 10_001.0))
     chunks = [(part, np.ones_like(part)) for part in np.split(ratios, 10)]
     assert ratio_interval((1.0, 2.0), chunks, n_pairs=100) == RatioInterval(0.5, 250.0, 9751.0, 0.0)
-    # 10,000 x (1 - 0.99) / 2 = 50, though 1 - 0.99 in floating point falls short of it.
-    assert ratio_interval((1.0, 2.0), chunks, n_pairs=100, confidence=0.99).low == 50.0
+    # 10,000 x (1 - 0.9) / 2 = 500, though floating point falls short of it.
+    assert ratio_interval((1.0, 2.0), chunks, n_pairs=100, confidence=0.9).low == 500.0
 
 
 def test_resampled_interval_of_six_pairs_matches_all_its_46656_resamples():

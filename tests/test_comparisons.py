@@ -49,6 +49,11 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
+def test_adjusted_p_values_stop_at_one():
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert holm([1.0]).tolist() == [1.0]
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
 def test_holm_rejects_exactly_what_the_step_down_rule_rejects(p_values):
     rejected = set()

@@ -33,6 +33,11 @@ def test_a_curve_that_never_hits_is_a_miss():
     assert first_hit([], [], needed=90) is None
 
 
+def test_a_hit_at_the_first_check_counts_once():
+    assert first_hit([1, 2], [90, 80], needed=90) == 1
+    assert first_hit([1, 2, 3], [90, 80, 80], needed=90, in_a_row=2) is None
+
+
 def test_a_fractional_need_rounds_up_to_whole_images():
     # 0.9 x 37 images = 33.3: 33 right are too few, 34 are enough.
     assert first_hit([1, 2], [33, 34], needed=Fraction("0.9") * 37) == 2
@@ -54,6 +59,7 @@ def test_stable_step_looks_at_the_mean_from_the_end():
 def test_stable_step_is_the_first_check_if_never_below_and_none_if_below_at_the_last():
     assert stable_step([3, 4], [[90, 91]], needed=90) == 3
     assert stable_step([3, 4], [[95, 89]], needed=90) is None
+    assert stable_step([3], [[90]], needed=90) == 3
 
 
 def test_mean_is_compared_exactly_at_the_target():
@@ -132,6 +138,11 @@ def test_both_curves_of_a_pair_are_drawn_together():
 def test_grids_of_different_length_can_be_compared():
     short, long = Curves(np.full((6, 1), 95), np.array([3.0])), Curves(np.full((6, 4), 95), np.array([4.0, 5, 6, 7]))
     assert stable_cost_ratio(short, long, 90, np.random.default_rng(0)).ratio == 0.75
+
+
+def test_a_single_pair_has_a_ratio_and_no_interval():
+    one = Curves(np.array([[80, 95]]), np.array([3.0, 6.0])), Curves(np.array([[80, 95]]), np.array([4.0, 8.0]))
+    assert stable_cost_ratio(*one, 90, np.random.default_rng(0)) == RatioInterval(0.75, None, None, 0.0)
 
 
 def test_unequal_numbers_of_runs_are_refused():

@@ -20,6 +20,10 @@ def test_a_miss_counts_as_infinite_zero_or_one():
     assert paired.both_missed_share == 0.25
 
 
+def test_costs_below_one_are_costs():
+    assert paired_ratios([0.25], [0.5]).ratios.tolist() == [0.5]
+
+
 def test_ratios_leave_their_inputs_unchanged():
     costs = np.array([math.inf, 2.0])
     paired_ratios(costs, costs)
@@ -48,6 +52,8 @@ def test_hundred_pairs_take_the_40th_and_61st_and_ten_the_2nd_and_9th():
     # n = 6: 2 P(B <= 0) = 2 / 64 = 0.031; n = 5: 2 / 32 = 0.0625 > 0.05.
     assert interval_ranks(6) == (1, 6)
     assert interval_ranks(5) is None
+    # n = 2 at 50%: 2 P(B <= 0) = 2 / 4, exactly what is allowed.
+    assert interval_ranks(2, 0.5) == (1, 2)
 
 
 def test_ranks_are_the_narrowest_that_keep_the_confidence():

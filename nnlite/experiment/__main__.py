@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .config import ARMS, ConfigError
+from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, TERMINATED, USAGE, Exit, file_error
+from .kept import check_kept, kept_runs, read_kept
 from .options import Options, parse
 from .progress import Progress
 
@@ -22,19 +24,8 @@ if TYPE_CHECKING:
     from .records import RunRecord
     from .study import Status
 
-OK, FAILED_RUN, USAGE, DATA, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
-
-
 class _Terminated(KeyboardInterrupt):
     """SIGTERM: ends a study as Ctrl-C does, with another exit status."""
-
-
-class _Exit(Exception):
-    """A mistake that a person can mend: the line that says so, and the exit status."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ConfigError as error:
         return _complain(f"{error}\nnnlite --help lists all options", USAGE)
-    except _Exit as error:
+    except Exit as error:
         return _complain(str(error), error.status)
     except BrokenPipeError:  # a reader like head has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -75,9 +66,9 @@ def _run(options: Options) -> int:
     if options.figures is not None:
         _require_matplotlib()
     if options.report is not None:
-        records = _read(options.report)
+        records = read_kept(options.report)
         if not records:
-            raise _Exit(f"{options.report}: no finished run in it", DATA)
+            raise Exit(f"{options.report}: no finished run in it", DATA)
         _print(options, records, None, expected=None)
         return OK
     return _study(options)
@@ -87,14 +78,14 @@ def _study(options: Options) -> int:
     """Run what is missing, keep it, report all."""
     signal.signal(signal.SIGTERM, _on_sigterm)
     progress = Progress(sys.stderr, options.quiet)
-    kept, aside = _kept(options)
+    kept, aside = kept_runs(options.out, options.resume)
     if aside:
         progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
     progress.show("data", f"reading {options.dataset}")
     dataset = _load(options)
     for note in dataset.notes:
         progress.line(note)
-    _check_kept(options, dataset, kept)
+    check_kept(options.out, options.config, dataset, kept)
     progress.show("import", f"{dataset.name}: {len(dataset.train_labels)} training images; starting")
     interruption: KeyboardInterrupt | None = None
     records = list(kept)
@@ -117,7 +108,7 @@ def _carry_out(options: Options, dataset: Dataset, records: list[RunRecord], pro
         from .study import Status, run_study
         from .summary import paired_reduction
     except ImportError as error:
-        raise _Exit(str(error), FAILED_RUN) from error
+        raise Exit(str(error), FAILED_RUN) from error
     from ..prototypes import EmptyClassError
 
     finished = {(record.arm, record.seed) for record in records}
@@ -140,10 +131,10 @@ def _carry_out(options: Options, dataset: Dataset, records: list[RunRecord], pro
                 n_done += 1
                 progress.line(pair_line(n_done, options.settings.seeds, *pair))
     except EmptyClassError as error:
-        raise _Exit(f"{dataset.name}: {error}", DATA) from error
+        raise Exit(f"{dataset.name}: {error}", DATA) from error
     except OSError as error:
         message = f"{options.out}: cannot keep a run: {error.strerror or error}; {_resume_line(options)}"
-        raise _Exit(message, FAILED_RUN) from error
+        raise Exit(message, FAILED_RUN) from error
     finally:
         study.close()  # stops the workers at their next step
 
@@ -203,68 +194,9 @@ def _load(options: Options) -> Dataset:
     try:
         return load_dataset(options.dataset, options.data_dir, options.verify)
     except ValueError as error:
-        raise _Exit(str(error), DATA) from error
+        raise Exit(str(error), DATA) from error
     except OSError as error:
-        raise _Exit(_file_error(error), DATA) from error
-
-
-def _file_error(error: OSError) -> str:
-    """An operating system's error as `file: what is wrong`."""
-    if error.filename is None or error.strerror is None:
-        return str(error)
-    return f"{os.fsdecode(error.filename)}: {error.strerror}"
-
-
-def _kept(options: Options) -> tuple[list[RunRecord], str | None]:
-    """The finished runs of the file to go on with, and where its cut last line went."""
-    if options.out is None or not os.path.lexists(options.out):
-        if options.out is not None:
-            _require_writable(options.out)
-        return [], None
-    if not options.resume:
-        raise ConfigError(f"--out {options.out}: exists; --resume goes on with it, or name another file")
-    records = _read(options.out)
-    from .records import set_cut_line_aside
-
-    try:
-        return records, set_cut_line_aside(options.out)
-    except OSError as error:
-        raise _Exit(f"{options.out}: cannot be written: {error.strerror}", FAILED_RUN) from error
-
-
-def _require_writable(path: str) -> None:
-    """Find out before the first run, not after it."""
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise ConfigError(f"--out {path}: the folder {folder} does not exist or cannot be written")
-
-
-def _read(path: str) -> list[RunRecord]:
-    from .records import RecordsError, read_records, same_config
-
-    try:
-        records = read_records(path)
-    except RecordsError as error:
-        raise _Exit(str(error), DATA) from error
-    except OSError as error:
-        raise _Exit(_file_error(error), DATA) from error
-    differences = same_config(records)
-    if differences:
-        raise _Exit(f"{path}: its runs are not of one study: {'; '.join(differences)}", DATA)
-    return records
-
-
-def _check_kept(options: Options, dataset: Dataset, kept: Sequence[RunRecord]) -> None:
-    """Refuse to go on with runs of another configuration."""
-    if not kept:
-        return
-    from .records import config_differences
-    from .run import describe
-
-    config = options.config.to_record(dataset.train_pixels.shape[1])
-    differences = config_differences(kept, config, describe(dataset))
-    if differences:
-        raise ConfigError(f"--resume: {options.out} holds runs of another configuration: {'; '.join(differences)}")
+        raise Exit(file_error(error), DATA) from error
 
 
 def _expected(options: Options) -> str | None:
@@ -277,7 +209,7 @@ def _require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise _Exit('--figures: needs matplotlib: python -m pip install "nnlite[plot]"', USAGE) from error
+        raise Exit('--figures: needs matplotlib: python -m pip install "nnlite[plot]"', USAGE) from error
 
 
 def _draw(options: Options, records: Sequence[RunRecord]) -> None:
@@ -290,7 +222,7 @@ def _draw(options: Options, records: Sequence[RunRecord]) -> None:
     except figures.NoCurves as error:
         raise ConfigError(f"--figures: {error}") from error
     except OSError as error:
-        raise _Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
+        raise Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
 
 
 def _on_sigterm(number: int, frame: Any) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..flops import Tally
 from ..prototypes import class_means
+from ..schedule import Images
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -24,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 class TrainingData:
     """The images that a run may learn from: all of them, or what its validation split leaves."""
 
-    images: Array  # (n, n_features) float32
+    images: Images  # (n, n_features) float32, or rows of nonzero pixels
     labels: Ints  # (n,)
     rows: Ints  # the numbers that belong to the run
     n_classes: int

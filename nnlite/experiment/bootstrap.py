@@ -104,7 +104,8 @@ def ratio_interval(
     if interval_ranks(n_pairs, confidence) is None:
         return RatioInterval(ratio, None, None, paired.both_missed_share)
     ordered = np.sort(paired.ratios)
-    rank = max(1, math.floor(len(ordered) * (1 - Fraction(str(confidence))) / 2))  # exact: floats put 99% at 49, not 50
+    # In fractions: floating point makes the 500th of 10,000 (90%) the 499th.
+    rank = max(1, math.floor(len(ordered) * (1 - Fraction(str(confidence))) / 2))
     return RatioInterval(ratio, float(ordered[rank - 1]), float(ordered[-rank]), paired.both_missed_share)
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..datasets import Dataset
 from ..files import reading
 from ..flops import Tally
 
@@ -148,6 +149,18 @@ def append_record(path: str | os.PathLike[str], record: RunRecord) -> None:
             raise OSError(28, f"only {written} of {len(line)} bytes could be written", os.fspath(path))
     finally:
         os.close(descriptor)
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Return what a record says of the data set: its name, its files' hashes, its sizes."""
+    return {
+        "name": dataset.name,
+        "sha256": dict(dataset.sha256),
+        "n_train": len(dataset.train_labels),
+        "n_test": len(dataset.test_labels),
+        "n_features": dataset.train_pixels.shape[1],
+        "n_classes": dataset.n_classes,
+    }
 
 
 def config_differences(records: Iterable[RunRecord], config: dict[str, Any], dataset: dict[str, Any]) -> list[str]:

@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from ..datasets import Dataset, validation_split
 from ..flops import Tally
-from ..kernels.ops import DENSE, DIV, EXECUTED
 from ..mlp import MLP
 from ..optim import SGD, Adam, Momentum, Optimizer
-from ..training import DIVERGED, REACHED, STOPPED, Checks, Outcome, Progress, answers_needed, epochs, evaluate, train
+from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Outcome, Progress, answers_needed, epochs
+from ..training import count_scaling, evaluate, prepare_images, train
 from .arms import PREPARE, Pretraining, TrainingData
 from .config import PRETRAIN_EPOCHS_LIMIT, RunConfig
-from .records import RunRecord
+from .records import RunRecord, describe
 
 INITIAL_VALUES, BATCH_ORDER, ARM, SPLIT = range(4)
 """The streams of a seed."""
@@ -43,18 +43,6 @@ def stop_set_size(dataset: Dataset, config: RunConfig) -> int:
     return len(dataset.test_labels) if config.stop_on == "test" else len(dataset.train_labels) // 6
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
-    """Return what a record says of the data set: its name, its files' hashes, its sizes."""
-    return {
-        "name": dataset.name,
-        "sha256": dict(dataset.sha256),
-        "n_train": len(dataset.train_labels),
-        "n_test": len(dataset.test_labels),
-        "n_features": dataset.train_pixels.shape[1],
-        "n_classes": dataset.n_classes,
-    }
-
-
 class RunData:
     """A data set as runs want it: one copy for all threads, and what several runs share computed once.
 
@@ -66,7 +54,11 @@ class RunData:
 
     def __init__(self, dataset: Dataset, config: RunConfig) -> None:
         self.dataset, self.config = dataset, config
-        self.images, self.labels = dataset.train_images, dataset.train_labels
+        self.images, self.test_images = prepare_images(
+            (dataset.train_pixels, lambda: dataset.train_images), (dataset.test_pixels, lambda: dataset.test_images)
+        )
+        self.labels = dataset.train_labels
+        self.n_features = dataset.train_pixels.shape[1]
         self.n_checked = stop_set_size(dataset, config)
         self._shared: dict[str, Pretraining | None] = {}
 
@@ -74,13 +66,13 @@ class RunData:
         """Return the images that a run learns from, and its checks."""
         dataset, config = self.dataset, self.config
         rows = np.arange(len(self.labels))
-        images, labels = dataset.test_images, dataset.test_labels
+        images, labels, held_out = self.test_images, dataset.test_labels, np.arange(self.n_checked)
         if config.stop_on == "validation":
             rows, held_out = validation_split(len(self.labels), self.n_checked, generator(seed, SPLIT))
-            images, labels = self.images[held_out], self.labels[held_out]
-        needed = answers_needed(config.target, len(labels))
+            images, labels = self.images, self.labels
+        needed = answers_needed(config.target, self.n_checked)
         steps = np.array(config.check_steps())
-        checks = Checks(images, labels, steps, needed, stop_at_hit=config.evaluate == "decide")
+        checks = Checks(images, labels, steps, needed, config.evaluate == "decide", held_out)
         return TrainingData(self.images, self.labels, rows, dataset.n_classes), checks
 
     def prepare_shared(self, arms: Sequence[str]) -> None:
@@ -128,7 +120,7 @@ def run_one(
     began = time.perf_counter()
     config = data.config
     training_data, checks = data.split(seed)
-    sizes = (data.images.shape[1], *config.hidden_layer_sizes, data.dataset.n_classes)
+    sizes = (data.n_features, *config.hidden_layer_sizes, data.dataset.n_classes)
     mlp = MLP(sizes, generator(seed, INITIAL_VALUES), config.activation, config.initializer)
     optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
     watch = Progress(progress[1:], stop)
@@ -153,7 +145,7 @@ def run_one(
         fields.update(_training_fields(outcome, config, data, checks))
     if status == STOPPED:
         return None
-    _charge_scaling(tally, data.dataset, len(rows_read), len(checks.labels))
+    _charge_scaling(tally, data, rows_read, checks)
     if status == DIVERGED:
         phase = "pretraining" if outcome is None else "training"
         step = tally.passes()["pretrain" if outcome is None else "train"]["steps"]
@@ -164,7 +156,7 @@ def run_one(
         config=config.to_record(sizes[0]),
         dataset=describe(data.dataset),
         status=status,
-        n_checked=len(checks.labels),
+        n_checked=data.n_checked,
         passes=tally.passes(),
         counts=tally.to_record(),
         seconds={"run": round(time.perf_counter() - began, 4)},
@@ -200,11 +192,13 @@ def _pretrain(
     target = config.pretrain_target
     looks = target is not None or config.evaluate == "full"
     n_epochs = config.pretrain_epochs if target is None else PRETRAIN_EPOCHS_LIMIT
-    needed = answers_needed(target if target is not None else 1.0, len(checks.labels))
+    needed = answers_needed(target if target is not None else 1.0, checks.n_images)
     pretrain_checks: list[list[int]] = []
 
     def look(epoch: int) -> int:
-        correct = evaluate(mlp, checks.images, checks.labels, tally, "report" if target is None else "evaluate")
+        correct = evaluate(
+            mlp, checks.images, checks.labels, tally, "report" if target is None else "evaluate", checks.rows
+        )
         if config.evaluate == "full":
             own = evaluate(mlp, pretraining.images, pretraining.labels, tally, "report")
             pretrain_checks.append([epoch, correct, own])
@@ -227,10 +221,10 @@ def _pretrain(
         if target is not None and correct is not None and correct >= needed:
             break
     if correct is None:
-        correct = evaluate(mlp, checks.images, checks.labels, tally, "report")
+        correct = evaluate(mlp, checks.images, checks.labels, tally, "report", checks.rows)
     return REACHED, {
         "pretrain_epochs": epoch,
-        "accuracy_after_pretrain": correct / len(checks.labels),
+        "accuracy_after_pretrain": correct / checks.n_images,
         "pretrain_checks": pretrain_checks,
     }
 
@@ -246,23 +240,22 @@ def _training_fields(outcome: Outcome, config: RunConfig, data: RunData, checks:
         return fields
     correct = outcome.correct
     if correct is None:
-        correct = evaluate(outcome.network, checks.images, checks.labels, outcome.tally, "report")
-    fields["accuracy_at_stop"] = correct / len(checks.labels)
+        correct = evaluate(outcome.network, checks.images, checks.labels, outcome.tally, "report", checks.rows)
+    fields["accuracy_at_stop"] = correct / data.n_checked
     if config.stop_on == "validation":
-        dataset = data.dataset
-        right = evaluate(outcome.network, dataset.test_images, dataset.test_labels, outcome.tally, "report")
-        fields["test_accuracy_at_stop"] = right / len(dataset.test_labels)
+        test_labels = data.dataset.test_labels
+        right = evaluate(outcome.network, data.test_images, test_labels, outcome.tally, "report")
+        fields["test_accuracy_at_stop"] = right / len(test_labels)
     return fields
 
 
-def _charge_scaling(tally: Tally, dataset: Dataset, n_read: int, n_checked: int) -> None:
+def _charge_scaling(tally: Tally, data: RunData, rows_read: Ints, checks: Checks) -> None:
     """Put byte / 255 on the bill, one division a pixel: of each distinct training image the run read, of each it checked.
 
     The floats are computed once for all runs; each run is charged as if it were alone.
     """
-    if dataset.train_pixels.dtype != np.uint8:
+    if data.dataset.train_pixels.dtype != np.uint8:
         return  # floats of one's own are used as they are
-    n_features = dataset.train_pixels.shape[1]
-    for phase, n_images in (("data", n_read), ("evaluate", n_checked)):
+    for phase, images, rows in (("data", data.images, rows_read), ("evaluate", checks.images, checks.rows)):
         with tally.phase(phase):
-            tally.kernel("scale_pixels")[[DENSE, EXECUTED], DIV] += n_images * n_features
+            count_scaling(images, np.arange(checks.n_images) if rows is None else rows, tally.kernel("scale_pixels"))

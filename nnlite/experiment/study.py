@@ -7,6 +7,7 @@ nothing and judges nothing: who iterates over it draws progress and keeps the re
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import multiprocessing
 import os
 import platform
@@ -25,19 +26,19 @@ from concurrent.futures import (
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numba
 import numpy as np
-import numpy.typing as npt
 
 from .._version import __version__
 from ..datasets import Dataset
 from ..mlp import MLP
-from ..training import Checks, epochs, train
+from ..schedule import Checks, epochs
+from ..training import evaluate, train
 from .config import RunConfig, StudySettings
-from .records import FAILED, RunRecord
-from .run import NOT_RUN, OPTIMIZERS, RunData, describe, run_one, stop_set_size
+from .records import FAILED, RunRecord, describe
+from .run import NOT_RUN, OPTIMIZERS, RunData, run_one, stop_set_size
 
 _POLL = 0.1  # seconds between two looks at the workers
+_PATIENCE = 5.0  # seconds that a worker process gets to end by itself
 _TYPICAL_STEPS = 150  # of a run, until the first are done; only for the time left
 
 Run = tuple[str, int]  # arm, seed
@@ -148,14 +149,14 @@ def _run_in_process(number: int, arm: str, seed: int) -> RunRecord | None:
 
 
 def _warm_up(data: RunData) -> None:
-    """Two steps and a check on blank images: every kernel of a run with the types of a run."""
-    config = data.config
-    blank = np.zeros((2, data.images.shape[1]), np.float32)
-    labels = np.arange(2)
-    mlp = MLP((blank.shape[1], *config.hidden_layer_sizes, data.dataset.n_classes), np.random.default_rng(0), config.activation)
+    """Two steps and a check on the first images: every kernel of a run with the types of a run."""
+    config, sizes = data.config, (data.n_features, *data.config.hidden_layer_sizes, data.dataset.n_classes)
+    mlp = MLP(sizes, np.random.default_rng(0), config.activation)
     optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
-    checks = Checks(blank, labels, np.arange(1, 2), needed=3, stop_at_hit=config.evaluate == "decide")
-    train(mlp, optimizer, blank, labels, epochs(labels, 2, 2, config.learning_rate), checks)
+    rows = np.arange(1)
+    checks = Checks(data.images, data.labels, rows + 1, 2, config.evaluate == "decide", rows)
+    train(mlp, optimizer, data.images, data.labels, epochs(rows, 1, 2, config.learning_rate), checks)
+    evaluate(mlp, data.images, data.labels, rows=rows)
 
 
 class _Study:
@@ -170,7 +171,7 @@ class _Study:
         self.done: set[int] = set()
         self.steps_done: dict[str, list[int]] = {}
         self.n_checked = stop_set_size(dataset, config)
-        self.versions, self.machine = _versions(), _machine()
+        self.versions, self.machine = _versions(), machine()
         self.began = time.perf_counter()
         self.ready_at: float | None = None
         self.thread_worker = _Worker(dataset, config, settings.arms, self.memory)
@@ -178,6 +179,7 @@ class _Study:
 
     def carry_out(self, numbers: Sequence[int], n_workers: int, unfinished: list[int]) -> Iterator[Status | RunRecord]:
         """Run these; what raised or broke is appended to `unfinished`."""
+        others = set(multiprocessing.active_children())
         pool, ready, call = self._pool(n_workers)
         try:
             warm_up = pool.submit(ready)
@@ -204,7 +206,10 @@ class _Study:
                 yield self._status()
         finally:  # also when the iteration is given up: Ctrl-C, an error of the caller
             self.stop[0] = 1
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=self.settings.executor == "threads", cancel_futures=True)
+            for child in set(multiprocessing.active_children()) - others:
+                child.join(_PATIENCE)  # a worker that was killed may have taken the lock that the others wait for
+                child.kill()
             self.stop[0] = 0
 
     def _pool(self, n_workers: int) -> tuple[Executor, Callable[[], float], Callable[..., RunRecord | None]]:
@@ -269,11 +274,12 @@ def _versions() -> dict[str, str]:
         "nnlite": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "numba": numba.__version__,
+        "numba": importlib.metadata.version("numba"),
     }
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Return what a record says of the machine: system, processor, cores."""
     return {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()}
 
 

@@ -1,0 +1,91 @@
+"""nnlite through its public training functions, with the tally on, as it always is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.problem import N_CLASSES, Problem, batches, initial_parameters
+
+_MAX_STEPS = 2000
+
+
+class NnlitePeer:
+    """`training.train` over a schedule, `training.evaluate` for the test set."""
+
+    name = "nnlite"
+
+    def version(self) -> str:
+        """Name the package's version."""
+        import numba
+
+        import nnlite
+
+        return f"nnlite {nnlite.__version__}, numba {numba.__version__}"
+
+    def prepare(self, problem: Problem) -> None:
+        """Put the images into the form that training reads fastest, as the experiment does: rows of nonzero pixels."""
+        import nnlite
+        from nnlite import training
+        from nnlite.kernels.fast.rows import Rows, build_rows
+
+        self._training, self._problem = training, problem
+        self._labels, self._test_labels = problem.train_labels, problem.test_labels
+        # As the experiment: nnlite chooses the form from the file's bytes. The class means, no bytes, are added.
+        self._images, self._test_images = training.prepare_images(
+            (_bytes(problem.train_images[:-N_CLASSES]), lambda: problem.train_images),
+            (_bytes(problem.test_images), lambda: problem.test_images),
+        )
+        if isinstance(self._images, Rows):
+            self._images = build_rows([problem.train_images], nnlite.Tally().kernel("build_rows"))
+
+    def reset(self, weights: list[np.ndarray], biases: list[np.ndarray]) -> None:
+        """Copy these parameters in and start the optimizer afresh."""
+        self._mlp, self._optimizer = self._network(weights, biases)
+
+    def run_steps(self, order: np.ndarray) -> None:
+        """Train one step for each row of `order`."""
+        self._train(self._mlp, self._optimizer, order.ravel(), order.shape[1], len(order))
+
+    def evaluate(self) -> int:
+        """Count the test images that are classified correctly."""
+        return self._training.evaluate(self._mlp, self._test_images, self._test_labels)
+
+    def final_loss(self) -> float:
+        """Compute the mean loss over the test images."""
+        return float(self._mlp.loss_and_gradients(self._problem.test_images, self._problem.test_labels)[0])
+
+    def parameters(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Copy weights and biases out."""
+        return [w.copy() for w in self._mlp.weights], [b.copy() for b in self._mlp.biases]
+
+    def run_arm(self, arm: str, seed: int, needed: int) -> int:
+        """Train one arm until `needed` test images are right, all looked at after every step. Threads may share it."""
+        spec, training = self._problem.spec, self._training
+        mlp, optimizer = self._network(*initial_parameters(spec.hidden, seed))
+        if arm == "class-means":
+            self._train(mlp, optimizer, np.tile(self._problem.mean_rows[0], 28), N_CLASSES, 28)
+        stream = batches(spec.n_train, spec.batch_size, seed)
+        drawn = [next(stream) for _ in range(_MAX_STEPS)]
+        starts = np.concatenate([[0], np.cumsum([len(rows) for rows in drawn])]).astype(np.int64)
+        schedule = training.Schedule(np.concatenate(drawn), starts, np.full(_MAX_STEPS, spec.learning_rate))
+        checks = training.Checks(self._test_images, self._test_labels, np.arange(1, _MAX_STEPS + 1), needed)
+        return training.train(mlp, optimizer, self._images, self._labels, schedule, checks).steps
+
+    def _network(self, weights, biases):
+        import nnlite
+
+        spec = self._problem.spec
+        mlp = nnlite.MLP((784, *spec.hidden, N_CLASSES), rng=np.random.default_rng(0))
+        for mine, given in zip(mlp.weights + mlp.biases, weights + biases, strict=True):
+            mine[...] = given
+        return mlp, {"sgd": nnlite.SGD, "adam": nnlite.Adam}[spec.optimizer](spec.learning_rate)
+
+    def _train(self, mlp, optimizer, rows, batch_size, n_steps) -> None:
+        starts = np.arange(n_steps + 1, dtype=np.int64) * batch_size
+        rates = np.full(n_steps, self._problem.spec.learning_rate)
+        schedule = self._training.Schedule(np.ascontiguousarray(rows), starts, rates)
+        self._training.train(mlp, optimizer, self._images, self._labels, schedule)
+
+
+def _bytes(images: np.ndarray) -> np.ndarray:
+    return np.rint(images * 255).astype(np.uint8)

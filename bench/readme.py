@@ -1,0 +1,88 @@
+"""Regenerate what the README shows: the answer's table, the "Change one thing" table, the pictures.
+
+    python -m bench.readme              about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses it
+
+Nobody types a measured number into the README: everything between a `generated` marker and its `end` comes from here.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+FIGURES = ROOT / "data" / "figures"
+
+CHANGES = [
+    ("twice the learning rate", "--learning-rate 2e-3"),
+    ("batches of 16", "--batch-size 16"),
+    ("half the hidden units", "--hidden 64"),
+    ("no pretraining in either arm", "--pretrain-epochs 0"),
+    ("clothes instead of digits, to 80%", "--dataset fashion-mnist --target 0.80"),
+]
+"""What to change, and the options that change it."""
+
+
+def nnlite(options: str) -> tuple[str, float]:
+    """Run the command and return what it printed and its seconds."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "nnlite.experiment", "--quiet", *options.split()]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if result.returncode:
+        raise SystemExit(f"nnlite {options}: {result.stderr}")
+    return result.stdout, time.perf_counter() - began
+
+
+def answer() -> str:
+    """The default command's table."""
+    return f"```\n{nnlite('')[0]}```"
+
+
+def changes() -> str:
+    """One row a change: the command, what it printed first, its seconds."""
+    rows = ["| change | command | what it printed | seconds |", "| --- | --- | --- | --- |"]
+    for what, options in CHANGES:
+        text, seconds = nnlite(options)
+        found = text.splitlines()[1]
+        steps = re.search(r"scratch, steps +\d+ +(\d+)", text)
+        rows.append(f"| {what} | `nnlite {options}` | {found} (scratch: {steps[1]} steps) | {seconds:.0f} |")
+    return "\n".join(rows)
+
+
+def machine() -> str:
+    """What the seconds were measured on."""
+    import platform
+
+    import numba
+    import numpy
+
+    from nnlite.experiment.study import machine
+
+    what = machine()
+    return (
+        f"Measured on {what['cores']} cores of {what['processor']}, {what['system']}, Python {platform.python_version()}, "
+        f"NumPy {numpy.__version__}, numba {numba.__version__}; kernels already compiled."
+    )
+
+
+def main() -> None:
+    """Replace every generated part of the README, and draw the pictures."""
+    nnlite("--quick")  # compile
+    text = README.read_text(encoding="utf-8")
+    for name, make in (("answer", answer), ("changes", changes), ("machine", machine)):
+        print(f"{name} ...", file=sys.stderr)
+        pattern = rf"(<!-- generated: {name}[^\n]*-->\n).*?(\n<!-- end -->)"
+        text, n = re.subn(pattern, lambda m, made=make(): m[1] + made + m[2], text, count=1, flags=re.DOTALL)
+        if n != 1:
+            raise SystemExit(f"README.md has no place for {name}")
+    README.write_text(text, encoding="utf-8")
+    print("figures ...", file=sys.stderr)
+    nnlite(f"--seeds 10 --max-steps 300 --figures {FIGURES}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""The compiled form of `training`: the same schedule, checks and outcome, carried out by the fast kernels in one call.
+
+It turns a network and its optimizer into panels, hands them to `kernels.fast.loop`, and turns them back; what the kernels
+counted is booked under the names of the plain kernels, phase by phase. Left out: the choice between the two forms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .flops import Tally
+from .kernels.fast import loop, network, optimizers, step
+from .kernels.fast.rows import MAX_FEATURES, Rows, build_rows
+from .kernels.ops import N_KINDS
+from .mlp import MLP
+from .optim import SGD, Adam, Momentum, Optimizer, prepare_state
+from .schedule import BUDGET, DIVERGED, REACHED, STOPPED, Array, Checks, Images, Ints, Outcome, Progress, Schedule
+
+_MAX_DENSITY = 0.5  # of nonzero pixels, above which dense products win: bench/RESULTS.md, growth with density
+_CHUNK = 64  # images evaluated at a time
+
+_STATUS = {loop.REACHED: REACHED, loop.BUDGET: BUDGET, loop.NOT_FINITE: DIVERGED, loop.STOPPED: STOPPED}
+
+_NONE = np.zeros(0, np.int64)
+
+
+def train(
+    mlp: MLP,
+    optimizer: Optimizer,
+    images: Images,
+    labels: Ints,
+    schedule: Schedule,
+    checks: Checks | None,
+    tally: Tally,
+    progress: Progress,
+) -> Outcome:
+    """Carry out a schedule as `training.train` does; see there."""
+    on_rows = isinstance(images, Rows)
+    checks = checks or Checks(images, labels, _NONE, needed=0, rows=_NONE)
+    mlp.check_parameters()
+    net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
+    state = _pack_state(optimizer, mlp, net)
+    plan = loop.Plan(
+        schedule.order,
+        schedule.starts,
+        schedule.learning_rates,
+        np.ascontiguousarray(checks.steps, np.int64),
+        np.arange(len(checks.labels)) if checks.rows is None else checks.rows,
+        checks.needed,
+        int(checks.stop_at_hit),
+    )
+    losses, correct = np.zeros(schedule.n_steps, np.float32), np.zeros(len(checks.steps), np.int64)
+    counted, counted_at_hit = (np.zeros((2, step.N_OPERATIONS, 2, N_KINDS), np.int64) for _ in range(2))
+    progress.done[:] = 0
+    ended = loop.run(
+        net,
+        state,
+        _data(images, labels, on_rows),
+        plan,
+        _data(checks.images, checks.labels, on_rows),
+        loop.Watch(progress.done, progress.stop, losses, correct),
+        network.new_work(net, int(np.diff(schedule.starts).max(initial=1)), True),
+        network.new_work(net, _CHUNK, False),
+        counted,
+        counted_at_hit,
+    )
+    n_steps = int(progress.done[0])
+    network.unpack_network(net, mlp.weights, mlp.biases)
+    _unpack_state(optimizer, mlp, net, state)
+    status = _STATUS[ended]
+    n_checks = int(np.searchsorted(checks.steps, n_steps, side="right"))
+    if status == DIVERGED and n_checks and checks.steps[n_checks - 1] == n_steps:
+        n_checks -= 1  # a run that diverged is not looked at
+    results = list(zip(checks.steps[:n_checks].tolist(), correct[:n_checks].tolist(), strict=True))
+    loss = float(losses[n_steps - 1]) if n_steps else math.nan
+    names = step.operation_names(mlp.activation, _name(optimizer))
+    hits = [(number, at) for number, (at, right) in enumerate(results, 1) if right >= checks.needed]
+    if not hits:
+        _book(tally, names, counted, schedule, n_steps, n_checks * checks.n_images)
+        return Outcome(status, n_steps, results[-1][1] if results else None, results, loss, tally, mlp)
+    number, stop_step = hits[0]
+    tally_at_hit = tally.copy()
+    _book(tally, names, counted, schedule, n_steps, n_checks * checks.n_images)
+    _book(tally_at_hit, names, counted_at_hit, schedule, stop_step, number * checks.n_images)
+    status = STOPPED if status == STOPPED else REACHED
+    return Outcome(status, stop_step, results[number - 1][1], results, loss, tally_at_hit, mlp)
+
+
+def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -> int:
+    """Count right answers as `training.evaluate` does, in the tally's current phase; see there."""
+    mlp.check_parameters()
+    on_rows = isinstance(images, Rows)
+    net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
+    counted = np.zeros((step.N_OPERATIONS, 2, N_KINDS), np.int64)
+    work = network.new_work(net, _CHUNK, False)
+    correct = step.evaluate(net, _data(images, labels, on_rows), rows, work, counted)
+    _add(tally, step.operation_names(mlp.activation, "sgd"), counted)
+    tally.count_passes(images_forward=len(rows))
+    return int(correct)
+
+
+def worth_rows(sets: Sequence[Array]) -> bool:
+    """Return whether sets of images are bytes, and so few of the first one's differ from zero that rows are faster."""
+    first = sets[0]
+    fits = all(pixels.dtype == np.uint8 for pixels in sets) and first.shape[1] <= MAX_FEATURES
+    return fits and int(np.count_nonzero(first)) <= _MAX_DENSITY * first.size
+
+
+def as_rows(pixels: Array) -> Rows:
+    """Return byte images, or floats, as rows of their nonzero pixels."""
+    rows: Rows = build_rows([pixels], np.zeros((2, N_KINDS), np.int64))
+    return rows
+
+
+def _data(images: Images, labels: Ints, on_rows: bool) -> network.Data:
+    if on_rows and not isinstance(images, Rows):
+        images = as_rows(np.ascontiguousarray(images, np.float32))
+    data: network.Data = network.new_data(images, labels)
+    return data
+
+
+def _pack_state(optimizer: Optimizer, mlp: MLP, net: network.Network) -> Any:
+    """The optimizer as the fast kernels keep it, in the state that it is in."""
+    if isinstance(optimizer, SGD):
+        return optimizers.new_optimizer("sgd", net)
+    if isinstance(optimizer, Momentum):
+        state = optimizers.new_optimizer("momentum", net, (optimizer.momentum,))
+        prepare_state(optimizer.velocity, mlp)
+        _pack_arrays(optimizer.velocity, mlp, net, state.velocity)
+    else:
+        state = optimizers.new_optimizer("adam", net, (optimizer.beta1, optimizer.beta2, optimizer.epsilon))
+        for arrays, buffer in ((optimizer.mean, state.mean), (optimizer.square, state.square)):
+            prepare_state(arrays, mlp)
+            _pack_arrays(arrays, mlp, net, buffer)
+        state.powers[:] = optimizer.powers
+    n_in = mlp.layer_sizes[0]
+    for array in (optimizer.velocity,) if isinstance(optimizer, Momentum) else (optimizer.mean, optimizer.square):
+        state.touched[:] |= array[0].reshape(n_in, -1).any(axis=1)
+    return state
+
+
+def _unpack_state(optimizer: Optimizer, mlp: MLP, net: network.Network, state: Any) -> None:
+    """Give the optimizer the state back."""
+    if isinstance(optimizer, Momentum):
+        _unpack_arrays(net, state.velocity, mlp, optimizer.velocity)
+    elif isinstance(optimizer, Adam):
+        _unpack_arrays(net, state.mean, mlp, optimizer.mean)
+        _unpack_arrays(net, state.square, mlp, optimizer.square)
+        optimizer.powers[:] = state.powers
+
+
+def _pack_arrays(arrays: list[Array], mlp: MLP, net: network.Network, buffer: Array) -> None:
+    """Copy flat arrays, weight then bias of each layer, into a buffer laid out as the network's parameters."""
+    weights, biases = _shaped(arrays, mlp)
+    network.pack_buffer(net, weights, biases, buffer)
+
+
+def _unpack_arrays(net: network.Network, buffer: Array, mlp: MLP, arrays: list[Array]) -> None:
+    weights, biases = _shaped(arrays, mlp)
+    network.unpack_buffer(net, buffer, weights, biases)
+
+
+def _shaped(arrays: list[Array], mlp: MLP) -> tuple[list[Array], list[Array]]:
+    """Views of flat arrays in the shapes of the network's weights and biases."""
+    return [a.reshape(w.shape) for a, w in zip(arrays[::2], mlp.weights, strict=True)], arrays[1::2]
+
+
+def _name(optimizer: Optimizer) -> str:
+    return {SGD: "sgd", Momentum: "momentum", Adam: "adam"}[type(optimizer)]
+
+
+def _book(
+    tally: Tally, names: tuple[str, ...], counted: Any, schedule: Schedule, n_steps: int, n_images_checked: int
+) -> None:
+    """Book the operations of n_steps steps in the current phase and those of the checks in `evaluate`."""
+    n_images = int(schedule.starts[n_steps])
+    _add(tally, names, counted[0])
+    tally.count_passes(steps=n_steps, images_forward=n_images, images_backward=n_images)
+    if n_images_checked:
+        with tally.phase("evaluate"):
+            _add(tally, names, counted[1])
+            tally.count_passes(images_forward=n_images_checked)
+
+
+def _add(tally: Tally, names: tuple[str, ...], counted: Any) -> None:
+    for name, counters in zip(names, counted, strict=True):
+        if counters.any():
+            tally.kernel(name)[:] += counters

@@ -1,0 +1,132 @@
+"""What a run does and how it went: the schedule of its steps, the checks of its accuracy, the outcome.
+
+`training` carries a schedule out, in plain or in compiled form; this is all that the two forms share. It draws the order
+of the images and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .flops import Tally
+from .kernels.fast.rows import Rows
+from .mlp import MLP
+
+Array = npt.NDArray[Any]
+Ints = npt.NDArray[np.int64]
+Images = Array | Rows
+"""Images as numbers (n, n_features), or as rows of their nonzero pixels, which only the compiled form reads."""
+
+REACHED, BUDGET, DIVERGED, STOPPED = "reached", "budget", "diverged", "stopped"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which images each step sees, and its learning rate; all that is random about a run's order is in here.
+
+    Step s (from 0) takes the images order[starts[s]:starts[s + 1]] at learning_rates[s].
+    """
+
+    order: Ints  # image numbers, one after the other
+    starts: Ints  # (n_steps + 1,) where each batch begins, and the end
+    learning_rates: npt.NDArray[np.float64]  # (n_steps,)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps planned."""
+        return len(self.learning_rates)
+
+    def images_of(self, n_steps: int) -> Ints:
+        """Return the image numbers of the first n_steps steps, in order, repeats included."""
+        return self.order[: self.starts[n_steps]]
+
+
+def epochs(
+    rows: Ints, batch_size: int, n_steps: int, learning_rate: float, rng: np.random.Generator | None = None
+) -> Schedule:
+    """Plan n_steps steps over epochs of the given images.
+
+    Parameters
+    ----------
+    rows : int64 array (n_samples,)
+        The image numbers of one epoch.
+    batch_size : int
+        Images a step; the short last batch of an epoch is used.
+    n_steps : int
+        Steps in all; the last epoch may stay unfinished.
+    learning_rate : float
+        The same for all steps.
+    rng : Generator, optional
+        Draws a fresh permutation for every epoch; without it every epoch is in the order of `rows`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plan = epochs(np.arange(5), batch_size=2, n_steps=4, learning_rate=0.1)
+    >>> plan.order, plan.starts
+    (array([0, 1, 2, 3, 4, 0, 1]), array([0, 2, 4, 5, 7]))
+    """
+    steps_per_epoch = -(-len(rows) // batch_size)
+    n_epochs = -(-n_steps // steps_per_epoch)
+    order = np.concatenate([rows if rng is None else rng.permutation(rows) for _ in range(n_epochs)] or [rows[:0]])
+    one_epoch = np.arange(steps_per_epoch) * batch_size
+    starts = np.concatenate([one_epoch + epoch * len(rows) for epoch in range(n_epochs)] + [[n_epochs * len(rows)]])
+    starts = starts[: n_steps + 1].astype(np.int64)
+    return Schedule(order[: starts[-1]].astype(np.int64), starts, np.full(n_steps, learning_rate))
+
+
+@dataclass(frozen=True)
+class Checks:
+    """When a run's accuracy is looked at, on which images, and how many right answers are enough."""
+
+    images: Images  # (n, n_features)
+    labels: Ints  # (n,)
+    steps: Ints  # after which steps, rising, counted from 1
+    needed: int  # right answers that reach the target; see `answers_needed`
+    stop_at_hit: bool = True  # False: look on at every check to the end of the schedule
+    rows: Ints | None = None  # numbers of the images to look at; all by default
+
+    @property
+    def n_images(self) -> int:
+        """How many images a check looks at."""
+        return len(self.labels if self.rows is None else self.rows)
+
+
+def answers_needed(target: float, n_samples: int) -> int:
+    """Return the smallest number of right answers whose share is at least the target.
+
+    The target is read as its decimal digits say, not as the nearest binary fraction: 0.9 of 10 is 9.
+
+    Examples
+    --------
+    >>> answers_needed(0.9, 10), answers_needed(0.9, 9), answers_needed(0.893, 10_000)
+    (9, 9, 8930)
+    """
+    return math.ceil(Fraction(str(target)) * n_samples)
+
+
+@dataclass
+class Progress:
+    """What a run tells while it runs, and how it is told to stop; both are arrays because compiled code shares them."""
+
+    done: Ints = field(default_factory=lambda: np.zeros(2, np.int64))  # steps done, right answers at the last check
+    stop: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # set to 1 from any thread
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run went. `steps`, `correct`, `tally` and `network` are those of the stop, also when the run was watched further."""
+
+    status: str  # reached, budget, diverged, stopped
+    steps: int  # up to the stop: the first check at or above the target, else the last step
+    correct: int | None  # right answers of the last check at or before the stop; None without one
+    checks: list[tuple[int, int]]  # (step, right answers) of every check, those after the stop too
+    loss: float  # of the last batch, before its update; not finite when the run diverged
+    tally: Tally
+    network: MLP  # as it was at the stop: the trained one itself, or a copy where the run was watched further
