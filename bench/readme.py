@@ -1,6 +1,7 @@
 """Regenerate what the README shows: the answer's table, the "Change one thing" table, the pictures.
 
-    python -m bench.readme              about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses it
+    python -m bench.readme              about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses
+    it
 
 Nobody types a measured number into the README: everything between a `generated` marker and its `end` comes from here.
 """
@@ -64,8 +65,8 @@ def machine() -> str:
 
     what = machine()
     return (
-        f"Measured on {what['cores']} cores of {what['processor']}, {what['system']}, Python {platform.python_version()}, "
-        f"NumPy {numpy.__version__}, numba {numba.__version__}; kernels already compiled."
+        f"Measured on {what['cores']} cores of {what['processor']}, {what['system']}, "
+        f"Python {platform.python_version()}, NumPy {numpy.__version__}, numba {numba.__version__}; kernels already compiled."
     )
 
 
@@ -76,9 +77,10 @@ def main() -> None:
     for name, make in (("answer", answer), ("changes", changes), ("machine", machine)):
         print(f"{name} ...", file=sys.stderr)
         pattern = rf"(<!-- generated: {name}[^\n]*-->\n).*?(\n<!-- end -->)"
-        text, n = re.subn(pattern, lambda m, made=make(): m[1] + made + m[2], text, count=1, flags=re.DOTALL)
-        if n != 1:
+        place = re.search(pattern, text, flags=re.DOTALL)
+        if place is None:
             raise SystemExit(f"README.md has no place for {name}")
+        text = text[: place.end(1)] + make() + text[place.start(2) :]
     README.write_text(text, encoding="utf-8")
     print("figures ...", file=sys.stderr)
     nnlite(f"--seeds 10 --max-steps 300 --figures {FIGURES}")

@@ -1,7 +1,8 @@
 """The compiled form of `training`: the same schedule, checks and outcome, carried out by the fast kernels in one call.
 
-It turns a network and its optimizer into panels, hands them to `kernels.fast.loop`, and turns them back; what the kernels
-counted is booked under the names of the plain kernels, phase by phase. Left out: the choice between the two forms.
+It turns a network and its optimizer into panels, hands them to `kernels.fast.loop`, and turns them back; what the
+kernels counted is booked under the names of the plain kernels, phase by phase. Left out: the choice between the two
+forms.
 """
 
 from __future__ import annotations
@@ -44,16 +45,19 @@ def train(
     mlp.check_parameters()
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
     state = _pack_state(optimizer, mlp, net)
+    decides = checks.decide and checks.stop_at_hit
     plan = loop.Plan(
         schedule.order,
         schedule.starts,
         schedule.learning_rates,
         np.ascontiguousarray(checks.steps, np.int64),
-        np.arange(len(checks.labels)) if checks.rows is None else checks.rows,
+        np.arange(len(checks.labels)) if checks.rows is None else checks.rows.copy(),  # decisions reorder it
         checks.needed,
         int(checks.stop_at_hit),
+        np.zeros(checks.n_images if decides else 0, np.int64),
     )
-    losses, correct = np.zeros(schedule.n_steps, np.float32), np.zeros(len(checks.steps), np.int64)
+    losses = np.zeros(schedule.n_steps, np.float32)
+    correct, looked = np.zeros((2, len(checks.steps)), np.int64)
     counted, counted_at_hit = (np.zeros((2, step.N_OPERATIONS, 2, N_KINDS), np.int64) for _ in range(2))
     progress.done[:] = 0
     ended = loop.run(
@@ -62,7 +66,7 @@ def train(
         _data(images, labels, on_rows),
         plan,
         _data(checks.images, checks.labels, on_rows),
-        loop.Watch(progress.done, progress.stop, losses, correct),
+        loop.Watch(progress.done, progress.stop, losses, correct, looked),
         network.new_work(net, int(np.diff(schedule.starts).max(initial=1)), True),
         network.new_work(net, _CHUNK, False),
         counted,
@@ -75,19 +79,20 @@ def train(
     n_checks = int(np.searchsorted(checks.steps, n_steps, side="right"))
     if status == DIVERGED and n_checks and checks.steps[n_checks - 1] == n_steps:
         n_checks -= 1  # a run that diverged is not looked at
-    results = list(zip(checks.steps[:n_checks].tolist(), correct[:n_checks].tolist(), strict=True))
     loss = float(losses[n_steps - 1]) if n_steps else math.nan
     names = step.operation_names(mlp.activation, _name(optimizer))
-    hits = [(number, at) for number, (at, right) in enumerate(results, 1) if right >= checks.needed]
-    if not hits:
-        _book(tally, names, counted, schedule, n_steps, n_checks * checks.n_images)
+    at = checks.steps[:n_checks].tolist()
+    results = [] if decides else list(zip(at, correct[:n_checks].tolist(), strict=True))
+    hits = np.flatnonzero(correct[:n_checks] >= checks.needed)
+    if not hits.size:
+        _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()))
         return Outcome(status, n_steps, results[-1][1] if results else None, results, loss, tally, mlp)
-    number, stop_step = hits[0]
+    hit = int(hits[0])
     tally_at_hit = tally.copy()
-    _book(tally, names, counted, schedule, n_steps, n_checks * checks.n_images)
-    _book(tally_at_hit, names, counted_at_hit, schedule, stop_step, number * checks.n_images)
+    _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()))
+    _book(tally_at_hit, names, counted_at_hit, schedule, at[hit], int(looked[: hit + 1].sum()))
     status = STOPPED if status == STOPPED else REACHED
-    return Outcome(status, stop_step, results[number - 1][1], results, loss, tally_at_hit, mlp)
+    return Outcome(status, at[hit], int(correct[hit]), results, loss, tally_at_hit, mlp)
 
 
 def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -> int:

@@ -1,8 +1,8 @@
 """The bill: which operations ran in which phase, and what they cost under a named cost model.
 
-A `Tally` keeps int64 counters by phase and kernel; the kernels add to them. Prices are applied only when a total is asked
-for, so one record can be priced again under any model. Everything is an integer; nothing is stored in giga. This module
-imports no numba and knows no network.
+A `Tally` keeps int64 counters by phase and kernel; the kernels add to them. Prices are applied only when a total is
+asked for, so one record can be priced again under any model. Everything is an integer; nothing is stored in giga.
+This module imports no numba and knows no network.
 
 A FLOP here is an operation: one add, multiply, compare, division, root ... and a multiply-add is two.
 """
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from .kernels.ops import DENSE, EXECUTED, KINDS, N_KINDS
 
 PHASES = ("data", "pretrain", "train", "evaluate", "report")
-"""In the order of a run. `report` holds evaluations that only inform: it is printed under the bill and is in no total."""
+"""In the order of a run. `report` holds looks that only inform: it is printed under the bill, in no total."""
 
 PASSES = ("steps", "images_forward", "images_backward")
 """The three integers kept per phase beside the kernels' counters."""
@@ -208,13 +208,16 @@ class Tally:
     def table(self) -> str:
         """Return the whole bill as text for people, 80 columns or less: phase by phase, kernel by kernel.
 
-        Columns are dense and executed operations under model `flop`; the report's own evaluations stand below the total.
+        Columns are dense and executed operations under model `flop`; the report's own evaluations stand below the
+        total.
         """
         lines = [f"{'phase and kernel':36s}{'dense':>21s}{'executed':>21s}", "-" * 78]
         for phase in _ordered(self._counts):
             if phase == "report":
                 lines += [f"{'all of the above (model flop)':36s}" + self._row(self._billed()), "-" * 78]
-            lines.append(f"{phase + ('' if phase != 'report' else ' (informs only, in no total)'):36s}" + self._row([phase]))
+            lines.append(
+                f"{phase + ('' if phase != 'report' else ' (informs only, in no total)'):36s}" + self._row([phase])
+            )
             for name in sorted(self._counts[phase]):
                 one = Tally()
                 one._counts = {phase: {name: self._counts[phase][name]}}

@@ -1,6 +1,7 @@
 """Initial values of a layer's weight and bias, by name.
 
-Each draws from the given generator alone, weight then bias, in float64, so that a seed fixes a network on every machine.
+Each draws from the given generator alone, weight then bias, in float64, so that a seed fixes a network on every
+machine.
 """
 
 from __future__ import annotations

@@ -67,7 +67,12 @@ class Momentum:
         for (parameter, gradient), velocity in zip(_pairs(mlp, gradients), self.velocity, strict=True):
             scalar = parameter.dtype.type
             update.momentum_update(
-                parameter, gradient, velocity, scalar(self.learning_rate), scalar(self.momentum), tally.kernel("momentum_update")
+                parameter,
+                gradient,
+                velocity,
+                scalar(self.learning_rate),
+                scalar(self.momentum),
+                tally.kernel("momentum_update"),
             )
 
 
@@ -125,7 +130,9 @@ def prepare_state(state: list[Array], mlp: MLP) -> None:
         state.extend(np.zeros(size, mlp.dtype) for size in sizes)
     if [array.size for array in state] != sizes or state[0].dtype != mlp.dtype:
         found = [array.size for array in state]
-        raise ValueError(f"this optimizer's state is of arrays of {found} {state[0].dtype}, the network has {sizes} {mlp.dtype}")
+        raise ValueError(
+            f"this optimizer's state is of arrays of {found} {state[0].dtype}, the network has {sizes} {mlp.dtype}"
+        )
 
 
 def _pairs(mlp: MLP, gradients: Gradients) -> Iterator[tuple[Array, Array]]:
@@ -134,7 +141,7 @@ def _pairs(mlp: MLP, gradients: Gradients) -> Iterator[tuple[Array, Array]]:
     for parameter, gradient in zip(mlp.parameters(), gradients.arrays(), strict=True):
         if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
             raise ValueError(
-                f"a gradient of shape {gradient.shape} {gradient.dtype} for a parameter of {parameter.shape} {parameter.dtype}"
+                f"a gradient of {gradient.shape} {gradient.dtype} for a parameter of {parameter.shape} {parameter.dtype}"
             )
         yield parameter.reshape(-1), np.ascontiguousarray(gradient).reshape(-1)
 

@@ -1,7 +1,7 @@
 """What a run does and how it went: the schedule of its steps, the checks of its accuracy, the outcome.
 
-`training` carries a schedule out, in plain or in compiled form; this is all that the two forms share. It draws the order
-of the images and nothing else.
+`training` carries a schedule out, in plain or in compiled form; this is all that the two forms share. It draws the
+order of the images and nothing else.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Checks:
     needed: int  # right answers that reach the target; see `answers_needed`
     stop_at_hit: bool = True  # False: look on at every check to the end of the schedule
     rows: Ints | None = None  # numbers of the images to look at; all by default
+    decide: bool = False  # only whether the target is reached is asked for: stop looking where that is settled
 
     @property
     def n_images(self) -> int:
@@ -121,12 +122,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run went. `steps`, `correct`, `tally` and `network` are those of the stop, also when the run was watched further."""
+    """How a run went up to its stop, also when it was watched further: steps, right answers, tally, network."""
 
     status: str  # reached, budget, diverged, stopped
     steps: int  # up to the stop: the first check at or above the target, else the last step
-    correct: int | None  # right answers of the last check at or before the stop; None without one
-    checks: list[tuple[int, int]]  # (step, right answers) of every check, those after the stop too
+    correct: int | None  # right answers of the last full check at or before the stop; None without one
+    checks: list[tuple[int, int]]  # (step, right answers) of every full check, those after the stop too
     loss: float  # of the last batch, before its update; not finite when the run diverged
     tally: Tally
     network: MLP  # as it was at the stop: the trained one itself, or a copy where the run was watched further

@@ -2,8 +2,8 @@
 
 `train` carries out a `Schedule` with its `Checks`; both arms of every comparison go through it, pretraining as well as
 training. Here stands the form to read: one call of the network and one of the optimizer a step. Where the fast kernels
-apply, `compiled` carries out the same schedule; the choice is made in `_is_compiled` and nowhere else. This module knows
-no arms, no statistics, no files, and never prints.
+apply, `compiled` carries out the same schedule; the choice is made in `_is_compiled` and nowhere else. This module
+knows no arms, no statistics, no files, and never prints.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 _CHUNK = 500  # images evaluated at a time: their activations stay in the processor's cache
+
 
 def train(
     mlp: MLP,
@@ -182,7 +183,7 @@ def prepare_images(*sets: tuple[Array, Callable[[], Array]]) -> list[Images]:
 
 
 def count_scaling(images: Images, rows: Ints, counters: Ints) -> None:
-    """Count the scaling of some images from bytes, one division a pixel; rows divide only what is not zero, but look first.
+    """Count the scaling of some images from bytes, one division a pixel; rows look first and divide what is not zero.
 
     Parameters
     ----------

@@ -158,7 +158,9 @@ def test_a_record_can_be_priced_again(tmp_path):
     F = 17 * 5  # (16 + 1) x 5
     steps = record.passes["train"]["steps"]
     images = record.passes["train"]["images_forward"]
-    assert tally.total("article-2023", article_pass=record.config["article_pass"]) == F * (9 + images) + 2 * F * (3 + steps)
+    assert tally.total("article-2023", article_pass=record.config["article_pass"]) == F * (9 + images) + 2 * F * (
+        3 + steps
+    )
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])

@@ -8,8 +8,8 @@ import math
 import pytest
 from test_records import record
 
-from nnlite.experiment.summary import compare, cost, finite, paired_reduction, pairs, summarize, to_json
 from nnlite.experiment.stats import Interval
+from nnlite.experiment.summary import compare, cost, finite, paired_reduction, pairs, summarize, to_json
 
 F = 10
 
@@ -40,7 +40,11 @@ def missed(arm, seed, steps=50):
 
 
 def study(n_pairs=10, scratch_steps=100, means_steps=69):
-    return [r for s in range(n_pairs) for r in (run("scratch", s, scratch_steps + s), run("class-means", s, means_steps + s))]
+    return [
+        r
+        for s in range(n_pairs)
+        for r in (run("scratch", s, scratch_steps + s), run("class-means", s, means_steps + s))
+    ]
 
 
 def test_the_headline_is_the_articles_accounting_of_pretraining_and_training():

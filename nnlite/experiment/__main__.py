@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .records import RunRecord
     from .study import Status
 
+
 class _Terminated(KeyboardInterrupt):
     """SIGTERM: ends a study as Ctrl-C does, with another exit status."""
 

@@ -105,7 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--target", type=float, metavar="SHARE", help="accuracy that ends a run, 0 to 1 (0.90)")
     add("--stop-on", metavar="SET", help=f"whose accuracy: {' or '.join(STOP_ON)} (test)")
     add("--max-steps", type=int, metavar="N", help="steps after which a run is a miss (2000)")
-    add("--evaluate", metavar="HOW", help=f"{EVALUATE[0]}: stop at the hit; {EVALUATE[1]}: curves to max-steps (decide)")
+    add(
+        "--evaluate", metavar="HOW", help=f"{EVALUATE[0]}: stop at the hit; {EVALUATE[1]}: curves to max-steps (decide)"
+    )
     group = parser.add_argument_group("network")
     add = group.add_argument
     add("--hidden", metavar="N[,N]", help="units of each hidden layer (128)")

@@ -1,7 +1,7 @@
 """What is kept of a run, one JSON line each, in and out.
 
-A line is appended in one write when its run is done, so that a study interrupted at any moment keeps every finished run.
-Reading recognises a last line that was cut short. This module knows nothing of how runs are made or judged.
+A line is appended in one write when its run is done, so that a study interrupted at any moment keeps every finished
+run. Reading recognises a last line that was cut short. This module knows nothing of how runs are made or judged.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ def read_records(path: str | os.PathLike[str]) -> list[RunRecord]:
         if record.status != FAILED:  # a failed run is tried again
             key = record.arm, record.seed
             if key in seen:
-                raise RecordsError(f"{os.fspath(path)}: lines {seen[key]} and {number} both hold {key[0]}, seed {key[1]}")
+                raise RecordsError(
+                    f"{os.fspath(path)}: lines {seen[key]} and {number} both hold {key[0]}, seed {key[1]}"
+                )
             seen[key] = number
             records.append(record)
     return records
@@ -164,7 +166,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def config_differences(records: Iterable[RunRecord], config: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
-    """List how kept records differ from what is asked for now, as `learning_rate: 0.001 in the file, 0.002 asked for`."""
+    """List how kept records differ from what is asked for, as `learning_rate: 0.001 in the file, 0.002 asked for`."""
     for record in records:
         if record.config == config and record.dataset == dataset:
             continue

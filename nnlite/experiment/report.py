@@ -119,10 +119,11 @@ def _headline(summary: Summary) -> list[str]:
     if summary.verdict is not None:
         reason = f" ({summary.verdict.reason})" if summary.verdict.reason else ""
         second += f" Verdict: {summary.verdict.word}{reason}."
+    article = _percent(float(savings()["flops"]), 1)
     return [
         f"It {what} {_percent(abs(saved))} {more} the training operations {known}{claim}.",
         second,
-        f"The article's single pair ({_percent(float(savings()['flops']), 1)}) lies above {summary.article_rank} of these {n}.",
+        f"The article's single pair ({article}) lies above {summary.article_rank} of these {n}.",
     ]
 
 
@@ -145,7 +146,9 @@ def _table(summary: Summary) -> list[str]:
     if summary.headline is not None:
         counted, every = summary.reductions["article-2023"], summary.reductions["flop"]
         spread = f"({_percent(min(counted.reductions))} to {_percent(max(counted.reductions))})"
-        rows.append(("saved, article's counting", _percent(article, 1), f"{_percent(counted.interval.median)} {spread}"))
+        rows.append(
+            ("saved, article's counting", _percent(article, 1), f"{_percent(counted.interval.median)} {spread}")
+        )
         averaging = f"(averaging {_n_averaged(arms[TREATMENT][0]):,} images included)"
         rows.append(("saved, every operation", "-", f"{_percent(every.interval.median)} {averaging}"))
     return [f"  {label:26s}{theirs:>7s}   {ours}" for label, theirs, ours in rows]
@@ -197,4 +200,3 @@ def _range(interval: Interval) -> str:
 
 def _percent(fraction: float, digits: int = 0) -> str:
     return f"{100 * fraction:.{digits}f}%" if math.isfinite(fraction) else "missed"
-

@@ -72,7 +72,8 @@ class RunData:
             images, labels = self.images, self.labels
         needed = answers_needed(config.target, self.n_checked)
         steps = np.array(config.check_steps())
-        checks = Checks(images, labels, steps, needed, config.evaluate == "decide", held_out)
+        decides = config.evaluate == "decide"
+        checks = Checks(images, labels, steps, needed, stop_at_hit=decides, rows=held_out, decide=decides)
         return TrainingData(self.images, self.labels, rows, dataset.n_classes), checks
 
     def prepare_shared(self, arms: Sequence[str]) -> None:
@@ -149,7 +150,9 @@ def run_one(
     if status == DIVERGED:
         phase = "pretraining" if outcome is None else "training"
         step = tally.passes()["pretrain" if outcome is None else "train"]["steps"]
-        fields["message"] = f"the loss stopped being finite at step {step} of {phase}, learning rate {config.learning_rate:g}"
+        fields["message"] = (
+            f"the loss stopped being finite at step {step} of {phase}, learning rate {config.learning_rate:g}"
+        )
     return RunRecord(
         arm=arm,
         seed=seed,
@@ -250,7 +253,7 @@ def _training_fields(outcome: Outcome, config: RunConfig, data: RunData, checks:
 
 
 def _charge_scaling(tally: Tally, data: RunData, rows_read: Ints, checks: Checks) -> None:
-    """Put byte / 255 on the bill, one division a pixel: of each distinct training image the run read, of each it checked.
+    """Put byte / 255 on the bill, one division a pixel, of each distinct image the run read and of those it checked.
 
     The floats are computed once for all runs; each run is charged as if it were alone.
     """

@@ -1,7 +1,7 @@
 """Every (arm, seed) of a study, once, through a pool of workers; finished runs come out as they are done.
 
-`run_study` yields a `Status` for people now and then and a `RunRecord` for every finished run. It prints nothing, writes
-nothing and judges nothing: who iterates over it draws progress and keeps the records.
+`run_study` yields a `Status` for people now and then and a `RunRecord` for every finished run. It prints nothing,
+writes nothing and judges nothing: who iterates over it draws progress and keeps the records.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def run_study(
 class _Worker:
     """What carries out runs, in a thread or in a process of its own: the data, and memory shared with who asked.
 
-    The memory is 1 + 3 n_runs int64: the stop flag, then for each run its stage, step and right answers at the last check.
+    The memory is 1 + 3 n_runs int64: the stop flag, then for each run its stage, step and right answers at the last
+    check.
     """
 
     def __init__(self, dataset: Dataset, config: RunConfig, arms: Sequence[str], memory: Any) -> None:
@@ -114,7 +115,7 @@ class _Worker:
         return RunData(self.dataset, self.config)
 
     def ready(self) -> float:
-        """Scale, compile or load compiled kernels, and make what several runs share; return the seconds of the kernels."""
+        """Scale images, compile or load kernels, make what several runs share; return the seconds of the kernels."""
         if self.compile_seconds is None:
             data = self.data
             began = time.perf_counter()
@@ -154,7 +155,8 @@ def _warm_up(data: RunData) -> None:
     mlp = MLP(sizes, np.random.default_rng(0), config.activation)
     optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
     rows = np.arange(1)
-    checks = Checks(data.images, data.labels, rows + 1, 2, config.evaluate == "decide", rows)
+    decides = config.evaluate == "decide"
+    checks = Checks(data.images, data.labels, rows + 1, 2, stop_at_hit=decides, rows=rows, decide=decides)
     train(mlp, optimizer, data.images, data.labels, epochs(rows, 1, 2, config.learning_rate), checks)
     evaluate(mlp, data.images, data.labels, rows=rows)
 
@@ -233,7 +235,9 @@ class _Study:
             status=FAILED,
             passes={},
             counts={"dense": {}, "executed": {}},
-            message="its worker died twice" if isinstance(error, BrokenExecutor) else f"{type(error).__name__}: {error}",
+            message="its worker died twice"
+            if isinstance(error, BrokenExecutor)
+            else f"{type(error).__name__}: {error}",
             versions=self.versions,
             machine=self.machine,
             **NOT_RUN,
@@ -252,7 +256,7 @@ class _Study:
             return status
         first = busy[0]
         arm, seed = self.runs[first]
-        accuracy = float(self.correct[first]) / self.n_checked if self.correct[first] else None
+        accuracy = float(self.correct[first]) / self.n_checked if self.correct[first] > 0 else None
         return replace(
             status,
             arm=arm,

@@ -240,6 +240,8 @@ def _phase_medians(model: str, runs: Sequence[RunRecord]) -> dict[str, float]:
     tallies = [(record.tally(), record.config["article_pass"]) for record in runs]
     phases = {phase: None for tally, _ in tallies for phase in tally.counts()}
     return {
-        phase: statistics.median(tally.total(model, [phase], article_pass=article_pass) for tally, article_pass in tallies)
+        phase: statistics.median(
+            tally.total(model, [phase], article_pass=article_pass) for tally, article_pass in tallies
+        )
         for phase in phases
     }

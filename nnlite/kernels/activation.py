@@ -1,7 +1,8 @@
 """The hidden layers' activations, each forward next to its backward.
 
 A backward kernel reads h, the activation itself, not z: the derivative of each is a short expression of h. A value that
-is not a number passes through every activation, so that the loss shows it. The legend of letters is in `nnlite.kernels`.
+is not a number passes through every activation, so that the loss shows it. The legend of letters is in
+`nnlite.kernels`.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ try:
 except ImportError as error:
     # numba refuses a NumPy newer than it knows; its own message does not say what to install.
     raise ImportError(
-        f'numba cannot be imported with NumPy {np.__version__}: {error}; try: python -m pip install -U numba "numpy>=2.0"'
+        f"numba cannot be imported with NumPy {np.__version__}: {error}; "
+        'try: python -m pip install -U numba "numpy>=2.0"'
     ) from error
 
 _FOLDERS_KEPT = 3  # an upgrade and a downgrade keep their compiled code; older folders go
@@ -45,8 +46,8 @@ def kernel(function):
     Parameters
     ----------
     function : callable
-        Plain loops; inputs, outputs, then the tally. It calls other kernels only as module globals: a kernel that closes
-        over another is compiled again in every process.
+        Plain loops; inputs, outputs, then the tally. It calls other kernels only as module globals: a kernel that
+        closes over another is compiled again in every process.
 
     Returns
     -------
@@ -99,7 +100,9 @@ class _ForgivingCache(FunctionCache):
             super().save_overload(sig, data)
         except Exception as error:
             self._forget()
-            _warn_once(f"compiled kernels cannot be kept in {self.cache_path} ({error}): they are compiled in each process")
+            _warn_once(
+                f"compiled kernels cannot be kept in {self.cache_path} ({error}): they are compiled in each process"
+            )
 
     def _forget(self):
         """Empty the index, so that the next save does not read the damaged one."""

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy as one operation, forward and backward: together they are stable and their gradient is short.
+"""Softmax and cross-entropy as one operation: together they are stable, and their gradient is short.
 
 The legend of letters is in `nnlite.kernels`. Source: Bishop, *Pattern Recognition and Machine Learning* (2006),
 equations 4.104, 4.108 and 4.109.
@@ -16,8 +16,8 @@ from .ops import ADD, CMP, DENSE, DIV, EXECUTED, EXP, LOG
 def softmax_cross_entropy_forward(logits, labels, probabilities, loss, tally):
     """Compute the class probabilities and their mean cross-entropy with the labels.
 
-    probabilities[i, j] = exp(logits[i, j] - m) / s with m = max over j of logits[i, j], s = sum over j of exp(logits[i, j] - m)
-    loss[0] = mean over i of log(s) - (logits[i, labels[i]] - m)
+    probabilities[i, j] = exp(logits[i, j] - m) / s with m = max over j of logits[i, j], s = sum over j of
+    exp(logits[i, j] - m) loss[0] = mean over i of log(s) - (logits[i, labels[i]] - m)
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def softmax_cross_entropy_forward(logits, labels, probabilities, loss, tally):
 
     Notes
     -----
-    Without the maximum subtracted, exp overflows float32 at logits above 88. The loss is written with log(s), not with the
-    logarithm of a probability, which may have rounded to zero. Accumulates in the arrays' dtype.
+    Without the maximum subtracted, exp overflows float32 at logits above 88. The loss is written with log(s), not
+    with the logarithm of a probability, which may have rounded to zero. Accumulates in the arrays' dtype.
     """
     n, c = logits.shape
     loss[0] = 0

@@ -1,7 +1,7 @@
 """The optimizers' updates of one parameter array, seen flat.
 
-SGD, SGD with momentum as PyTorch writes it, and Adam (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1 with the order of
-computation of the end of section 2). `size` is the number of parameters.
+SGD, SGD with momentum as PyTorch writes it, and Adam (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1 with the order
+of computation of the end of section 2). `size` is the number of parameters.
 """
 
 from __future__ import annotations
