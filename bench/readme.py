@@ -66,7 +66,8 @@ def machine() -> str:
     what = machine()
     return (
         f"Measured on {what['cores']} cores of {what['processor']}, {what['system']}, "
-        f"Python {platform.python_version()}, NumPy {numpy.__version__}, numba {numba.__version__}; kernels already compiled."
+        f"Python {platform.python_version()}, NumPy {numpy.__version__}, numba {numba.__version__}; "
+        "kernels already compiled."
     )
 
 

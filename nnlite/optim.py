@@ -141,7 +141,7 @@ def _pairs(mlp: MLP, gradients: Gradients) -> Iterator[tuple[Array, Array]]:
     for parameter, gradient in zip(mlp.parameters(), gradients.arrays(), strict=True):
         if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
             raise ValueError(
-                f"a gradient of {gradient.shape} {gradient.dtype} for a parameter of {parameter.shape} {parameter.dtype}"
+                f"gradient: expected {parameter.dtype} {parameter.shape}, found {gradient.dtype} {gradient.shape}"
             )
         yield parameter.reshape(-1), np.ascontiguousarray(gradient).reshape(-1)
 

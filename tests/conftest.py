@@ -9,3 +9,11 @@ pytest.register_assert_rewrite("counting", "reference")
 
 hypothesis.settings.register_profile("nnlite", max_examples=25, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("nnlite")
+
+
+@pytest.fixture(scope="module")
+def plain_kernels():
+    """Keep to the reading path, also where the fast kernels apply."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNLITE_KERNELS", "plain")
+        yield

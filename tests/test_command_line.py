@@ -95,7 +95,11 @@ def test_arms_are_listed_with_a_sentence_each(capsys):
         (["--lerning-rate", "1"], 2, "--lerning-rate: unknown option; did you mean --learning-rate?"),
         (["--resume"], 2, "--resume: needs --out FILE"),
         (["--out", "no/such/folder/x"], 2, "--out no/such/folder/x: the folder no/such/folder does not exist"),
-        (["--pretrain-epochs", "1", "--pretrain-target", "0.5"], 2, "--pretrain-target: goes with no --pretrain-epochs"),
+        (
+            ["--pretrain-epochs", "1", "--pretrain-target", "0.5"],
+            2,
+            "--pretrain-target: goes with no --pretrain-epochs",
+        ),
         (["--figures", "f", "--evaluate", "decide"], 2, "--figures: needs whole curves"),
         (["--report", "nothing.jsonl"], 3, "nothing.jsonl: No such file or directory"),
         (["--dataset", "mnits"], 3, "mnits: unknown data set, and no folder; did you mean mnist?"),
@@ -136,9 +140,7 @@ def test_resume_runs_only_what_is_missing_and_equals_an_uninterrupted_study(smal
         file.write('{"arm": "scratch", "se')  # a write that a power cut ended
     assert main([*small, "--seeds", "3", "--out", str(parts), "--resume"]) == 0
     assert "its last line was cut short; it is set aside in" in capsys.readouterr().err
-    by_run = [
-        {(r.arm, r.seed): r.comparable() for r in read_records(path)} for path in (whole, parts)
-    ]
+    by_run = [{(r.arm, r.seed): r.comparable() for r in read_records(path)} for path in (whole, parts)]
     assert by_run[0] == by_run[1]
     assert len(parts.read_text().splitlines()) == 6
 

@@ -15,12 +15,21 @@ def test_every_arm_has_a_sentence_and_a_function():
 def test_the_article_preset_is_the_plainer_reading_of_its_arithmetic():
     config = preset_config("article", {})
     assert config == RunConfig()
-    assert (config.hidden_layer_sizes, config.batch_size, config.pretrain_epochs, config.target) == ((128,), 64, 28, 0.9)
+    assert (config.hidden_layer_sizes, config.batch_size, config.pretrain_epochs, config.target) == (
+        (128,),
+        64,
+        28,
+        0.9,
+    )
     assert config.article_pass(784) == 785 * 128
 
 
 def test_both_readings_of_the_article_cost_the_same_pass():
-    assert preset_config("article-64", {}).article_pass(784) == 2 * 785 * 64 == preset_config("article", {}).article_pass(784)
+    assert (
+        preset_config("article-64", {}).article_pass(784)
+        == 2 * 785 * 64
+        == preset_config("article", {}).article_pass(784)
+    )
 
 
 def test_article_80_pretrains_to_a_target():
@@ -76,7 +85,10 @@ def test_runs_go_pair_by_pair():
         ({"pretrain_target": 2}, "--pretrain-target 2: must be above 0"),
         ({"pretrain_epochs": -1}, "--pretrain-epochs -1: must be 0"),
         ({"max_steps": 0}, "--max-steps 0: must be 1"),
-        ({"max_steps": 262_145}, "--max-steps 262145: must be 1 to 262144 with 64 images a step"),  # 2^24 / 64 = 262,144
+        (
+            {"max_steps": 262_145},
+            "--max-steps 262145: must be 1 to 262144 with 64 images a step",
+        ),  # 2^24 / 64 = 262,144
         ({"optimizer": "adm"}, "--optimizer adm: unknown; did you mean adam?"),
         ({"stop_on": "train"}, "--stop-on train: unknown; there are test, validation"),
         ({"activation": "gelu"}, "--activation gelu: unknown; did you mean relu?"),

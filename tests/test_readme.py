@@ -15,10 +15,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_example_works_when_pasted(tmp_path):
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":  # plain loops: a tenth of the steps, the same lines
-        example = example.replace("32", "4").replace("[:6400], 100", "[:32], 4").replace("test_images)", "test_images[:9])")
+        example = (
+            example.replace("32", "4").replace("[:6400], 100", "[:32], 4").replace("test_images)", "test_images[:9])")
+        )
         example = example.replace("test_labels)", "test_labels[:9])")
     result = subprocess.run(
-        [sys.executable, "-c", example], env={**os.environ, "NNLITE_DATA": str(ROOT / "data")}, capture_output=True, text=True
+        [sys.executable, "-c", example],
+        env={**os.environ, "NNLITE_DATA": str(ROOT / "data")},
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 0, result.stderr
     assert re.fullmatch(r"\d+\.\d% right after [\d,]+ operations\n", result.stdout)

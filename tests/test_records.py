@@ -33,7 +33,10 @@ def record(arm="scratch", seed=0, **changes):
         "accuracy_after_pretrain": None,
         "accuracy_at_stop": 0.9,
         "passes": {"train": {"steps": 5, "images_forward": 40, "images_backward": 40}},
-        "counts": {"dense": {"train": {"matmul_forward": {"fma": 7}}}, "executed": {"train": {"matmul_forward": {"mul": 7}}}},
+        "counts": {
+            "dense": {"train": {"matmul_forward": {"fma": 7}}},
+            "executed": {"train": {"matmul_forward": {"mul": 7}}},
+        },
     }
     return RunRecord(**{**values, **changes})
 

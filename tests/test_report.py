@@ -25,7 +25,11 @@ def test_the_table_reads_as_the_readme_explains_it():
 
 def test_no_line_is_wider_than_a_terminal():
     found = summarize([*study(), missed("class-means", 11), run("scratch", 11, 99)])
-    for text in (report(found, "138 steps, 80.0%, then 105", "interrupted, 3 of 10 pairs"), sensitivity_table(found), bill(found)):
+    for text in (
+        report(found, "138 steps, 80.0%, then 105", "interrupted, 3 of 10 pairs"),
+        sensitivity_table(found),
+        bill(found),
+    ):
         assert max(map(len, text.splitlines())) <= 90
 
 
@@ -57,7 +61,9 @@ def test_a_diverged_run_is_named_with_its_message():
 
 
 def test_interrupted_is_the_second_line():
-    assert report(summarize(study(2)), interrupted="interrupted, 2 of 10 pairs").splitlines()[1].startswith("interrupted")
+    assert (
+        report(summarize(study(2)), interrupted="interrupted, 2 of 10 pairs").splitlines()[1].startswith("interrupted")
+    )
 
 
 def test_one_arm_alone_is_no_comparison():

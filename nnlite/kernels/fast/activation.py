@@ -1,0 +1,154 @@
+"""The hidden layers' activations and their derivatives, in place on padded rows.
+
+The plain forms are in `nnlite.kernels.activation`. Rows have `width` lanes, n_out of them real. relu runs over all
+lanes (padding stays zero and counts as executed); tanh and sigmoid, one call an element, over the real ones:
+sigmoid(0) is not 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..jit import kernel
+from ..ops import ADD, CMP, DENSE, DIV, EXECUTED, EXP, FMA, MUL, TANH
+from .panels import LANES
+from .simd import at, load, maximum, put, splat, store, where_positive
+
+
+@kernel
+def relu_forward_inplace(z, n, n_out, width, tally):
+    """Set negative pre-activations to zero; nan stays nan.
+
+    Parameters
+    ----------
+    z : float32 array (at least n * width,) - overwritten with h
+    n, n_out, width : int
+    tally : int64 array (2, n_kinds) - added to
+
+    FLOPs
+    -----
+    dense: n n_out cmp; executed: n width cmp
+    """
+    zero = splat(np.float32(0), LANES)
+    for j in range(0, n * width, LANES):
+        store(z, j, maximum(zero, load(z, j, LANES)))
+    tally[DENSE, CMP] += n * n_out
+    tally[EXECUTED, CMP] += n * width
+
+
+@kernel
+def relu_backward_inplace(h, grad, n, n_out, width, tally):
+    """Let the gradient pass where the unit is active.
+
+    Parameters
+    ----------
+    h : float32 array (at least n * width,) - activations
+    grad : float32 array (at least n * width,) - grad_h, overwritten with grad_z
+    n, n_out, width : int
+    tally : int64 array (2, n_kinds) - added to
+
+    FLOPs
+    -----
+    dense: n n_out cmp; executed: n width cmp
+    """
+    for j in range(0, n * width, LANES):
+        store(grad, j, where_positive(load(h, j, LANES), load(grad, j, LANES)))
+    tally[DENSE, CMP] += n * n_out
+    tally[EXECUTED, CMP] += n * width
+
+
+@kernel
+def tanh_forward_inplace(z, n, n_out, width, tally):
+    """Apply the hyperbolic tangent.
+
+    Parameters
+    ----------
+    z : float32 array (at least n * width,) - overwritten with h
+    n, n_out, width : int
+    tally : int64 array (2, n_kinds) - added to
+
+    FLOPs
+    -----
+    dense and executed: n n_out tanh
+    """
+    for s in range(n):
+        for j in range(s * width, s * width + n_out):
+            put(z, j, np.tanh(at(z, j)))
+    for row in (DENSE, EXECUTED):
+        tally[row, TANH] += n * n_out
+
+
+@kernel
+def tanh_backward_inplace(h, grad, n, n_out, width, tally):
+    """Differentiate tanh: grad_z = grad_h (1 - h h).
+
+    Parameters
+    ----------
+    h : float32 array (at least n * width,) - activations
+    grad : float32 array (at least n * width,) - grad_h, overwritten with grad_z
+    n, n_out, width : int
+    tally : int64 array (2, n_kinds) - added to
+
+    FLOPs
+    -----
+    dense: n n_out fma and mul; executed: 2 n n_out mul and n n_out add
+    """
+    one = np.float32(1)
+    for s in range(n):
+        for j in range(s * width, s * width + n_out):
+            put(grad, j, at(grad, j) * (one - at(h, j) * at(h, j)))
+    units = n * n_out
+    tally[DENSE, FMA] += units
+    tally[DENSE, MUL] += units
+    tally[EXECUTED, MUL] += 2 * units
+    tally[EXECUTED, ADD] += units
+
+
+@kernel
+def sigmoid_forward_inplace(z, n, n_out, width, tally):
+    """Apply the logistic function.
+
+    Parameters
+    ----------
+    z : float32 array (at least n * width,) - overwritten with h
+    n, n_out, width : int
+    tally : int64 array (2, n_kinds) - added to
+
+    FLOPs
+    -----
+    dense and executed: 2 n n_out add, n n_out exp and div
+    """
+    one = np.float32(1)
+    for s in range(n):
+        for j in range(s * width, s * width + n_out):
+            put(z, j, one / (one + np.exp(-at(z, j))))
+    units = n * n_out
+    for row in (DENSE, EXECUTED):
+        tally[row, ADD] += 2 * units
+        tally[row, EXP] += units
+        tally[row, DIV] += units
+
+
+@kernel
+def sigmoid_backward_inplace(h, grad, n, n_out, width, tally):
+    """Differentiate the logistic function: grad_z = grad_h h (1 - h).
+
+    Parameters
+    ----------
+    h : float32 array (at least n * width,) - activations
+    grad : float32 array (at least n * width,) - grad_h, overwritten with grad_z
+    n, n_out, width : int
+    tally : int64 array (2, n_kinds) - added to
+
+    FLOPs
+    -----
+    dense and executed: n n_out add and 2 n n_out mul
+    """
+    one = np.float32(1)
+    for s in range(n):
+        for j in range(s * width, s * width + n_out):
+            put(grad, j, at(grad, j) * at(h, j) * (one - at(h, j)))
+    units = n * n_out
+    for row in (DENSE, EXECUTED):
+        tally[row, ADD] += units
+        tally[row, MUL] += 2 * units

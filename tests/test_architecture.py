@@ -1,0 +1,203 @@
+"""The house rules about imports and side effects, held against every line of the source.
+
+Imports only run downwards, wherever they stand: at the top, inside a function, under TYPE_CHECKING, or in the lazy map
+of `nnlite/__init__`. A new module needs a line in `LAYERS`; one that starts to touch files, a line in `TOUCHES_FILES`.
+"""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import nnlite
+
+ROOT = Path(nnlite.__file__).parent
+PATHS = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in PATHS.items()}
+
+LAYERS = [
+    ["nnlite._version", "nnlite.files", "nnlite.kernels", "nnlite.kernels.ops"],
+    ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
+    [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce")],
+    ["nnlite.kernels.fast.*"],
+    ["nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
+    ["nnlite.mlp", "nnlite.optim", "nnlite.prototypes"],
+    ["nnlite.schedule"],
+    ["nnlite.compiled"],
+    ["nnlite.training"],
+    ["nnlite"],  # the names for short programs, which all live further down
+    ["nnlite.experiment.*"],
+    ["nnlite.lessons.*"],
+]
+"""From the ground up. A module imports from its own layer and from those before it in this list, never in a circle."""
+
+KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.fast.*")
+
+TOUCHES_FILES = {
+    "nnlite.files": "opens and replaces",
+    "nnlite.idx": "IDX files, through files",
+    "nnlite.places": "lists folders",
+    "nnlite.datasets": "reads through idx",
+    "nnlite.download": "makes the folder it fills",
+    "nnlite.mlp": "save and load",
+    "nnlite.kernels.jit": "the compile cache",
+    "nnlite.experiment.__main__": "opens the null device when a pipe breaks",
+    "nnlite.experiment.records": "one line a run",
+    "nnlite.experiment.figures": "makes the folder of the pictures",
+    "nnlite.experiment.drawing": "writes a picture",
+    "nnlite.experiment.study": "reads the processor's name from /proc",
+    "nnlite.lessons.*": "show files",
+}
+TALKS = ("nnlite.download", "nnlite.experiment.__main__", "nnlite.lessons.*")
+"""What may print and look at the command line: the programs."""
+
+FILE_MODULES = {"bz2", "glob", "gzip", "lzma", "mmap", "shutil", "sqlite3", "tarfile", "tempfile", "zipfile"}
+FILE_CALLS = {
+    "chmod", "fromfile", "fsync", "iterdir", "listdir", "np.load", "loadtxt", "makedirs", "memmap", "mkdir", "open",
+    "read_bytes", "read_text", "remove", "rename", "rglob", "rmdir", "save", "savefig", "savetxt", "savez",
+    "savez_compressed", "scandir", "stat", "symlink", "tofile", "touch", "unlink", "utime", "write_bytes",
+    "write_text",
+}
+
+
+def matches(module, pattern):
+    return module == pattern or (pattern.endswith(".*") and f"{module}.".startswith(pattern[:-1]))
+
+
+def layer_of(module):
+    return next((level for level, layer in enumerate(LAYERS) for pattern in layer if matches(module, pattern)), None)
+
+
+def absolute(module, node):
+    """The full name of what a from-import names, with the dots of a relative one resolved."""
+    if node.level == 0:
+        return node.module
+    parents = module.split(".") if PATHS[module].name == "__init__.py" else module.split(".")[:-1]
+    base = parents[: len(parents) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+def imports(module):
+    """Every module named by an import statement anywhere in a module, as precisely as the statement says."""
+    found = set()
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            source = absolute(module, node)
+            found |= {f"{source}.{alias.name}" if f"{source}.{alias.name}" in PATHS else source for alias in node.names}
+    return found
+
+
+def own_imports(module):
+    """The modules of nnlite that a module imports; for nnlite itself the lazy map counts as well."""
+    lazy = set()
+    if module == "nnlite":
+        values = [node.value for node in TREES[module].body if isinstance(node, ast.Assign)]
+        lazy_map = next(ast.literal_eval(value) for value in values if isinstance(value, ast.Dict))
+        lazy = {f"nnlite.{home}" for home in lazy_map.values()}
+    return {name for name in imports(module) | lazy if name.split(".")[0] == "nnlite"}
+
+
+def calls_of(module):
+    """Names of all functions and methods that a module calls; np.load with its np, since SIMD has a load of its own."""
+    called = [node.func for node in ast.walk(TREES[module]) if isinstance(node, ast.Call)]
+    names = {node.id for node in called if isinstance(node, ast.Name)}
+    names |= {node.attr for node in called if isinstance(node, ast.Attribute)}
+    return names | {ast.unparse(node) for node in called if ast.unparse(node) == "np.load"}
+
+
+def test_the_walk_sees_imports_of_every_kind():
+    assert {"nnlite.mlp", "nnlite.flops", "nnlite.kernels.update"} <= own_imports("nnlite.optim")  # one for types only
+    assert {"nnlite.kernels.matmul", "nnlite.kernels.reduce", "nnlite.files"} <= own_imports("nnlite.mlp")
+    assert "nnlite.experiment.records" in own_imports("nnlite.experiment.__main__")  # inside functions
+    assert "nnlite.training" not in own_imports("nnlite")
+    assert "nnlite.prototypes" in own_imports("nnlite")  # the lazy map
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_every_module_has_a_layer(module):
+    assert layer_of(module) is not None, f"{module} has no line in LAYERS"
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_imports_run_downwards(module):
+    missing = {name for name in own_imports(module) if name not in PATHS}
+    assert not missing, f"{module} imports {missing}, which do not exist"
+    upward = {name for name in own_imports(module) if layer_of(name) > layer_of(module)}
+    assert not upward, f"{module} imports {upward} from a layer above its own"
+
+
+def test_there_is_no_circle():
+    order = TopologicalSorter({module: own_imports(module) - {module} for module in PATHS})
+    order.prepare()  # raises CycleError with the circle
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_numba_is_known_in_one_place(module):
+    numba = {name for name in imports(module) if name.split(".")[0] in ("numba", "llvmlite")}
+    assert not numba or any(matches(module, pattern) for pattern in KNOWS_NUMBA)
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_modules_are_imported_by_statements(module):
+    dynamic = calls_of(module) & {"import_module", "__import__", "exec", "eval"}
+    assert dynamic <= ({"import_module"} if module == "nnlite" else set())
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_only_named_modules_touch_files(module):
+    touches = calls_of(module) & FILE_CALLS | {name for name in imports(module) if name in FILE_MODULES}
+    if any(matches(module, pattern) for pattern in TOUCHES_FILES):
+        return
+    assert not touches, f"{module} touches files ({touches}): leave it to {', '.join(TOUCHES_FILES)}"
+
+
+def test_every_module_named_as_touching_files_exists():
+    assert all(any(matches(module, pattern) for module in PATHS) for pattern in TOUCHES_FILES)
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_only_programs_talk_and_see_the_command_line(module):
+    attributes = {
+        node.attr
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys"
+    }
+    talk = calls_of(module) & {"print", "input"} | attributes & {"argv", "exit", "stdin", "stdout", "stderr"}
+    assert not talk or any(matches(module, pattern) for pattern in TALKS)
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_random_numbers_come_from_a_generator_that_is_passed(module):
+    """np.random.seed, np.random.rand and the like use global state; the random module too."""
+    used = {
+        node.attr
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "random"
+    }
+    assert used <= {"Generator", "SeedSequence", "default_rng", "PCG64"}
+    assert "random" not in imports(module)
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_a_file_fits_in_one_sitting(module):
+    n_lines = len(PATHS[module].read_text(encoding="utf-8").splitlines())
+    assert n_lines <= 300, f"{module} has {n_lines} lines: split it"
+
+
+def test_kernels_are_compiled_by_the_one_decorator_without_shortcuts():
+    shortcuts = {"fastmath", "parallel", "guvectorize", "vectorize", "prange", "stencil", "jitclass"}
+    for module, tree in TREES.items():
+        names = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not names & shortcuts, module
+        if module.startswith("nnlite.") and module != "nnlite.kernels.jit":
+            assert "njit" not in names, module

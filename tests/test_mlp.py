@@ -1,0 +1,250 @@
+"""The network: a tiny one counted by hand, gradients by central differences, what it refuses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import reference
+
+from nnlite import MLP, Gradients, Tally
+
+ACTIVATIONS = ["relu", "tanh", "sigmoid"]
+HIDDEN = [(), (4,), (4, 3)]  # one to three layers of weights
+N_CLASSES = 3
+
+
+def network(hidden=(4,), activation="relu", dtype=np.float64, seed=0):
+    return MLP((5, *hidden, N_CLASSES), np.random.default_rng(seed), activation, dtype=dtype)
+
+
+def batch(n=7, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 5)), rng.integers(0, N_CLASSES, n)
+
+
+def test_a_2_3_2_network_counted_by_hand():
+    mlp, tally = MLP((2, 3, 2), np.random.default_rng(0)), Tally()
+    mlp.loss_and_gradients([[1.0, 2.0]], [1], tally)
+    counts = tally.to_record()
+    assert counts["dense"]["train"] == {
+        # hidden: 3 units of 2 inputs; output: 2 units of 3 inputs; each sum starts from its bias: 6 + 6 multiply-adds
+        "matmul_forward": {"fma": 12},
+        "relu_forward": {"cmp": 3},
+        # maximum of 2: 1 test. subtract it: 2. exp: 2. their sum from zero: 2. divide by it: 2. log: 1.
+        # log(s) - logit: 1. sum over the batch: 1. mean: 1 division. add 2 + 2 + 1 + 1, div 2 + 1
+        "softmax_cross_entropy_forward": {"cmp": 1, "add": 6, "exp": 2, "log": 1, "div": 3},
+        "softmax_cross_entropy_backward": {"add": 1, "div": 2},  # p - 1 at the label; both over n
+        # weights: 2 x 3 and 3 x 2 products of one sample; biases: one term each for 3 + 2 units
+        "matmul_grad_weight": {"fma": 12, "add": 5},
+        "matmul_grad_x": {"fma": 6},  # of the output layer alone: 3 inputs, a sum of 2 terms each
+        "relu_backward": {"cmp": 3},
+    }
+    # A plain kernel multiplies and adds: 12 + 12, 12 + 12 + 5, 6 + 6; all else runs as it is counted.
+    executed = counts["executed"]["train"]
+    assert executed["matmul_forward"] == {"mul": 12, "add": 12}
+    assert executed["matmul_grad_weight"] == {"mul": 12, "add": 17}
+    assert executed["matmul_grad_x"] == {"mul": 6, "add": 6}
+    # 2 x 30 multiply-adds, 5 bias terms, 3 + 3 tests of relu, 13 and 3 for the loss
+    assert tally.total("flop") == tally.total("flop", executed=True) == 2 * 30 + 5 + 6 + 13 + 3
+    assert tally.total("torch") == 2 * 30
+    assert tally.total("3x-forward") == 3 * (2 * 12 + 3 + 13)
+    assert tally.passes() == {"train": {"steps": 0, "images_forward": 1, "images_backward": 1}}
+
+
+@pytest.mark.parametrize("n", [1, 7])
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_tally_is_the_closed_form(activation, hidden, n):
+    mlp, tally = network(hidden, activation), Tally()
+    mlp.loss_and_gradients(*batch(n), tally)
+    with tally.phase("evaluate"):
+        mlp.predict(batch(n)[0], tally)
+    step = reference.step_counts(mlp.layer_sizes, activation, "sgd_update", n)
+    del step["sgd_update"]
+    dense = {"train": step, "evaluate": reference.check_counts(mlp.layer_sizes, activation, n)}
+    executed = {phase: reference.executed(counts) for phase, counts in dense.items()}
+    assert tally.to_record() == {"dense": dense, "executed": executed}
+    assert tally.passes()["evaluate"] == {"steps": 0, "images_forward": n, "images_backward": 0}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_loss_and_gradient_agree_with_central_differences(activation, hidden):
+    mlp, (x, labels) = network(hidden, activation), batch()
+    zs = reference.forward(mlp.parameters(), activation, x)[1][:-1]
+    assert min((np.abs(z).min() for z in zs), default=1) > 1e-3  # no unit near relu's corner
+    loss, gradients = mlp.loss_and_gradients(x, labels)
+    assert loss == pytest.approx(reference.loss(mlp.parameters(), activation, x, labels), rel=1e-13)
+    slopes = reference.differences(lambda: mlp.loss_and_gradients(x, labels)[0], mlp.parameters())
+    for gradient, slope in zip(gradients.arrays(), slopes, strict=True):
+        np.testing.assert_allclose(gradient, slope, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 2e-6)])
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_logits_loss_and_gradients_are_the_references(activation, hidden, dtype, tolerance):
+    mlp, (x, labels) = network(hidden, activation, dtype), batch()
+    parameters = [parameter.astype(np.float64) for parameter in mlp.parameters()]
+    logits = mlp.forward(x)
+    assert logits.dtype == dtype
+    expected = reference.forward(parameters, activation, x)[1][-1]
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(mlp.predict(x), expected.argmax(axis=1))
+    loss, gradients = mlp.loss_and_gradients(x, labels)
+    assert isinstance(loss, float)
+    assert loss == pytest.approx(reference.loss(parameters, activation, x, labels), rel=tolerance)
+    for gradient, expected in zip(
+        gradients.arrays(), reference.gradients(parameters, activation, x, labels), strict=True
+    ):
+        assert gradient.dtype == dtype
+        np.testing.assert_allclose(gradient, expected, rtol=0, atol=tolerance)
+
+
+def test_doubling_the_batch_doubles_multiplications():
+    mlp, tallies = network(), (Tally(), Tally())
+    mlp.loss_and_gradients(*batch(4), tallies[0])
+    mlp.loss_and_gradients(*batch(8), tallies[1])
+    assert tallies[1].total("mac") == 2 * tallies[0].total("mac")
+    assert tallies[1].total("mac", executed=True) == 2 * tallies[0].total("mac", executed=True)
+
+
+def test_zero_images_and_dead_units_cost_the_same_as_any():
+    mlp, tallies = network(), (Tally(), Tally())
+    x, labels = batch()
+    mlp.loss_and_gradients(x, labels, tallies[0])
+    mlp.biases[0][:] = -1e3  # no hidden unit is ever active
+    mlp.loss_and_gradients(np.zeros_like(x), labels, tallies[1])
+    assert tallies[0].to_record() == tallies[1].to_record()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_pixel_that_is_not_a_number_shows_in_the_loss(activation):
+    mlp, (x, labels) = network((4, 3), activation), batch()
+    x[2, 3] = np.nan
+    loss, _ = mlp.loss_and_gradients(x, labels)
+    assert math.isnan(loss)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logits_of_ten_thousand_keep_loss_and_gradients_finite(dtype):
+    mlp, (x, labels) = network((), dtype=dtype), batch()
+    for parameter in mlp.parameters():
+        parameter *= 1e4
+    loss, gradients = mlp.loss_and_gradients(x, labels)
+    assert math.isfinite(loss)
+    assert all(np.isfinite(gradient).all() for gradient in gradients.arrays())
+
+
+def test_zero_parameters_cost_the_logarithm_of_the_number_of_classes():
+    mlp = network()
+    for parameter in mlp.parameters():
+        parameter[...] = 0
+    assert mlp.loss_and_gradients(*batch())[0] == pytest.approx(math.log(N_CLASSES), rel=1e-14)
+
+
+def test_shapes_of_parameters_and_gradients():
+    mlp = network((4, 2), dtype=np.float32)
+    assert [w.shape for w in mlp.weights] == [(5, 4), (4, 2), (2, 3)]
+    assert [b.shape for b in mlp.biases] == [(4,), (2,), (3,)]
+    _, gradients = mlp.loss_and_gradients(*batch())
+    assert isinstance(gradients, Gradients)
+    assert [g.shape for g in gradients.arrays()] == [p.shape for p in mlp.parameters()]
+    assert {p.dtype for p in mlp.parameters()} == {np.dtype(np.float32)}
+
+
+def test_parameters_are_the_arrays_themselves_and_a_copy_has_its_own():
+    mlp = network()
+    other = mlp.copy()
+    mlp.parameters()[0][0, 0] = 42
+    assert mlp.weights[0][0, 0] == 42
+    assert other.weights[0][0, 0] != 42
+    assert (other.layer_sizes, other.activation, other.dtype) == (mlp.layer_sizes, mlp.activation, mlp.dtype)
+
+
+def test_any_array_of_the_right_shape_will_do():
+    mlp, (x, labels) = network(), batch()
+    expected = mlp.forward(x)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    wide = np.zeros((7, 10))
+    wide[:, ::2] = x
+    for same in (np.asfortranarray(x), frozen, wide[:, ::2], x.tolist(), x.astype(">f8")):
+        np.testing.assert_array_equal(mlp.forward(same), expected)
+    loss = mlp.loss_and_gradients(x, labels)[0]
+    for same_labels in (labels.tolist(), labels.astype(np.uint8), labels.astype(">i2"), np.repeat(labels, 2)[::2]):
+        assert mlp.loss_and_gradients(x, same_labels)[0] == loss
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (0, 5), (5,), (1, 7, 5), ()])
+def test_images_of_another_shape_are_refused_with_both_shapes(shape):
+    with pytest.raises(ValueError, match=r"expected shape \(n_samples, 5\), at least one sample, found \("):
+        network().forward(np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, 3], r"labels\[2\] is 3: expected 0 to 2"),
+        ([0, -1, 2], r"labels\[1\] is -1: expected 0 to 2"),
+        ([0, 1], "expected 3 integers"),
+        ([0.0, 1.0, 2.0], "expected 3 integers, found float64"),
+        ([[0], [1], [2]], "expected 3 integers"),
+        ([True, False, True], "expected 3 integers, found bool"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        network().loss_and_gradients(np.zeros((3, 5)), labels)
+
+
+@pytest.mark.parametrize("sizes", [(5,), (5, 1), (0, 3), (5, 0, 3), (5, -1, 3), ()])
+def test_impossible_layer_sizes_are_refused(sizes):
+    with pytest.raises(ValueError, match="layer_sizes"):
+        MLP(sizes, np.random.default_rng(0))
+
+
+def test_sizes_that_are_not_whole_are_refused():
+    with pytest.raises(TypeError):
+        MLP((5, 2.5, 3), np.random.default_rng(0))
+    assert MLP((np.int64(5), np.uint8(3)), np.random.default_rng(0)).layer_sizes == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activation": "gelu"}, "activation 'gelu': expected one of relu, tanh, sigmoid"),
+        ({"initializer": "zeros"}, "initializer 'zeros': expected one of fan_in_uniform, he_normal, glorot_uniform"),
+        ({"dtype": np.float16}, "dtype float16: must be float32 or float64"),
+        ({"dtype": np.int64}, "dtype int64: must be float32 or float64"),
+    ],
+)
+def test_unknown_options_are_refused_with_the_known_ones(options, message):
+    with pytest.raises(ValueError, match=message):
+        MLP((5, 3), np.random.default_rng(0), **options)
+
+
+@pytest.mark.parametrize("rng", [0, None, np.random.RandomState(0)])
+def test_only_a_generator_draws_the_values(rng):
+    with pytest.raises(TypeError, match="Generator"):
+        MLP((5, 3), rng)
+
+
+@pytest.mark.parametrize(
+    "replacement",
+    [np.zeros((4, 5)), np.zeros((5, 4), np.float32), np.zeros((5, 4), order="F"), np.zeros((5, 8))[:, ::2]],
+)
+def test_a_replaced_parameter_that_kernels_cannot_trust_is_refused(replacement):
+    mlp = network()
+    mlp.weights[0] = replacement
+    with pytest.raises(ValueError, match="a parameter must be"):
+        mlp.forward(batch()[0])
+
+
+def test_a_read_only_parameter_is_refused():
+    mlp = network()
+    mlp.biases[0].flags.writeable = False
+    with pytest.raises(ValueError, match="writable"):
+        mlp.forward(batch()[0])

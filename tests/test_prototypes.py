@@ -1,0 +1,95 @@
+"""Class means: values, their bill, what has no average."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnlite import Tally, class_means
+
+
+def images_and_labels(n=60, p=5, n_classes=4, dtype=np.float32):
+    rng = np.random.default_rng(3)
+    return rng.random((n, p)).astype(dtype), np.arange(n) % n_classes
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_means_are_those_of_numpy(dtype):
+    images, labels = images_and_labels(dtype=dtype)
+    means = class_means(images, labels)
+    assert means.dtype == dtype
+    np.testing.assert_allclose(means, reference.class_means(images, labels, 4), rtol=2 * np.finfo(dtype).eps)
+
+
+def test_float32_means_are_sums_in_float64_rounded_once():
+    images = np.full((3, 1), 2**24 + 2, np.float32)
+    images[0] = 1  # 1 + 2 (2^24 + 2) = 2^25 + 5 is no float32
+    assert class_means(images, [0, 0, 0])[0, 0] == np.float32((2**25 + 5) / 3)
+
+
+def test_bytes_are_averaged_as_they_are():
+    means = class_means(np.array([[0, 255], [1, 255]], np.uint8), np.array([0, 0], np.uint8))
+    assert means.dtype == np.float32
+    assert means.tolist() == [[0.5, 255]]
+
+
+def test_the_bill_is_booked_under_data_whatever_the_phase():
+    images, labels = images_and_labels(n=10, p=3, n_classes=2)
+    tally = Tally()
+    with tally.phase("pretrain"):
+        class_means(images, labels, tally=tally)
+    counts = reference.means_counts(10, 3, 2)  # 10 x 3 add, 2 x 3 div
+    assert tally.to_record() == {"dense": {"data": counts}, "executed": {"data": counts}}
+    assert tally.total() == 30 + 6
+
+
+def test_more_images_than_a_chunk_are_averaged_whole():
+    images, labels = images_and_labels(n=9001, p=2)
+    tally = Tally()
+    means = class_means(images, labels, tally=tally)
+    np.testing.assert_allclose(means, reference.class_means(images, labels, 4), rtol=1e-6)
+    assert tally.total() == 9001 * 2 + 4 * 2
+
+
+def test_rows_choose_the_images_and_the_bill_charges_only_these():
+    images, labels = images_and_labels()
+    rows, tally = np.array([3, 0, 1, 2, 7, 59]), Tally()
+    means = class_means(images, labels, rows=rows, tally=tally)
+    np.testing.assert_allclose(means, reference.class_means(images[rows], labels[rows], 4), rtol=1e-6)
+    assert tally.total() == 6 * 5 + 4 * 5
+
+
+@given(st.permutations(range(20)))
+def test_permuting_the_samples_changes_no_mean_of_whole_numbers(order):
+    images, labels = np.float32(np.arange(60).reshape(20, 3)), np.arange(20) % 3
+    np.testing.assert_array_equal(class_means(images[list(order)], labels[list(order)]), class_means(images, labels))
+
+
+def test_any_memory_order_and_a_read_only_array_will_do():
+    images, labels = images_and_labels()
+    expected = class_means(images, labels)
+    frozen = np.asfortranarray(images)
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(class_means(frozen, labels.astype(">i4")), expected)
+    np.testing.assert_allclose(class_means(images.tolist(), labels.tolist()), expected, rtol=1e-7)  # lists are float64
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "n_classes", "message"),
+    [
+        (np.ones((3, 2)), [0, 2, 2], None, "class 1 has no images"),
+        (np.ones((3, 2)), [0, 1, 1], 3, "class 2 has no images"),
+        (np.ones((3, 2)), [0, 1, 5], 2, r"labels\[2\] is 5: expected 0 to 1"),
+        (np.ones((3, 2)), [0, -1, 1], None, r"labels\[1\] is -1"),
+        (np.ones((3, 2)), [0, 1], None, "expected images"),
+        (np.ones((3, 2)), [0.0, 1.0, 1.0], None, "expected images"),
+        (np.ones(3), [0, 1, 1], None, "expected images"),
+        (np.ones((0, 2)), np.zeros(0, int), None, "expected images"),
+    ],
+)
+def test_what_has_no_average_is_refused(images, labels, n_classes, message):
+    with pytest.raises(ValueError, match=message):
+        class_means(images, labels, n_classes)
