@@ -41,7 +41,7 @@ def train(
 ) -> Outcome:
     """Carry out a schedule as `training.train` does; see there."""
     on_rows = isinstance(images, Rows)
-    checks = checks or Checks(images, labels, _NONE, needed=0, rows=_NONE)
+    checks = checks or Checks(images, labels, _NONE, needed=0, rows=_NONE, decide=True)
     mlp.check_parameters()
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
     state = _pack_state(optimizer, mlp, net)
@@ -54,10 +54,11 @@ def train(
         np.arange(len(checks.labels)) if checks.rows is None else checks.rows.copy(),  # decisions reorder it
         checks.needed,
         int(checks.stop_at_hit),
-        np.zeros(checks.n_images if decides else 0, np.int64),
+        np.zeros(checks.n_images, np.int64) if decides else None,
     )
     losses = np.zeros(schedule.n_steps, np.float32)
     correct, looked = np.zeros((2, len(checks.steps)), np.int64)
+    at_hit = np.zeros(0 if checks.stop_at_hit else len(net.parameters), np.float32)
     counted, counted_at_hit = (np.zeros((2, step.N_OPERATIONS, 2, N_KINDS), np.int64) for _ in range(2))
     progress.done[:] = 0
     ended = loop.run(
@@ -66,7 +67,7 @@ def train(
         _data(images, labels, on_rows),
         plan,
         _data(checks.images, checks.labels, on_rows),
-        loop.Watch(progress.done, progress.stop, losses, correct, looked),
+        loop.Watch(progress.done, progress.stop, losses, correct, looked, at_hit),
         network.new_work(net, int(np.diff(schedule.starts).max(initial=1)), True),
         network.new_work(net, _CHUNK, False),
         counted,
@@ -92,7 +93,11 @@ def train(
     _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()))
     _book(tally_at_hit, names, counted_at_hit, schedule, at[hit], int(looked[: hit + 1].sum()))
     status = STOPPED if status == STOPPED else REACHED
-    return Outcome(status, at[hit], int(correct[hit]), results, loss, tally_at_hit, mlp)
+    at_stop = mlp
+    if at_hit.size:
+        at_stop = mlp.copy()
+        network.unpack_buffer(net, at_hit, at_stop.weights, at_stop.biases)
+    return Outcome(status, at[hit], int(correct[hit]), results, loss, tally_at_hit, at_stop)
 
 
 def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -> int:

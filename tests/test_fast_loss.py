@@ -61,8 +61,9 @@ def test_the_loss_counts_what_it_runs(n, c, monkeypatch):
 @pytest.mark.parametrize(("n", "c"), SHAPES)
 def test_right_answers_are_those_of_argmax(n, c, monkeypatch):
     rows, padded = random_rows(n, c)
-    rows[:, -1] = padded[:, c - 1] = rows.max()  # ties: the first of equals
+    rows[:, 0] = rows[:, -1] = padded[:, 0] = padded[:, c - 1] = rows.max()  # ties: the first of equals
     labels, order = labels_of(n, c)
+    labels[order[0]] = 0
     predictions, tally = np.empty(n, np.int64), counting.new_tally()
     plain_reduce.argmax(rows, predictions, tally)
     found = count_correct(padded.ravel(), labels, order, c, padded.shape[1], counting.new_tally())

@@ -71,6 +71,8 @@ class Problem:
         self.n, self.n_in, self.n_out = n, n_in, n_out
         images = rng.random((n, n_in), np.float32) * (rng.random((n, n_in)) < 0.4)
         images[:, rng.random(n_in) < 0.3] = 0  # pixels of no image
+        images[: n - 1, 3] = 0  # a pixel of the last sample alone, which may be in a group of its own
+        images[n - 1, 3] = 0.5
         if pixels is not None:
             images[:, pixels] = 0
         self.images = images.astype(np.float32)

@@ -132,7 +132,7 @@ def test_validation_stops_on_images_that_no_step_and_no_average_sees(tmp_path):
     config = small_config(stop_on="validation")
     data = RunData(dataset, config)
     training_data, checks = data.split(0)
-    assert len(checks.labels) == stop_set_size(dataset, config) == N_TRAIN // 6
+    assert checks.n_images == stop_set_size(dataset, config) == N_TRAIN // 6
     assert len(training_data.rows) == N_TRAIN - N_TRAIN // 6
     record = carry_out(dataset, config)
     assert record.counts["dense"]["data"]["class_sums"] == {"add": 50 * N_PIXELS}
@@ -173,3 +173,13 @@ def test_every_optimizer_runs(tmp_path, optimizer):
 
 def test_batch_order_does_not_depend_on_the_arm():
     assert generator(5, BATCH_ORDER).permutation(9).tolist() == generator(5, BATCH_ORDER).permutation(9).tolist()
+
+
+def test_a_watched_run_keeps_the_network_of_its_stop(tmp_path):
+    """The test set is read at the stop, not where the watching ends."""
+    dataset = small_dataset(tmp_path)
+    watched, stopped = (
+        carry_out(dataset, small_config(stop_on="validation", evaluate=how, target=0.7)) for how in ("full", "decide")
+    )
+    assert watched.steps_to_target == stopped.steps_to_target < 60
+    assert watched.test_accuracy_at_stop == stopped.test_accuracy_at_stop

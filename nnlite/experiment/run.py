@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -197,6 +198,7 @@ def _pretrain(
     n_epochs = config.pretrain_epochs if target is None else PRETRAIN_EPOCHS_LIMIT
     needed = answers_needed(target if target is not None else 1.0, checks.n_images)
     pretrain_checks: list[list[int]] = []
+    unlooked = replace(checks, steps=rows[:0])  # phase 1 is looked at from here; compiled code is the same
 
     def look(epoch: int) -> int:
         correct = evaluate(
@@ -214,9 +216,7 @@ def _pretrain(
         n = 1 if looks else n_epochs
         schedule = epochs(rows, config.batch_size, n * one_epoch, config.learning_rate)
         with tally.phase("pretrain"):
-            outcome = train(
-                mlp, optimizer, pretraining.images, pretraining.labels, schedule, tally=tally, progress=watch
-            )
+            outcome = train(mlp, optimizer, pretraining.images, pretraining.labels, schedule, unlooked, tally, watch)
         if outcome.status in (STOPPED, DIVERGED):
             return outcome.status, {"pretrain_epochs": epoch + outcome.steps // one_epoch}
         epoch += n

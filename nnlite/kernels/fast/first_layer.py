@@ -8,7 +8,7 @@ weights stay near the L1 cache while a batch's images pass: 64 images by 128 lan
 
 The gradient goes by pixels, not by images: `transpose_rows` turns a batch into a list of (sample, value) for each
 pixel, so that a pixel's gradient is summed in registers and its weights are read and written once. With the
-transposition that takes 57 us at 128 lanes, against 146 for adding every image's part to the weights. Which samples
+transposition that takes 60 us at 128 lanes, against 146 for adding every image's part to the weights. Which samples
 have a pixel is a bit mask, their values are a bucket: 8 bytes a pixel to clear for each batch, and no counting pass
 before the one that fills.
 """
@@ -51,7 +51,7 @@ class Batch(NamedTuple):
 
 @inlined
 def _prefetch_row(rows, order, s):
-    """Ask for the row that comes _AHEAD samples after s: a batch is drawn from all over memory."""
+    """Ask for the row _AHEAD samples after s: a batch comes from all over memory (64 lanes: 28 us a batch, not 39)."""
     n = order.shape[0]
     if s + 2 * _AHEAD < n:
         prefetch(rows.start, at(order, s + 2 * _AHEAD) * rows.n_blocks)

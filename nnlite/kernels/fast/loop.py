@@ -57,6 +57,8 @@ class Watch(NamedTuple):
     losses : float32 array (n_steps,), or (0,) to keep none
     correct : int64 array (n_checks,) - right answers of each check; -1 where it was decided that they are too few
     looked : int64 array (n_checks,), or (0,) to keep none - images looked at in each check
+    at_hit : float32 array, as the network's parameters, or (0,) to keep none - they, at the first check that reaches
+        the target
     """
 
     progress: np.ndarray
@@ -64,6 +66,7 @@ class Watch(NamedTuple):
     losses: np.ndarray
     correct: np.ndarray
     looked: np.ndarray = np.zeros(0, np.int64)
+    at_hit: np.ndarray = np.zeros(0, np.float32)
 
 
 @inlined
@@ -115,6 +118,8 @@ def run(network, optimizer, data, plan, held_out, watch, work, check_work, talli
             if status == BUDGET and correct >= plan.needed:
                 status = REACHED
                 _copy(tallies, tallies_at_hit)
+                for i in range(watch.at_hit.shape[0]):
+                    watch.at_hit[i] = network.parameters[i]
         # Written before stop is read: a flag read in a loop that stores nothing would be read once, before the loop.
         watch.progress[0] = step + 1
         if status == REACHED and plan.stop_at_hit:
