@@ -77,11 +77,11 @@ def main() -> None:
     text = README.read_text(encoding="utf-8")
     for name, make in (("answer", answer), ("changes", changes), ("machine", machine)):
         print(f"{name} ...", file=sys.stderr)
-        pattern = rf"(<!-- generated: {name}[^\n]*-->\n).*?(\n<!-- end -->)"
+        pattern = rf"(<!-- generated: {name}[^\n]*-->\n).*?(<!-- end -->)"
         place = re.search(pattern, text, flags=re.DOTALL)
         if place is None:
             raise SystemExit(f"README.md has no place for {name}")
-        text = text[: place.end(1)] + make() + text[place.start(2) :]
+        text = text[: place.end(1)] + make() + "\n" + text[place.start(2) :]
     README.write_text(text, encoding="utf-8")
     print("figures ...", file=sys.stderr)
     nnlite(f"--seeds 10 --max-steps 300 --figures {FIGURES}")
