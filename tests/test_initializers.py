@@ -22,12 +22,22 @@ BOUND = {"fan_in_uniform": 1 / math.sqrt(300), "he_normal": math.inf, "glorot_un
 
 @pytest.mark.parametrize("name", SPREAD)
 def test_weights_have_the_promised_bound_and_spread(name):
-    weight, _ = INITIALIZERS[name](N_IN, N_OUT, np.random.default_rng(1))
-    assert weight.shape == (N_IN, N_OUT)
+    weight, bias = INITIALIZERS[name](N_IN, N_OUT, np.random.default_rng(1))
+    assert (weight.shape, bias.shape) == ((N_IN, N_OUT), (N_OUT,))
     assert np.abs(weight).max() <= BOUND[name]
     # 60,000 draws: the mean lies within 5 standard errors of 0, the deviation within 2% of its value
     assert abs(weight.mean()) < 5 * SPREAD[name] / math.sqrt(weight.size)
     assert weight.std() == pytest.approx(SPREAD[name], rel=0.02)
+
+
+def test_a_narrow_layer_tells_its_inputs_from_its_outputs():
+    rng = np.random.default_rng(2)
+    # +-sqrt(6 / (1 + 5)) = +-1, almost reached by one of 2000 x 5 draws
+    draws = np.concatenate([INITIALIZERS["glorot_uniform"](1, 5, rng)[0] for _ in range(2000)])
+    assert 0.99 < np.abs(draws).max() <= 1
+    # variance 2 / 2 = 1 over 2 x 4000 draws
+    draws = np.concatenate([INITIALIZERS["he_normal"](2, 4, rng)[0] for _ in range(1000)])
+    assert draws.std() == pytest.approx(1, rel=0.05)
 
 
 def test_every_initializer_is_tested_here():

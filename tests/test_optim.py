@@ -116,6 +116,20 @@ def test_a_learning_rate_must_be_above_zero_and_finite(optimizer, bad):
         optimizer(bad)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_replaced_parameter_that_kernels_cannot_trust_is_refused(name):
+    mlp = network()
+    gradients = random_gradients(mlp, np.random.default_rng(0))
+    mlp.weights[0] = np.asfortranarray(mlp.weights[0])
+    with pytest.raises(ValueError, match="a parameter must be"):
+        OPTIMIZERS[name]().step(mlp, gradients)
+
+
+def test_a_decay_of_zero_is_allowed():
+    assert Momentum(0.1, momentum=0).momentum == 0
+    assert (Adam(beta1=0, beta2=0).beta1, Adam(beta1=0, beta2=0).beta2) == (0, 0)
+
+
 @pytest.mark.parametrize("bad", [-0.1, 1, math.nan])
 def test_decays_must_be_at_least_zero_and_below_one(bad):
     with pytest.raises(ValueError, match="momentum"):

@@ -83,6 +83,7 @@ def test_any_memory_order_and_a_read_only_array_will_do():
         (np.ones((3, 2)), [0, 2, 2], None, "class 1 has no images"),
         (np.ones((3, 2)), [0, 1, 1], 3, "class 2 has no images"),
         (np.ones((3, 2)), [0, 1, 5], 2, r"labels\[2\] is 5: expected 0 to 1"),
+        (np.ones((3, 2)), [0, 1, 2], 2, r"labels\[2\] is 2: expected 0 to 1"),
         (np.ones((3, 2)), [0, -1, 1], None, r"labels\[1\] is -1"),
         (np.ones((3, 2)), [0, 1], None, "expected images"),
         (np.ones((3, 2)), [0.0, 1.0, 1.0], None, "expected images"),

@@ -2,4 +2,6 @@
 
 python -m nnlite.lessons.bytes      an IDX file taken apart by hand; a digit and the ten averages drawn
 python -m nnlite.lessons.counting   the operations of a 2-3-2 network counted three ways, with one result
+python -m nnlite.lessons.forward    from one neuron to the loss of a batch, line by line
+python -m nnlite.lessons.backward   every gradient by hand, the check that finds a mistake in it, the step it is for
 """

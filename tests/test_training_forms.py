@@ -1,0 +1,92 @@
+"""The choice between the plain and the compiled form of a run: who takes which, and that both mean the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+from counting import by_kind, new_tally
+
+from nnlite import MLP, SGD, Tally
+from nnlite.kernels.fast.rows import Rows
+from nnlite.kernels.ops import DENSE, EXECUTED
+from nnlite.training import Checks, count_scaling, epochs, evaluate, prepare_images, train
+
+PIXELS = np.zeros((12, 20), np.uint8)  # 3 of 20 pixels are not zero: dark enough for rows
+PIXELS[np.arange(12)[:, None], (np.arange(12) % 3)[:, None] + [0, 5, 9]] = 51
+LABELS = np.arange(12) % 3
+
+
+def floats():
+    return PIXELS / np.float32(255)
+
+
+def run(images, dtype=np.float32):
+    """Six steps, two checks, and a last look; return its outcome, the right answers, the bill."""
+    mlp, tally = MLP((20, 4, 3), np.random.default_rng(0), dtype=dtype), Tally()
+    checks = Checks(images, LABELS, np.array([1, 6]), needed=13)
+    outcome = train(mlp, SGD(0.5), images, LABELS, epochs(np.arange(12), 5, 6, 0.5), checks, tally)
+    return outcome, evaluate(mlp, images, LABELS, tally, phase="report"), tally
+
+
+def prepared():
+    return prepare_images((PIXELS, floats))[0]
+
+
+def test_dark_bytes_become_rows_unless_the_environment_says_plain(monkeypatch):
+    monkeypatch.delenv("NNLITE_KERNELS", raising=False)
+    assert isinstance(prepared(), Rows)
+    bright = np.full((12, 20), 51, np.uint8)
+    for pixels in (bright, PIXELS.astype(np.float32)):
+        np.testing.assert_array_equal(prepare_images((pixels, floats))[0], floats())
+    monkeypatch.setenv("NNLITE_KERNELS", "plain")
+    np.testing.assert_array_equal(prepared(), floats())
+
+
+def test_both_forms_have_one_dense_bill_and_the_same_checks(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    fast, fast_correct, fast_bill = run(prepared())
+    monkeypatch.setenv("NNLITE_KERNELS", "plain")
+    plain, plain_correct, plain_bill = run(prepared())
+    assert fast.checks == plain.checks
+    assert (fast.status, fast.steps, fast_correct) == (plain.status, plain.steps, plain_correct)
+    dense = plain_bill.to_record()["dense"]
+    for phase in ("evaluate", "report"):
+        assert dense[phase].pop("correct_count") == {}  # free, and no kernel of its own in the compiled form
+    assert fast_bill.to_record()["dense"] == dense
+    assert fast_bill.passes() == plain_bill.passes()
+    executed = fast_bill.counts()
+    assert executed["train"]["matmul_forward"]["fma"] > 0  # plain loops fuse nothing
+    assert executed != plain_bill.counts()
+    for a, b in zip(fast.network.parameters(), plain.network.parameters(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
+def test_a_float64_network_takes_the_plain_form_and_refuses_rows(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    _, _, bill = run(floats(), np.float64)
+    counts = bill.to_record()
+    assert counts["executed"]["train"] == reference.executed(
+        reference.added(*(reference.step_counts((20, 4, 3), "relu", "sgd_update", n) for n in (5, 5, 2, 5, 5, 2)))
+    )
+    with pytest.raises(TypeError, match="expected a float array"):
+        run(prepared(), np.float64)
+
+
+def test_an_unknown_choice_is_refused(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "quick")
+    with pytest.raises(ValueError, match="NNLITE_KERNELS=quick: must be fast or plain"):
+        run(floats())
+
+
+def test_scaling_divides_each_pixel_once_and_in_rows_those_that_are_not_zero(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    chosen = np.array([0, 3, 4, 7, 11])
+    for images, executed in [
+        (floats(), {"div": 5 * 20}),
+        (prepared(), {"div": 5 * 3, "cmp": 2 * 5 * 20}),  # every pixel is looked at to count and again to fill
+    ]:
+        counters = new_tally() + 7
+        count_scaling(images, chosen, counters)
+        assert by_kind(counters[DENSE] - 7) == {"div": 5 * 20}
+        assert by_kind(counters[EXECUTED] - 7) == executed
