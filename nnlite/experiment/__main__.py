@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .config import ARMS, ConfigError
-from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, TERMINATED, USAGE, Exit, file_error
+from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, USAGE, Exit, Interrupted, file_error, noted_signals
 from .kept import check_kept, kept_runs, read_kept
 from .options import Options, parse
 from .progress import Progress
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from ..datasets import Dataset
     from .records import RunRecord
     from .study import Status
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a study as Ctrl-C does, with another exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # a reader like head has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return OK
-    except _Terminated:
-        return TERMINATED
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -77,7 +70,6 @@ def _run(options: Options) -> int:
 
 def _study(options: Options) -> int:
     """Run what is missing, keep it, report all."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
     progress = Progress(sys.stderr, options.quiet)
     kept, aside = kept_runs(options.out, options.resume)
     if aside:
@@ -88,20 +80,21 @@ def _study(options: Options) -> int:
         progress.line(note)
     check_kept(options.out, options.config, dataset, kept)
     progress.show("import", f"{dataset.name}: {len(dataset.train_labels)} training images; starting")
-    interruption: KeyboardInterrupt | None = None
     records = list(kept)
     try:
-        _carry_out(options, dataset, records, progress)
-    except KeyboardInterrupt as error:
-        interruption = error
-    progress.clear()
-    if interruption is not None:
+        with noted_signals() as signals:
+            _carry_out(options, dataset, records, progress, signals)
+    except Interrupted as interruption:
+        progress.clear()
         return _report_interrupted(options, records, interruption)
+    progress.clear()
     _print(options, records, dataset, expected=_expected(options))
     return FAILED_RUN if any(record.status == "failed" for record in records) else OK
 
 
-def _carry_out(options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress) -> None:
+def _carry_out(
+    options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress, signals: list[int]
+) -> None:
     """Run the study; every record is kept the moment it comes."""
     try:
         from .records import append_record
@@ -121,6 +114,8 @@ def _carry_out(options: Options, dataset: Dataset, records: list[RunRecord], pro
     try:
         for event in study:
             if isinstance(event, Status):
+                if signals:
+                    raise Interrupted(signals[0])
                 progress.show(*_describe(event, options.settings.seeds))
                 continue
             if options.out is not None:
@@ -170,7 +165,7 @@ def _print(options: Options, records: Sequence[RunRecord], dataset: Dataset | No
         _draw(options, records)
 
 
-def _report_interrupted(options: Options, records: Sequence[RunRecord], interruption: KeyboardInterrupt) -> int:
+def _report_interrupted(options: Options, records: Sequence[RunRecord], interruption: Interrupted) -> int:
     """Print what was finished, and how to go on."""
     from . import report, summary
 
@@ -179,7 +174,7 @@ def _report_interrupted(options: Options, records: Sequence[RunRecord], interrup
         found = summary.summarize(records, with_verdict=False)
         print(report.report(found, interrupted=f"interrupted, {found.n_pairs} of {n_pairs} pairs"))
     print(f"nnlite: interrupted; {_resume_line(options)}", file=sys.stderr)
-    return TERMINATED if isinstance(interruption, _Terminated) else INTERRUPTED
+    return interruption.status
 
 
 def _resume_line(options: Options) -> str:
@@ -224,10 +219,6 @@ def _draw(options: Options, records: Sequence[RunRecord]) -> None:
         raise ConfigError(f"--figures: {error}") from error
     except OSError as error:
         raise Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
-
-
-def _on_sigterm(number: int, frame: Any) -> None:
-    raise _Terminated
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
-"""How the command ends: its exit statuses, and a mistake of a person as one line.
+"""How the command ends: its exit statuses, a mistake of a person as one line, and signals.
 
 The statuses are part of the interface; scripts rely on them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
 
 OK = 0  # misses and divergence are results
 FAILED_RUN = 1  # a run could not be carried out
 USAGE = 2
 DATA = 3  # missing or damaged
-INTERRUPTED, TERMINATED = 130, 143  # by SIGINT, by SIGTERM
+INTERRUPTED = 130  # 128 + SIGINT; 143 by SIGTERM
 
 
 class Exit(Exception):
@@ -20,6 +25,39 @@ class Exit(Exception):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class Interrupted(Exception):
+    """A signal asked for the end of a study; `status` is the exit status that says which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+
+
+@contextlib.contextmanager
+def noted_signals() -> Iterator[list[int]]:
+    """Note SIGINT and SIGTERM in the list instead of raising, so that who runs a study ends it between two events.
+
+    An exception at just any instruction could leave a lock behind, and the workers waiting for it. Ctrl-C a second time
+    raises KeyboardInterrupt at once.
+    """
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    if threading.current_thread() is not threading.main_thread():  # where no handler can be set
+        yield noted
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def file_error(error: OSError) -> str:
