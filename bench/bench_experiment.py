@@ -21,6 +21,7 @@ from bench.worker import ARMS
 
 ARTICLE = Spec(hidden=(128,), optimizer="adam", learning_rate=1e-3)
 PEERS = ("numpy", "torch", "jax")  # scikit-learn and torch.compile are slower stepwise: see the training section
+DECIDED = "nnlite, exact decisions"
 PAIRS = 2  # a round
 SEEDS = (2, 5, 10, 20)
 
@@ -31,22 +32,24 @@ def run(rounds: int = ROUNDS) -> str:
 
 
 def _same_work(rounds: int) -> str:
-    steps: dict[str, dict[tuple[str, int], int]] = {key: {} for key in ("nnlite", *PEERS)}
+    steps: dict[str, dict[tuple[str, int], int]] = {key: {} for key in ("nnlite", DECIDED, *PEERS)}
     with ExitStack() as stack:
         nnlite = stack.enter_context(Worker("nnlite", ARTICLE, CPUS))
         pools = {key: [stack.enter_context(Worker(key, ARTICLE, [cpu])) for cpu in CPUS] for key in PEERS}
         for worker in itertools.chain(*pools.values()):
             worker.ask("warm")
+        nnlite.ask("arms 0")
+        nnlite.ask("decided 0")
         turns = dict.fromkeys(steps, 0)
 
         def next_seeds(key: str) -> list[int]:
             turns[key] += 1
             return list(range((turns[key] - 1) * PAIRS, turns[key] * PAIRS))
 
-        def by_nnlite() -> float:
-            seeds = next_seeds("nnlite")
-            answer = nnlite.ask("arms " + " ".join(map(str, seeds)))
-            steps["nnlite"].update(zip([(arm, seed) for seed in seeds for arm in ARMS], answer["value"], strict=True))
+        def by_nnlite(key: str, command: str) -> float:
+            seeds = next_seeds(key)
+            answer = nnlite.ask(f"{command} " + " ".join(map(str, seeds)))
+            steps[key].update(zip([(arm, seed) for seed in seeds for arm in ARMS], answer["value"], strict=True))
             return answer["seconds"] / PAIRS
 
         def by_processes(key: str) -> float:
@@ -54,19 +57,30 @@ def _same_work(rounds: int) -> str:
             steps[key].update(_drain(pools[key], [(arm, seed) for seed in next_seeds(key) for arm in ARMS]))
             return (time.perf_counter() - start) / PAIRS
 
-        tasks = {"nnlite": by_nnlite, **{key: (lambda key=key: by_processes(key)) for key in PEERS}}
+        tasks = {
+            "nnlite": lambda: by_nnlite("nnlite", "arms"),
+            DECIDED: lambda: by_nnlite(DECIDED, "decided"),
+            **{key: (lambda key=key: by_processes(key)) for key in PEERS},
+        }
         times = interleave(tasks, rounds)
-    rows = [
-        [
-            key,
-            times[key].show(1, 2),
-            "" if key == "nnlite" else ratio(times[key], times["nnlite"]),
-            _agreement(steps["nnlite"], steps[key]),
+    titles = (
+        f"### Same work: full evaluation after every step, {len(CPUS)} cores, {PAIRS} pairs a round\n",
+        "### Same answer by less work: nnlite with exact decisions, the peers as above\n",
+    )
+    head = ("library", "s a pair", "it / nnlite", "same steps as nnlite")
+    parts = []
+    for title, ours in zip(titles, ("nnlite", DECIDED), strict=True):
+        rows = [
+            [
+                key,
+                times[key].show(1, 2),
+                "" if key == ours else ratio(times[key], times[ours]),
+                _agreement(steps["nnlite"], steps[key]),
+            ]
+            for key in (ours, *PEERS)
         ]
-        for key in times
-    ]
-    title = f"### Same work: full evaluation after every step, {len(CPUS)} cores, {PAIRS} pairs a round\n"
-    return f"{title}\n{table(('library', 's a pair', 'it / nnlite', 'same steps as nnlite'), rows)}"
+        parts.append(f"{title}\n{table(head, rows)}")
+    return "\n".join(parts)
 
 
 def _drain(workers: list[Worker], runs: list[tuple[str, int]]) -> dict[tuple[str, int], int]:

@@ -54,10 +54,20 @@ def _run_arm(peer, problem, arm: str, seed: int) -> int:
 
 
 def _run_arms(peer, problem, seeds: list[int], threads: int) -> list[int]:
+    """Both arms of every seed, threads of them at a time."""
+    return _in_threads(lambda arm, seed: _run_arm(peer, problem, arm, seed), seeds, threads)
+
+
+def _decide_arms(peer, seeds: list[int], threads: int) -> list[int]:
+    """The same, with exact decisions instead of full evaluations: nnlite alone has them."""
+    return _in_threads(lambda arm, seed: peer.decide_arm(arm, seed, TARGET), seeds, threads)
+
+
+def _in_threads(run, seeds: list[int], threads: int) -> list[int]:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(_run_arm, peer, problem, arm, seed) for seed in seeds for arm in ARMS]
+        futures = [pool.submit(run, arm, seed) for seed in seeds for arm in ARMS]
         return [future.result() for future in futures]
 
 
@@ -91,6 +101,8 @@ def _answer(peer, problem, command: str, words: list[str], n_cpus: int) -> dict:
             return _timed(_run_arm, peer, problem, words[0], int(words[1]))
         case "arms":
             return _timed(_run_arms, peer, problem, [int(w) for w in words], n_cpus)
+        case "decided":
+            return _timed(_decide_arms, peer, [int(w) for w in words], n_cpus)
         case "memory":
             import resource
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .flops import Tally
 from .kernels import reduce
-from .kernels.fast.rows import Rows, dense_images
+from .kernels.fast.rows import Rows, class_sums_rows
 
 _CHUNK = 4096  # images converted at a time, so that a large set never exists twice
 
@@ -85,12 +85,15 @@ def class_means(
     double = not isinstance(images, Rows) and images.dtype == np.float64
     means = np.empty(sums.shape, np.float64 if double else np.float32)
     with tally.phase("data"):
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows[start : start + _CHUNK]
-            taken = dense_images(images, chunk) if isinstance(images, Rows) else images[chunk]
-            chunk_images = np.ascontiguousarray(taken, means.dtype)
-            chunk_labels = np.ascontiguousarray(labels[chunk], np.int64)
-            reduce.class_sums(chunk_images, chunk_labels, sums, tally.kernel("class_sums"))
+        counters = tally.kernel("class_sums")
+        if isinstance(images, Rows):
+            class_sums_rows(images, rows, np.ascontiguousarray(labels, np.int64), sums, counters)
+        else:
+            for start in range(0, len(rows), _CHUNK):
+                chunk = rows[start : start + _CHUNK]
+                chunk_images = np.ascontiguousarray(images[chunk], means.dtype)
+                chunk_labels = np.ascontiguousarray(labels[chunk], np.int64)
+                reduce.class_sums(chunk_images, chunk_labels, sums, counters)
         reduce.divide_sums(sums, counts, means, tally.kernel("divide_sums"))
     return means
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import counting
 import numpy as np
 import pytest
+from counting import new_tally
 from fast_counting import check, count
 
 from nnlite.kernels import matmul as plain_matmul
 from nnlite.kernels.fast.first_layer import GROUP, matmul_forward_rows, transpose_rows
 from nnlite.kernels.fast.panels import PANEL, pack, width_of
-from nnlite.kernels.fast.rows import build_rows, count_nonzero, fill_from_bytes, fill_from_floats
+from nnlite.kernels.fast.rows import (
+    build_rows,
+    class_sums_rows,
+    count_nonzero,
+    fill_from_bytes,
+    fill_from_floats,
+)
+from nnlite.kernels.ops import ADD, DENSE, EXECUTED
+from nnlite.kernels.reduce import class_sums
 
 WIDTHS = [1, 10, 16, 17, 32, 40, 64, 72, 100, 130]
 """n_out: panels of 16, 32, 64 lanes, padding in each, and several panels."""
@@ -138,3 +147,16 @@ def test_more_nonzero_pixels_cost_more_and_the_dense_count_stays(monkeypatch):
     (few, dense_few), (many, dense_many) = costs
     assert few["fma"] < many["fma"]
     assert dense_few == dense_many == {"fma": 4 * 20 * 10}
+
+
+def test_class_sums_over_rows_have_the_bits_and_the_dense_count_of_the_plain_ones():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (20, 30)).astype(np.uint8) * (rng.random((20, 30)) < 0.3)
+    labels, order = rng.integers(0, 3, 20), rng.permutation(20)[:13]
+    rows = build_rows([pixels], new_tally())
+    sums, plain_sums, tally, plain_tally = np.zeros((3, 30)), np.zeros((3, 30)), new_tally(), new_tally()
+    class_sums_rows(rows, order, labels, sums, tally)
+    class_sums((pixels / np.float32(255))[order], labels[order], plain_sums, plain_tally)
+    np.testing.assert_array_equal(sums, plain_sums)
+    np.testing.assert_array_equal(tally[DENSE], plain_tally[DENSE])
+    assert tally[EXECUTED].sum() == tally[EXECUTED, ADD] == np.count_nonzero(pixels[order])

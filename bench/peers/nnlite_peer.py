@@ -60,6 +60,13 @@ class NnlitePeer:
 
     def run_arm(self, arm: str, seed: int, needed: int) -> int:
         """Train one arm until `needed` test images are right, all looked at after every step. Threads may share it."""
+        return self._run_arm(arm, seed, needed, decide=False)
+
+    def decide_arm(self, arm: str, seed: int, needed: int) -> int:
+        """Find the same step by exact decisions, which look at as few test images as each takes."""
+        return self._run_arm(arm, seed, needed, decide=True)
+
+    def _run_arm(self, arm: str, seed: int, needed: int, decide: bool) -> int:
         spec, training = self._problem.spec, self._training
         mlp, optimizer = self._network(*initial_parameters(spec.hidden, seed))
         if arm == "class-means":
@@ -68,7 +75,8 @@ class NnlitePeer:
         drawn = [next(stream) for _ in range(_MAX_STEPS)]
         starts = np.concatenate([[0], np.cumsum([len(rows) for rows in drawn])]).astype(np.int64)
         schedule = training.Schedule(np.concatenate(drawn), starts, np.full(_MAX_STEPS, spec.learning_rate))
-        checks = training.Checks(self._test_images, self._test_labels, np.arange(1, _MAX_STEPS + 1), needed)
+        steps = np.arange(1, _MAX_STEPS + 1)
+        checks = training.Checks(self._test_images, self._test_labels, steps, needed, decide=decide)
         return training.train(mlp, optimizer, self._images, self._labels, schedule, checks).steps
 
     def _network(self, weights, biases):

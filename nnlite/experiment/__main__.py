@@ -6,10 +6,12 @@ carried out, 2 usage, 3 data missing or damaged, 130 and 143 interrupted.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from .config import ARMS, ConfigError
@@ -75,7 +77,11 @@ def _study(options: Options) -> int:
     if aside:
         progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
     progress.show("data", f"reading {options.dataset}")
-    dataset = _load(options)
+    with ThreadPoolExecutor(1) as pool:  # numba is imported while the data is unpacked: each takes a third of a second
+        importing = pool.submit(importlib.import_module, "nnlite.experiment.study")
+        dataset = _load(options)
+    if isinstance(importing.exception(), ImportError):
+        raise Exit(str(importing.exception()), FAILED_RUN)
     for note in dataset.notes:
         progress.line(note)
     check_kept(options.out, options.config, dataset, kept)
@@ -96,14 +102,11 @@ def _carry_out(
     options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress, signals: list[int]
 ) -> None:
     """Run the study; every record is kept the moment it comes."""
-    try:
-        from .records import append_record
-        from .report import pair_line
-        from .study import Status, run_study
-        from .summary import paired_reduction
-    except ImportError as error:
-        raise Exit(str(error), FAILED_RUN) from error
     from ..prototypes import EmptyClassError
+    from .records import append_record
+    from .report import pair_line
+    from .study import Status, run_study
+    from .summary import paired_reduction
 
     finished = {(record.arm, record.seed) for record in records}
     of_seed: dict[int, list[RunRecord]] = {}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..jit import kernel
-from ..ops import CMP, DENSE, DIV, EXECUTED
+from ..ops import ADD, CMP, DENSE, DIV, EXECUTED
 
 MAX_FEATURES = 1 << 16  # pixel numbers are uint16
 _BLOCK = 400  # most pixels in a block: 100 kB of a panel, of which a batch uses half
@@ -88,25 +88,6 @@ def build_rows(parts, tally):
         fill(part, start[first * n_blocks], pixel, value, tally)
         first += len(part)
     return Rows(start, pixel, value, n_features, n_blocks)
-
-
-def dense_images(rows, order):
-    """Return some of the images with all their pixels; it only moves, so it counts nothing.
-
-    Parameters
-    ----------
-    rows : Rows
-    order : int64 array (n,) - the rows wanted
-
-    Returns
-    -------
-    float32 array (n, n_features)
-    """
-    images = np.zeros((len(order), rows.n_features), np.float32)
-    first, end = rows.start[order * rows.n_blocks], rows.start[(order + 1) * rows.n_blocks]
-    for image, i, j in zip(images, first, end, strict=True):
-        image[rows.pixel[i:j]] = rows.value[i:j]
-    return images
 
 
 def count_of(rows, order):
@@ -199,3 +180,31 @@ def fill_from_floats(images, first, pixel, value, tally):
                 value[k] = images[i, j]
                 k += 1
     tally[EXECUTED, CMP] += n * p
+
+
+@kernel
+def class_sums_rows(rows, order, labels, sums, tally):
+    """Add images to the sums of their classes; the form of `nnlite.kernels.reduce.class_sums` that skips zeros.
+
+    sums[labels[i], k] += value of pixel k of row i, for every row i of order
+
+    Parameters
+    ----------
+    rows : Rows
+    order : int64 array (n,) - which rows, in this order
+    labels : int64 array - of all rows, in 0..c-1
+    sums : float64 array (c, p) - added to
+    tally : int64 array (2, n_kinds) - added to
+
+    FLOPs
+    -----
+    dense: n p add; executed: an add for each nonzero pixel
+    """
+    n_added = 0
+    for s in range(order.shape[0]):
+        label, row = labels[order[s]], order[s] * rows.n_blocks
+        for k in range(rows.start[row], rows.start[row + rows.n_blocks]):
+            sums[label, np.intp(rows.pixel[k])] += rows.value[k]
+        n_added += rows.start[row + rows.n_blocks] - rows.start[row]
+    tally[DENSE, ADD] += order.shape[0] * rows.n_features
+    tally[EXECUTED, ADD] += n_added
