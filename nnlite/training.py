@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -88,6 +89,11 @@ def train(
     """
     tally = Tally() if tally is None else tally
     progress = Progress() if progress is None else progress
+    images, labels = _checked(mlp, images, labels, schedule.order)
+    _check_starts(schedule)
+    if checks is not None:
+        looked_at, their_labels = _checked(mlp, checks.images, checks.labels, checks.rows)
+        checks = replace(checks, images=looked_at, labels=their_labels)
     if _is_compiled(mlp):
         return compiled.train(mlp, optimizer, images, labels, schedule, checks, tally, progress)
     images = _as_array(images)
@@ -149,6 +155,7 @@ def evaluate(
     int
     """
     tally = Tally() if tally is None else tally
+    images, labels = _checked(mlp, images, labels, rows)
     rows = np.arange(len(labels)) if rows is None else rows
     if _is_compiled(mlp):
         with tally.phase(phase):
@@ -220,6 +227,44 @@ def fast_kernels() -> bool:
 def _is_compiled(mlp: MLP) -> bool:
     """Whether runs of this network go through the compiled form: float32 alone has fast kernels."""
     return mlp.dtype == np.float32 and fast_kernels()
+
+
+def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple[Images, Ints]:
+    """Make sure, once, of all that the kernels trust; return images and labels as they read them.
+
+    Raises
+    ------
+    ValueError
+        Images of another width, other numbers of labels and images, a label that is no class, a number of no image.
+    """
+    if isinstance(images, Rows):
+        n, width = images.n_rows, images.n_features
+    else:
+        images = np.ascontiguousarray(images, mlp.dtype)
+        n, width = images.shape if images.ndim == 2 else (len(images), -1)
+    if width != mlp.layer_sizes[0]:
+        raise ValueError(f"images: expected (n, {mlp.layer_sizes[0]}), found {n} of {width} features")
+    labels = np.asarray(labels)
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
+        raise ValueError(f"labels: expected {n} integers, found {labels.dtype} of shape {labels.shape}")
+    n_classes = mlp.layer_sizes[-1]
+    if n and not 0 <= labels.min() <= labels.max() < n_classes:
+        raise ValueError(f"labels: expected 0 to {n_classes - 1}, found {labels.min()} to {labels.max()}")
+    if rows is not None:
+        if rows.dtype != np.int64 or rows.ndim != 1:
+            raise ValueError(f"image numbers: expected a flat int64 array, found {rows.dtype} of shape {rows.shape}")
+        if rows.size and not 0 <= rows.min() <= rows.max() < n:
+            raise ValueError(f"image numbers: expected 0 to {n - 1}, found {rows.min()} to {rows.max()}")
+    return images, np.ascontiguousarray(labels, np.int64)
+
+
+def _check_starts(schedule: Schedule) -> None:
+    """Make sure that every batch lies within the schedule's order and has an image."""
+    starts = schedule.starts
+    if len(starts) != schedule.n_steps + 1 or (np.diff(starts) < 1).any() or starts[0] < 0:
+        raise ValueError(f"schedule: expected {schedule.n_steps + 1} rising starts of batches, found {starts}")
+    if starts[-1] > len(schedule.order):
+        raise ValueError(f"schedule: the last batch ends at {starts[-1]}, the order at {len(schedule.order)}")
 
 
 def _as_array(images: Images) -> Array:

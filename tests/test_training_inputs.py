@@ -1,0 +1,67 @@
+"""What training refuses before a kernel sees it: compiled loops trust every index."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nnlite import MLP, SGD
+from nnlite.training import Checks, epochs, evaluate, prepare_images, train
+
+PIXELS = np.zeros((6, 4), np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+
+
+@pytest.fixture(params=["fast", "plain"])
+def form(request, monkeypatch):
+    """Both forms refuse alike."""
+    monkeypatch.setenv("NNLITE_KERNELS", request.param)
+    return request.param
+
+
+def start(images=None, labels=LABELS, order=None, **changes):
+    """Train one epoch on six images with something wrong."""
+    mlp = MLP((4, 3, 3), np.random.default_rng(0))
+    images = prepare_images((PIXELS, lambda: PIXELS / np.float32(255)))[0] if images is None else images
+    schedule = epochs(np.arange(6) if order is None else order, 2, 3, 0.1)
+    return train(mlp, SGD(0.1), images, labels, dataclasses.replace(schedule, **changes))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"images": np.zeros((6, 5), np.float32)}, r"images: expected \(n, 4\), found 6 of 5 features"),
+        ({"images": np.zeros(6, np.float32)}, r"images: expected \(n, 4\)"),
+        ({"labels": LABELS[:5]}, r"labels: expected 6 integers, found int64 of shape \(5,\)"),
+        ({"labels": LABELS / 2}, "labels: expected 6 integers, found float64"),
+        ({"labels": LABELS + 1}, "labels: expected 0 to 2, found 1 to 3"),
+        ({"labels": LABELS - 1}, "labels: expected 0 to 2, found -1 to 1"),
+        ({"order": np.arange(1, 7)}, "image numbers: expected 0 to 5, found 1 to 6"),
+        ({"order": np.arange(-1, 5)}, "image numbers: expected 0 to 5, found -1 to 4"),
+        ({"order": np.arange(6, dtype=np.int64), "starts": np.array([0, 2, 2, 6])}, "rising starts of batches"),
+        ({"starts": np.array([0, 2, 4])}, "expected 4 rising starts"),
+        ({"starts": np.array([-1, 2, 4, 6])}, "rising starts"),
+        ({"starts": np.array([0, 2, 4, 7])}, "the last batch ends at 7, the order at 6"),
+    ],
+)
+def test_training_refuses_what_would_read_outside_an_array(form, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        start(**wrong)
+
+
+def test_checks_and_evaluation_refuse_the_same(form):
+    mlp, images = MLP((4, 3, 3), np.random.default_rng(0)), np.zeros((6, 4), np.float32)
+    with pytest.raises(ValueError, match="image numbers: expected 0 to 5, found 6 to 6"):
+        evaluate(mlp, images, LABELS, rows=np.array([6]))
+    checks = Checks(images, LABELS + 5, np.array([1]), needed=1)
+    with pytest.raises(ValueError, match="labels: expected 0 to 2, found 5 to 7"):
+        train(mlp, SGD(0.1), images, LABELS, epochs(np.arange(6), 2, 3, 0.1), checks)
+
+
+def test_integers_of_any_width_and_other_orders_of_memory_are_taken(form):
+    mlp = MLP((4, 3, 3), np.random.default_rng(0))
+    images = np.asfortranarray(np.random.default_rng(1).random((6, 4)))
+    outcome = train(mlp, SGD(0.1), images, LABELS.astype(np.uint8), epochs(np.arange(6), 2, 3, 0.1))
+    assert outcome.steps == 3
