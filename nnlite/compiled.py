@@ -16,7 +16,7 @@ import numpy as np
 from .flops import Tally
 from .kernels.fast import loop, network, optimizers, step
 from .kernels.fast.rows import MAX_FEATURES, Rows, build_rows
-from .kernels.ops import N_KINDS
+from .kernels.ops import DENSE, N_KINDS
 from .mlp import MLP
 from .optim import SGD, Adam, Momentum, Optimizer, prepare_state
 from .schedule import BUDGET, DIVERGED, REACHED, STOPPED, Array, Checks, Images, Ints, Outcome, Progress, Schedule
@@ -60,13 +60,12 @@ def train(
     correct, looked = np.zeros((2, len(checks.steps)), np.int64)
     at_hit = np.zeros(0 if checks.stop_at_hit else len(net.parameters), np.float32)
     counted, counted_at_hit = (np.zeros((2, step.N_OPERATIONS, 2, N_KINDS), np.int64) for _ in range(2))
-    progress.done[:] = 0
     ended = loop.run(
         net,
         state,
-        _data(images, labels, on_rows),
+        network.new_data(images, labels),
         plan,
-        _data(checks.images, checks.labels, on_rows),
+        network.new_data(checks.images, checks.labels),
         loop.Watch(progress.done, progress.stop, losses, correct, looked, at_hit),
         network.new_work(net, int(np.diff(schedule.starts).max(initial=1)), True),
         network.new_work(net, _CHUNK, False),
@@ -76,6 +75,8 @@ def train(
     n_steps = int(progress.done[0])
     network.unpack_network(net, mlp.weights, mlp.biases)
     _unpack_state(optimizer, mlp, net, state)
+    if n_steps:
+        optimizer.learning_rate = float(schedule.learning_rates[n_steps - 1])
     status = _STATUS[ended]
     n_checks = int(np.searchsorted(checks.steps, n_steps, side="right"))
     if status == DIVERGED and n_checks and checks.steps[n_checks - 1] == n_steps:
@@ -86,12 +87,13 @@ def train(
     results = [] if decides else list(zip(at, correct[:n_checks].tolist(), strict=True))
     hits = np.flatnonzero(correct[:n_checks] >= checks.needed)
     if not hits.size:
-        _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()))
+        _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
         return Outcome(status, n_steps, results[-1][1] if results else None, results, loss, tally, mlp)
     hit = int(hits[0])
     tally_at_hit = tally.copy()
-    _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()))
-    _book(tally_at_hit, names, counted_at_hit, schedule, at[hit], int(looked[: hit + 1].sum()))
+    _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
+    n_looked, n_images = int(looked[: hit + 1].sum()), (hit + 1) * checks.n_images
+    _book(tally_at_hit, names, counted_at_hit, schedule, at[hit], n_looked, n_images)
     status = STOPPED if status == STOPPED else REACHED
     at_stop = mlp
     if at_hit.size:
@@ -107,7 +109,7 @@ def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
     counted = np.zeros((step.N_OPERATIONS, 2, N_KINDS), np.int64)
     work = network.new_work(net, _CHUNK, False)
-    correct = step.evaluate(net, _data(images, labels, on_rows), rows, work, counted)
+    correct = step.evaluate(net, network.new_data(images, labels), rows, work, counted)
     _add(tally, step.operation_names(mlp.activation, "sgd"), counted)
     tally.count_passes(images_forward=len(rows))
     return int(correct)
@@ -121,16 +123,9 @@ def worth_rows(sets: Sequence[Array]) -> bool:
 
 
 def as_rows(pixels: Array) -> Rows:
-    """Return byte images, or floats, as rows of their nonzero pixels."""
+    """Return byte images as rows of their nonzero pixels; what that costs is booked run by run, by `count_scaling`."""
     rows: Rows = build_rows([pixels], np.zeros((2, N_KINDS), np.int64))
     return rows
-
-
-def _data(images: Images, labels: Ints, on_rows: bool) -> network.Data:
-    if on_rows and not isinstance(images, Rows):
-        images = as_rows(np.ascontiguousarray(images, np.float32))
-    data: network.Data = network.new_data(images, labels)
-    return data
 
 
 def _pack_state(optimizer: Optimizer, mlp: MLP, net: network.Network) -> Any:
@@ -180,20 +175,32 @@ def _shaped(arrays: list[Array], mlp: MLP) -> tuple[list[Array], list[Array]]:
 
 
 def _name(optimizer: Optimizer) -> str:
-    return {SGD: "sgd", Momentum: "momentum", Adam: "adam"}[type(optimizer)]
+    return "sgd" if isinstance(optimizer, SGD) else "momentum" if isinstance(optimizer, Momentum) else "adam"
 
 
 def _book(
-    tally: Tally, names: tuple[str, ...], counted: Any, schedule: Schedule, n_steps: int, n_images_checked: int
+    tally: Tally,
+    names: tuple[str, ...],
+    counted: Any,
+    schedule: Schedule,
+    n_steps: int,
+    n_looked: int,
+    n_images: int,
 ) -> None:
-    """Book the operations of n_steps steps in the current phase and those of the checks in `evaluate`."""
-    n_images = int(schedule.starts[n_steps])
+    """Book the operations of n_steps steps in the current phase and those of their checks in `evaluate`.
+
+    Checks of n_images in all looked at n_looked: a decision executes less than the evaluation that it is. Every dense
+    count of a check is so much an image, so the whole follows exactly from the part.
+    """
+    n_trained = int(schedule.starts[n_steps])
     _add(tally, names, counted[0])
-    tally.count_passes(steps=n_steps, images_forward=n_images, images_backward=n_images)
-    if n_images_checked:
+    tally.count_passes(steps=n_steps, images_forward=n_trained, images_backward=n_trained)
+    if n_looked:
+        checks = counted[1].copy()
+        checks[:, DENSE] = checks[:, DENSE] // n_looked * n_images
         with tally.phase("evaluate"):
-            _add(tally, names, counted[1])
-            tally.count_passes(images_forward=n_images_checked)
+            _add(tally, names, checks)
+            tally.count_passes(images_forward=n_looked)
 
 
 def _add(tally: Tally, names: tuple[str, ...], counted: Any) -> None:

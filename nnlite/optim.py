@@ -7,7 +7,6 @@ An optimizer holds the state of one network: zero before its first step, shaped 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,8 +35,8 @@ class SGD:
 
     def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
         """Update the network's parameters in place."""
-        tally = _count_step(tally)
-        for parameter, gradient in _pairs(mlp, gradients):
+        pairs, tally = _pairs(mlp, gradients), _count_step(tally)
+        for parameter, gradient in pairs:
             rate = parameter.dtype.type(self.learning_rate)
             update.sgd_update(parameter, gradient, rate, tally.kernel("sgd_update"))
 
@@ -62,9 +61,10 @@ class Momentum:
 
     def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
         """Update the network's parameters and the velocity in place."""
-        tally = _count_step(tally)
+        pairs = _pairs(mlp, gradients)
         prepare_state(self.velocity, mlp)
-        for (parameter, gradient), velocity in zip(_pairs(mlp, gradients), self.velocity, strict=True):
+        tally = _count_step(tally)
+        for (parameter, gradient), velocity in zip(pairs, self.velocity, strict=True):
             scalar = parameter.dtype.type
             update.momentum_update(
                 parameter,
@@ -102,15 +102,16 @@ class Adam:
 
     def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
         """Update the network's parameters and both running means in place."""
-        tally = _count_step(tally)
+        pairs = _pairs(mlp, gradients)
         prepare_state(self.mean, mlp)
         prepare_state(self.square, mlp)
+        tally = _count_step(tally)
         coefficients = np.empty(6, mlp.dtype)
         counters = tally.kernel("adam_update")
         update.adam_coefficients(
             self.powers, self.learning_rate, self.beta1, self.beta2, self.epsilon, coefficients, counters
         )
-        for (parameter, gradient), mean, square in zip(_pairs(mlp, gradients), self.mean, self.square, strict=True):
+        for (parameter, gradient), mean, square in zip(pairs, self.mean, self.square, strict=True):
             update.adam_update(parameter, gradient, mean, square, coefficients, counters)
 
 
@@ -135,15 +136,17 @@ def prepare_state(state: list[Array], mlp: MLP) -> None:
         )
 
 
-def _pairs(mlp: MLP, gradients: Gradients) -> Iterator[tuple[Array, Array]]:
-    """Each parameter array with its gradient, both flat, layer by layer, weight then bias."""
+def _pairs(mlp: MLP, gradients: Gradients) -> list[tuple[Array, Array]]:
+    """Each parameter array with its gradient, flat, layer by layer, weight then bias; all checked before any step."""
     mlp.check_parameters()
+    pairs = []
     for parameter, gradient in zip(mlp.parameters(), gradients.arrays(), strict=True):
         if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
             raise ValueError(
                 f"gradient: expected {parameter.dtype} {parameter.shape}, found {gradient.dtype} {gradient.shape}"
             )
-        yield parameter.reshape(-1), np.ascontiguousarray(gradient).reshape(-1)
+        pairs.append((parameter.reshape(-1), np.ascontiguousarray(gradient).reshape(-1)))
+    return pairs
 
 
 def _count_step(tally: Tally | None) -> Tally:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .flops import Tally
 from .kernels import reduce
 from .kernels.fast.rows import Rows, class_sums_rows
+from .schedule import checked_numbers
 
 _CHUNK = 4096  # images converted at a time, so that a large set never exists twice
 
@@ -78,7 +79,7 @@ def class_means(
             f"{labels.dtype} {labels.shape}"
         )
     n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
-    rows = np.arange(shape[0]) if rows is None else rows
+    rows = np.arange(shape[0]) if rows is None else checked_numbers(rows, shape[0])
     counts = counts_per_class(labels[rows], n_classes)
     tally = Tally() if tally is None else tally
     sums = np.zeros((n_classes, shape[1]))

@@ -37,6 +37,13 @@ class Schedule:
     starts: Ints  # (n_steps + 1,) where each batch begins, and the end
     learning_rates: npt.NDArray[np.float64]  # (n_steps,)
 
+    def __post_init__(self) -> None:
+        starts = self.starts
+        if starts.dtype != np.int64 or len(starts) != self.n_steps + 1 or (np.diff(starts) < 1).any() or starts[0] < 0:
+            raise ValueError(f"schedule: expected {self.n_steps + 1} rising int64 starts of batches, found {starts}")
+        if starts[-1] > len(self.order):
+            raise ValueError(f"schedule: the last batch ends at {starts[-1]}, the order at {len(self.order)}")
+
     @property
     def n_steps(self) -> int:
         """Number of steps planned."""
@@ -93,10 +100,32 @@ class Checks:
     rows: Ints | None = None  # numbers of the images to look at; all by default
     decide: bool = False  # only whether the target is reached is asked for: stop looking where that is settled
 
+    def __post_init__(self) -> None:
+        steps = self.steps
+        if steps.dtype != np.int64 or steps.ndim != 1 or (steps.size and steps[0] < 1) or (np.diff(steps) < 1).any():
+            raise ValueError(f"checks: expected rising int64 steps from 1 on, found {steps}")
+        if self.decide and not self.stop_at_hit:
+            raise ValueError("checks: decide goes with stop_at_hit; a run that is watched further wants right answers")
+
     @property
     def n_images(self) -> int:
         """How many images a check looks at."""
         return len(self.labels if self.rows is None else self.rows)
+
+
+def checked_numbers(numbers: Ints, n_images: int) -> Ints:
+    """Return image numbers as compiled loops read them, flat and contiguous.
+
+    Raises
+    ------
+    ValueError
+        They are not int64, not flat, or one is the number of no image.
+    """
+    if numbers.dtype != np.int64 or numbers.ndim != 1:
+        raise ValueError(f"image numbers: expected a flat int64 array, found {numbers.dtype} of shape {numbers.shape}")
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < n_images:
+        raise ValueError(f"image numbers: expected 0 to {n_images - 1}, found {numbers.min()} to {numbers.max()}")
+    return np.ascontiguousarray(numbers)
 
 
 def answers_needed(target: float, n_samples: int) -> int:
@@ -118,6 +147,11 @@ class Progress:
 
     done: Ints = field(default_factory=lambda: np.zeros(2, np.int64))  # steps done, right answers at the last check
     stop: Ints = field(default_factory=lambda: np.zeros(1, np.int64))  # set to 1 from any thread
+
+    def __post_init__(self) -> None:
+        for name, array, size in (("done", self.done, 2), ("stop", self.stop, 1)):
+            if array.shape != (size,) or array.dtype != np.int64 or not array.flags.c_contiguous:
+                raise ValueError(f"progress: {name} must be a contiguous int64 array ({size},), found {array!r}")
 
 
 @dataclass(frozen=True)

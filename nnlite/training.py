@@ -2,14 +2,13 @@
 
 `train` carries out a `Schedule` with its `Checks`; both arms of every comparison go through it, pretraining as well as
 training. Here stands the form to read: one call of the network and one of the optimizer a step. Where the fast kernels
-apply, `compiled` carries out the same schedule; the choice is made in `_is_compiled` and nowhere else. This module
+apply, `compiled` carries out the same schedule; `fast_kernels` alone knows whether they are wanted. This module
 knows no arms, no statistics, no files, and never prints.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from . import compiled
 from .flops import Tally
-from .kernels import reduce
+from .kernels import fast_kernels, reduce
 from .kernels.fast.rows import Rows, count_of
 from .kernels.ops import CMP, DENSE, DIV, EXECUTED
 from .mlp import MLP
@@ -35,6 +34,7 @@ from .schedule import (
     Progress,
     Schedule,
     answers_needed,
+    checked_numbers,
     epochs,
 )
 
@@ -47,7 +47,6 @@ __all__ = [
     "count_scaling",
     "epochs",
     "evaluate",
-    "fast_kernels",
     "prepare_images",
     "train",
 ]
@@ -86,14 +85,22 @@ def train(
     Returns
     -------
     Outcome
+
+    Raises
+    ------
+    ValueError
+        Images, labels or image numbers that do not fit the network or each other.
     """
     tally = Tally() if tally is None else tally
     progress = Progress() if progress is None else progress
-    images, labels = _checked(mlp, images, labels, schedule.order)
-    _check_starts(schedule)
+    images, labels, order = _checked(mlp, images, labels, schedule.order)
+    schedule = replace(schedule, order=order)
     if checks is not None:
-        looked_at, their_labels = _checked(mlp, checks.images, checks.labels, checks.rows)
-        checks = replace(checks, images=looked_at, labels=their_labels)
+        looked_at, their_labels, rows = _checked(mlp, checks.images, checks.labels, checks.rows)
+        checks = replace(checks, images=looked_at, labels=their_labels, rows=rows)
+        if isinstance(looked_at, Rows) != isinstance(images, Rows) and checks.steps.size:
+            raise ValueError("checks: their images and those to train on must both be arrays or both be rows")
+    progress.done[:] = 0
     if _is_compiled(mlp):
         return compiled.train(mlp, optimizer, images, labels, schedule, checks, tally, progress)
     images = _as_array(images)
@@ -153,10 +160,14 @@ def evaluate(
     Returns
     -------
     int
+
+    Raises
+    ------
+    ValueError
+        Images, labels or image numbers that do not fit the network or each other.
     """
     tally = Tally() if tally is None else tally
-    images, labels = _checked(mlp, images, labels, rows)
-    rows = np.arange(len(labels)) if rows is None else rows
+    images, labels, rows = _checked(mlp, images, labels, rows)
     if _is_compiled(mlp):
         with tally.phase(phase):
             return compiled.evaluate(mlp, images, labels, rows, tally)
@@ -210,27 +221,13 @@ def count_scaling(images: Images, rows: Ints, counters: Ints) -> None:
     counters[DENSE, DIV] += n_pixels
 
 
-def fast_kernels() -> bool:
-    """Return whether the fast kernels are used: unless the environment says NNLITE_KERNELS=plain.
-
-    Raises
-    ------
-    ValueError
-        NNLITE_KERNELS is neither fast nor plain.
-    """
-    choice = os.environ.get("NNLITE_KERNELS", "fast")
-    if choice not in ("fast", "plain"):
-        raise ValueError(f"NNLITE_KERNELS={choice}: must be fast or plain")
-    return choice == "fast"
-
-
 def _is_compiled(mlp: MLP) -> bool:
     """Whether runs of this network go through the compiled form: float32 alone has fast kernels."""
     return mlp.dtype == np.float32 and fast_kernels()
 
 
-def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple[Images, Ints]:
-    """Make sure, once, of all that the kernels trust; return images and labels as they read them.
+def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple[Images, Ints, Ints]:
+    """Make sure, once, of all that the kernels trust; return images, labels and image numbers as they read them.
 
     Raises
     ------
@@ -240,7 +237,8 @@ def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple
     if isinstance(images, Rows):
         n, width = images.n_rows, images.n_features
     else:
-        images = np.ascontiguousarray(images, mlp.dtype)
+        if _is_compiled(mlp):  # the plain form converts batch by batch
+            images = np.ascontiguousarray(images, np.float32)
         n, width = images.shape if images.ndim == 2 else (len(images), -1)
     if width != mlp.layer_sizes[0]:
         raise ValueError(f"images: expected (n, {mlp.layer_sizes[0]}), found {n} of {width} features")
@@ -250,21 +248,8 @@ def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple
     n_classes = mlp.layer_sizes[-1]
     if n and not 0 <= labels.min() <= labels.max() < n_classes:
         raise ValueError(f"labels: expected 0 to {n_classes - 1}, found {labels.min()} to {labels.max()}")
-    if rows is not None:
-        if rows.dtype != np.int64 or rows.ndim != 1:
-            raise ValueError(f"image numbers: expected a flat int64 array, found {rows.dtype} of shape {rows.shape}")
-        if rows.size and not 0 <= rows.min() <= rows.max() < n:
-            raise ValueError(f"image numbers: expected 0 to {n - 1}, found {rows.min()} to {rows.max()}")
-    return images, np.ascontiguousarray(labels, np.int64)
-
-
-def _check_starts(schedule: Schedule) -> None:
-    """Make sure that every batch lies within the schedule's order and has an image."""
-    starts = schedule.starts
-    if len(starts) != schedule.n_steps + 1 or (np.diff(starts) < 1).any() or starts[0] < 0:
-        raise ValueError(f"schedule: expected {schedule.n_steps + 1} rising starts of batches, found {starts}")
-    if starts[-1] > len(schedule.order):
-        raise ValueError(f"schedule: the last batch ends at {starts[-1]}, the order at {len(schedule.order)}")
+    rows = np.arange(n) if rows is None else checked_numbers(rows, n)
+    return images, np.ascontiguousarray(labels, np.int64), rows
 
 
 def _as_array(images: Images) -> Array:

@@ -27,8 +27,9 @@ LAYERS = [
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce")],
     ["nnlite.kernels.fast.*"],
     ["nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
-    ["nnlite.mlp", "nnlite.optim", "nnlite.prototypes"],
+    ["nnlite.mlp", "nnlite.optim"],
     ["nnlite.schedule"],
+    ["nnlite.prototypes"],
     ["nnlite.compiled"],
     ["nnlite.training"],
     ["nnlite"],  # the names for short programs, which all live further down

@@ -28,7 +28,7 @@ def test_the_result_is_on_stdout_and_progress_on_stderr(small, capsys):
     assert main([*small, "--seeds", "2"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("Average-image pretraining on small: 2 pairs, seeds 0-1, stopped on the TEST set\n")
-    assert "compiling kernels (once" in err
+    assert "loading kernels" in err
     assert "pair 1/2, seed" in err
     assert "pair 2/2, seed" in err
 

@@ -55,11 +55,17 @@ def test_the_bill_of_a_run_is_the_closed_form_of_its_shapes(tmp_path):
     assert dense["data"]["divide_sums"] == {"div": N_CLASSES * N_PIXELS}
     # 16 x 5 + 5 x 3 = 95 multiply-adds an image forward; each check reads 30 test images, scaled once
     assert dense["train"]["matmul_forward"] == {"fma": 95 * n_seen}
-    assert dense["evaluate"]["matmul_forward"] == {"fma": 95 * N_TEST * steps}
+    assert dense["evaluate"]["matmul_forward"] == {"fma": 95 * N_TEST * steps}  # decisions execute less than that
     assert dense["evaluate"]["scale_pixels"] == {"div": N_TEST * N_PIXELS}
     # 95 weights and 8 biases: 3 multiply-adds each a step
     assert dense["train"]["adam_update"]["fma"] == 3 * 103 * steps
     assert dense["report"]["matmul_forward"] == {"fma": 95 * N_TEST}  # the look after pretraining informs only
+
+
+def test_a_decision_is_billed_as_the_evaluation_it_is(tmp_path):
+    dataset = small_dataset(tmp_path)
+    decided, full = (carry_out(dataset, small_config(evaluate=how)) for how in ("decide", "full"))
+    assert decided.counts["dense"]["evaluate"] == full.counts["dense"]["evaluate"]
 
 
 def test_scratch_pays_for_the_distinct_images_it_read(tmp_path):

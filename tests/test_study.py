@@ -6,11 +6,13 @@ import os
 
 import numpy as np
 import pytest
-from synthetic import small_config, small_dataset
+from synthetic import small_config, small_dataset, write_dataset
 
-from nnlite.experiment import study as study_module
+from nnlite.datasets import load_dataset
+from nnlite.experiment import worker as worker_module
 from nnlite.experiment.config import StudySettings
 from nnlite.experiment.records import RunRecord
+from nnlite.experiment.run import DataError
 from nnlite.experiment.study import Status, run_study
 from nnlite.prototypes import EmptyClassError
 
@@ -77,7 +79,7 @@ def test_a_run_that_raises_twice_is_recorded_as_failed_and_the_study_goes_on(tmp
 def fail_first(monkeypatch, times):
     """Make the scratch run of seed 1 raise so often."""
     left = [times]
-    run_one = study_module.run_one
+    run_one = worker_module.run_one
 
     def fragile(arm, seed, data, progress, stop):
         progress[0] = 1
@@ -86,7 +88,7 @@ def fail_first(monkeypatch, times):
             raise MemoryError("no room")
         return run_one(arm, seed, data, progress, stop)
 
-    monkeypatch.setattr(study_module, "run_one", fragile)
+    monkeypatch.setattr(worker_module, "run_one", fragile)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
@@ -130,3 +132,20 @@ def test_a_class_without_images_ends_the_study_before_it_begins(tmp_path):
     dataset.train_labels[dataset.train_labels == 1] = 0
     with pytest.raises(EmptyClassError, match="class 1 has no images"):
         list(run_study(dataset, small_config(), StudySettings(seeds=1)))
+
+
+def test_data_that_no_run_can_use_ends_the_study_at_once(tmp_path):
+    """Five training images leave nothing to validate on; the study must not try for ever."""
+    dataset = load_dataset(write_dataset(tmp_path / "tiny", n_train=5))
+    with pytest.raises(DataError, match="5 training images: a validation split needs at least 6"):
+        list(run_study(dataset, small_config(stop_on="validation"), StudySettings(seeds=1)))
+
+
+def test_a_run_that_raises_before_its_first_word_is_recorded_as_failed(tmp_path, monkeypatch):
+    def broken(arm, seed, data, progress, stop):
+        raise RuntimeError("no luck")
+
+    monkeypatch.setattr(worker_module, "run_one", broken)
+    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
+    assert {record.status for record in records.values()} == {"failed"}
+    assert len(records) == 4

@@ -90,3 +90,20 @@ def test_scaling_divides_each_pixel_once_and_in_rows_those_that_are_not_zero(mon
         count_scaling(images, chosen, counters)
         assert by_kind(counters[DENSE] - 7) == {"div": 5 * 20}
         assert by_kind(counters[EXECUTED] - 7) == executed
+
+
+def test_a_decision_has_the_dense_bill_of_the_evaluation_it_is_and_executes_less(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    pixels, labels = np.tile(PIXELS, (20, 1)), np.tile(LABELS, 20)  # 240 images: four chunks of 64
+    images = prepare_images((pixels, lambda: pixels / np.float32(255)))[0]
+    bills = []
+    for decide in (True, False):
+        mlp, tally = MLP((20, 4, 3), np.random.default_rng(0)), Tally()
+        checks = Checks(images, labels, np.array([1, 2, 3]), needed=240, decide=decide)
+        train(mlp, SGD(0.001), images, labels, epochs(np.arange(12), 5, 3, 0.001), checks, tally)
+        bills.append(tally)
+    decided, full = bills
+    assert decided.counts(executed=False)["evaluate"] == full.counts(executed=False)["evaluate"]
+    seen = [bill.passes()["evaluate"]["images_forward"] for bill in bills]
+    assert seen[1] == 3 * 240
+    assert seen[0] == 3 * 64  # one wrong answer settles it, and the first chunk has one

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnlite import MLP, SGD
-from nnlite.training import Checks, epochs, evaluate, prepare_images, train
+from nnlite.training import Checks, Progress, epochs, evaluate, prepare_images, train
 
 PIXELS = np.zeros((6, 4), np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
@@ -40,9 +40,9 @@ def start(images=None, labels=LABELS, order=None, **changes):
         ({"labels": LABELS - 1}, "labels: expected 0 to 2, found -1 to 1"),
         ({"order": np.arange(1, 7)}, "image numbers: expected 0 to 5, found 1 to 6"),
         ({"order": np.arange(-1, 5)}, "image numbers: expected 0 to 5, found -1 to 4"),
-        ({"order": np.arange(6, dtype=np.int64), "starts": np.array([0, 2, 2, 6])}, "rising starts of batches"),
-        ({"starts": np.array([0, 2, 4])}, "expected 4 rising starts"),
-        ({"starts": np.array([-1, 2, 4, 6])}, "rising starts"),
+        ({"order": np.arange(6, dtype=np.int64), "starts": np.array([0, 2, 2, 6])}, "rising int64 starts of batches"),
+        ({"starts": np.array([0, 2, 4])}, "expected 4 rising int64 starts"),
+        ({"starts": np.array([-1, 2, 4, 6])}, "rising int64 starts"),
         ({"starts": np.array([0, 2, 4, 7])}, "the last batch ends at 7, the order at 6"),
     ],
 )
@@ -65,3 +65,47 @@ def test_integers_of_any_width_and_other_orders_of_memory_are_taken(form):
     images = np.asfortranarray(np.random.default_rng(1).random((6, 4)))
     outcome = train(mlp, SGD(0.1), images, LABELS.astype(np.uint8), epochs(np.arange(6), 2, 3, 0.1))
     assert outcome.steps == 3
+
+
+def test_numbers_with_gaps_in_memory_mean_what_they_say(form):
+    """Every second entry of an array: compiled loops read flat memory."""
+    mlp, rng = MLP((4, 3, 3), np.random.default_rng(0)), np.random.default_rng(1)
+    images, numbers = rng.random((6, 4)), np.array([0, 5, 1, 5, 2, 5])[::2]
+    assert evaluate(mlp, images, LABELS, rows=numbers) == evaluate(mlp, images[:3], LABELS[:3])
+
+
+def test_steps_of_checks_must_rise_from_one(form):
+    for steps in ([0, 1], [2, 1], [1, 1]):
+        with pytest.raises(ValueError, match="rising int64 steps from 1 on"):
+            Checks(PIXELS, LABELS, np.array(steps), needed=1)
+
+
+def test_a_decision_goes_with_a_stop_at_the_hit():
+    with pytest.raises(ValueError, match="decide goes with stop_at_hit"):
+        Checks(PIXELS, LABELS, np.array([1]), needed=1, stop_at_hit=False, decide=True)
+
+
+def test_rows_and_arrays_do_not_mix_in_one_run(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    rows = prepare_images((PIXELS, lambda: PIXELS))[0]
+    checks = Checks(rows, LABELS, np.array([1]), needed=1)
+    with pytest.raises(ValueError, match="both be arrays or both be rows"):
+        train(
+            MLP((4, 3, 3), np.random.default_rng(0)),
+            SGD(0.1),
+            np.zeros((6, 4)),
+            LABELS,
+            epochs(np.arange(6), 2, 3, 0.1),
+            checks,
+        )
+
+
+def test_progress_is_memory_of_the_right_size():
+    with pytest.raises(ValueError, match="done must be a contiguous int64 array"):
+        Progress(done=np.zeros(1, np.int64))
+
+
+def test_the_learning_rate_ends_where_the_schedule_does(form):
+    mlp, optimizer = MLP((4, 3, 3), np.random.default_rng(0)), SGD(0.5)
+    train(mlp, optimizer, np.zeros((6, 4)), LABELS, epochs(np.arange(6), 2, 3, 0.1))
+    assert optimizer.learning_rate == 0.1

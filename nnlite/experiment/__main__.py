@@ -6,9 +6,9 @@ carried out, 2 usage, 3 data missing or damaged, 130 and 143 interrupted.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from .config import ARMS, ConfigError
 from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, USAGE, Exit, Interrupted, file_error, noted_signals
-from .kept import check_kept, kept_runs, read_kept
+from .kept import check_kept, kept_runs, prepare_to_append, read_kept
 from .options import Options, parse
 from .progress import Progress
+from .records import FAILED
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -65,7 +66,7 @@ def _run(options: Options) -> int:
         records = read_kept(options.report)
         if not records:
             raise Exit(f"{options.report}: no finished run in it", DATA)
-        _print(options, records, None, expected=None)
+        _print(options, records, expected=None)
         return OK
     return _study(options)
 
@@ -73,18 +74,21 @@ def _run(options: Options) -> int:
 def _study(options: Options) -> int:
     """Run what is missing, keep it, report all."""
     progress = Progress(sys.stderr, options.quiet)
-    kept, aside = kept_runs(options.out, options.resume)
-    if aside:
-        progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
+    kept = kept_runs(options.out, options.resume)
     progress.show("data", f"reading {options.dataset}")
     with ThreadPoolExecutor(1) as pool:  # numba is imported while the data is unpacked: each takes a third of a second
-        importing = pool.submit(importlib.import_module, "nnlite.experiment.study")
+        importing = pool.submit(_import_study)
         dataset = _load(options)
-    if isinstance(importing.exception(), ImportError):
-        raise Exit(str(importing.exception()), FAILED_RUN)
+    try:
+        importing.result()
+    except ImportError as error:
+        raise Exit(str(error), FAILED_RUN) from error
     for note in dataset.notes:
         progress.line(note)
     check_kept(options.out, options.config, dataset, kept)
+    aside = prepare_to_append(options.out) if options.out else None
+    if aside:
+        progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
     progress.show("import", f"{dataset.name}: {len(dataset.train_labels)} training images; starting")
     records = list(kept)
     try:
@@ -92,10 +96,18 @@ def _study(options: Options) -> int:
             _carry_out(options, dataset, records, progress, signals)
     except Interrupted as interruption:
         progress.clear()
-        return _report_interrupted(options, records, interruption)
+        _report_interrupted(options, records)
+        if interruption.compiling:  # which cannot be stopped, and for which the interpreter would wait
+            sys.stdout.flush()
+            os._exit(interruption.status)
+        return interruption.status
     progress.clear()
-    _print(options, records, dataset, expected=_expected(options))
-    return FAILED_RUN if any(record.status == "failed" for record in records) else OK
+    _print(options, records, expected=_expected(options))
+    return FAILED_RUN if any(record.status == FAILED for record in records) else OK
+
+
+def _import_study() -> None:
+    from . import study  # noqa: F401
 
 
 def _carry_out(
@@ -103,60 +115,74 @@ def _carry_out(
 ) -> None:
     """Run the study; every record is kept the moment it comes."""
     from ..prototypes import EmptyClassError
-    from .records import append_record
     from .report import pair_line
+    from .run import DataError
     from .study import Status, run_study
     from .summary import paired_reduction
 
-    finished = {(record.arm, record.seed) for record in records}
+    n_pairs = options.settings.seeds
     of_seed: dict[int, list[RunRecord]] = {}
     for record in records:
         of_seed.setdefault(record.seed, []).append(record)
     n_done = sum(paired_reduction(runs) is not None for runs in of_seed.values())
+    finished = {(record.arm, record.seed) for record in records}
     study = run_study(dataset, options.config, options.settings, finished)
     try:
         for event in study:
             if isinstance(event, Status):
                 if signals:
-                    raise Interrupted(signals[0])
-                progress.show(*_describe(event, options.settings.seeds))
+                    raise Interrupted(signals[0], event.compiling)
+                progress.show(*_describe(event, n_pairs))
                 continue
-            if options.out is not None:
-                append_record(options.out, event)
+            _keep(options, event)
             records.append(event)
             of_seed.setdefault(event.seed, []).append(event)
             pair = paired_reduction(of_seed[event.seed])
             if pair is not None and event.arm in (pair[0].arm, pair[1].arm):
                 n_done += 1
-                progress.line(pair_line(n_done, options.settings.seeds, *pair))
-    except EmptyClassError as error:
+                progress.line(pair_line(n_done, n_pairs, *pair))
+    except (EmptyClassError, DataError) as error:
         raise Exit(f"{dataset.name}: {error}", DATA) from error
+    except MemoryError as error:
+        raise Exit("not enough memory for this network and this data set", FAILED_RUN) from error
+    finally:
+        study.close()  # stops the workers at their next step
+
+
+def _keep(options: Options, record: RunRecord) -> None:
+    """Append a record to the file, if there is one."""
+    if options.out is None:
+        return
+    from .records import append_record
+
+    try:
+        append_record(options.out, record)
     except OSError as error:
         message = f"{options.out}: cannot keep a run: {error.strerror or error}; {_resume_line(options)}"
         raise Exit(message, FAILED_RUN) from error
-    finally:
-        study.close()  # stops the workers at their next step
 
 
 def _describe(status: Status, n_pairs: int) -> tuple[str, str, float | None]:
     """A status as stage, line and share for the progress display."""
     if status.compiling:
+        if status.seconds < 1:
+            return "loading", "loading kernels", None
         return "compiling", f"compiling kernels (once, about 15 s): {status.seconds:.0f} s", None
     if not status.arm:
         return "running", f"{status.n_done}/{status.n_runs} runs", None
     phase = "pretraining, " if status.pretraining else ""
     accuracy = f", {status.accuracy:.1%}" if status.accuracy is not None else ""
     left = f" · {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
-    n_arms = max(1, status.n_runs // n_pairs) if status.n_runs >= n_pairs else 1
-    pair = min(n_pairs, status.n_done // n_arms + 1)
-    text = f"pair {pair}/{n_pairs} · {status.arm}, {phase}step {status.step}{accuracy}{left}"
+    text = f"pair {status.pair}/{n_pairs} · {status.arm}, {phase}step {status.step}{accuracy}{left}"
     return "running", text, status.n_done / status.n_runs
 
 
-def _print(options: Options, records: Sequence[RunRecord], dataset: Dataset | None, expected: str | None) -> None:
-    """Print the result on stdout, and draw the figures."""
+def _print(options: Options, records: Sequence[RunRecord], expected: str | None) -> None:
+    """Draw the figures, and print the result on stdout."""
     from . import article, report, summary
 
+    if options.figures is not None:
+        _draw(options, records)
     found = summary.summarize(records, with_verdict=not options.quick)
     if options.json:
         print(json.dumps(summary.to_json(found, article.accounting()), indent=2, allow_nan=False))
@@ -164,27 +190,23 @@ def _print(options: Options, records: Sequence[RunRecord], dataset: Dataset | No
         print(report.report(found, expected))
         if options.bill:
             print(f"\n{report.sensitivity_table(found)}\n\n{report.bill(found)}")
-    if options.figures is not None:
-        _draw(options, records)
 
 
-def _report_interrupted(options: Options, records: Sequence[RunRecord], interruption: Interrupted) -> int:
+def _report_interrupted(options: Options, records: Sequence[RunRecord]) -> None:
     """Print what was finished, and how to go on."""
     from . import report, summary
 
-    n_pairs = options.settings.seeds
     if records and not options.json:
         found = summary.summarize(records, with_verdict=False)
-        print(report.report(found, interrupted=f"interrupted, {found.n_pairs} of {n_pairs} pairs"))
+        print(report.report(found, interrupted=f"interrupted, {found.n_pairs} of {options.settings.seeds} pairs"))
     print(f"nnlite: interrupted; {_resume_line(options)}", file=sys.stderr)
-    return interruption.status
 
 
 def _resume_line(options: Options) -> str:
     if options.out is None:
         return "nothing was kept; --out FILE keeps every finished run"
-    given = [word for word in sys.argv[1:] if word != "--resume"]
-    return f"to go on: nnlite {' '.join(given)} --resume"
+    given = [word for word in options.arguments if word != "--resume"]
+    return f"to go on: nnlite {shlex.join([*given, '--resume'])}"
 
 
 def _load(options: Options) -> Dataset:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any
 
+from ..kernels import fast_kernels
 from .article import article_pass
 
 ARMS = {
@@ -103,6 +104,7 @@ class RunConfig:
             **asdict(self),
             "hidden_layer_sizes": list(self.hidden_layer_sizes),
             "article_pass": self.article_pass(n_features),
+            "kernels": "fast" if fast_kernels() else "plain",  # they round differently
         }
 
     @classmethod

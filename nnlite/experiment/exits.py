@@ -30,9 +30,9 @@ class Exit(Exception):
 class Interrupted(Exception):
     """A signal asked for the end of a study; `status` is the exit status that says which."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, compiling: bool) -> None:
         super().__init__(signal.Signals(number).name)
-        self.status = 128 + number
+        self.status, self.compiling = 128 + number, compiling
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from ..datasets import Dataset
 from .config import ConfigError, RunConfig
-from .exits import DATA, FAILED_RUN, Exit, file_error
+from .exits import DATA, FAILED_RUN, USAGE, Exit, file_error
 from .records import (
     RecordsError,
     RunRecord,
     config_differences,
     describe,
+    is_compressed,
     read_records,
     same_config,
     set_cut_line_aside,
@@ -42,8 +43,8 @@ def read_kept(path: str) -> list[RunRecord]:
     return records
 
 
-def kept_runs(path: str | None, resume: bool) -> tuple[list[RunRecord], str | None]:
-    """Return the finished runs of the file to go on with, and where its cut last line went, if it had one.
+def kept_runs(path: str | None, resume: bool) -> list[RunRecord]:
+    """Return the finished runs of the file to go on with; the file stays as it is.
 
     Raises
     ------
@@ -53,17 +54,31 @@ def kept_runs(path: str | None, resume: bool) -> tuple[list[RunRecord], str | No
         The file cannot be used.
     """
     if path is None:
-        return [], None
+        return []
     if not os.path.lexists(path):
         folder = os.path.dirname(path) or "."  # found out before the first run, not after it
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
             raise ConfigError(f"--out {path}: the folder {folder} does not exist or cannot be written")
-        return [], None
+        return []
     if not resume:
         raise ConfigError(f"--out {path}: exists; --resume goes on with it, or name another file")
-    records = read_kept(path)
+    return read_kept(path)
+
+
+def prepare_to_append(path: str) -> str | None:
+    """Set a cut last line of an existing file aside; return the name of the file that now holds it, if there was one.
+
+    Raises
+    ------
+    Exit
+        The file is compressed, so that no line can be appended, or cannot be written.
+    """
     try:
-        return records, set_cut_line_aside(path)
+        if not os.path.exists(path):
+            return None
+        if is_compressed(path):
+            raise Exit(f"{path}: compressed, so no run can be appended: decompress it first", USAGE)
+        return set_cut_line_aside(path)
     except OSError as error:
         raise Exit(f"{path}: cannot be written: {error.strerror}", FAILED_RUN) from error
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from .._version import __version__
+from ..kernels import fast_kernels
 from .config import (
     ACTIVATIONS,
     ARMS,
@@ -61,6 +62,7 @@ class Options:
     json: bool
     quick: bool
     quiet: bool
+    arguments: tuple[str, ...]  # as given, to tell how to go on
     preset_unchanged: bool  # the preset as it stands, on its own data set
 
 
@@ -145,6 +147,10 @@ def parse(arguments: Sequence[str]) -> Options:
         After --help and --version.
     """
     given = _parser().parse_args(arguments)
+    try:
+        fast_kernels()
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if given.resume and not given.out:
         raise ConfigError("--resume: needs --out FILE, the file to go on with")
     if given.out and given.report:
@@ -173,6 +179,7 @@ def parse(arguments: Sequence[str]) -> Options:
         json=given.json,
         quick=given.quick,
         quiet=given.quiet,
+        arguments=tuple(arguments),
         preset_unchanged=not set(changes) - {"evaluate"} and given.dataset == "mnist",
     )
 

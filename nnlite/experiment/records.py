@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import Dataset
-from ..files import reading
+from ..files import GZIP_MAGIC, XZ_MAGIC, reading
 from ..flops import Tally
 
 SCHEMA = 1
@@ -111,6 +111,12 @@ def read_records(path: str | os.PathLike[str]) -> list[RunRecord]:
             seen[key] = number
             records.append(record)
     return records
+
+
+def is_compressed(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is gzip or xz, by content."""
+    with open(path, "rb") as file:
+        return file.read(6).startswith((GZIP_MAGIC, XZ_MAGIC))
 
 
 def set_cut_line_aside(path: str | os.PathLike[str]) -> str | None:

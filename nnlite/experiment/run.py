@@ -44,6 +44,10 @@ def stop_set_size(dataset: Dataset, config: RunConfig) -> int:
     return len(dataset.test_labels) if config.stop_on == "test" else len(dataset.train_labels) // 6
 
 
+class DataError(ValueError):
+    """A data set that no run can use, whatever its seed."""
+
+
 class RunData:
     """A data set as runs want it: one copy for all threads, and what several runs share computed once.
 
@@ -61,6 +65,8 @@ class RunData:
         self.labels = dataset.train_labels
         self.n_features = dataset.train_pixels.shape[1]
         self.n_checked = stop_set_size(dataset, config)
+        if self.n_checked == 0:
+            raise DataError(f"{len(dataset.train_labels)} training images: a validation split needs at least 6")
         self._shared: dict[str, Pretraining | None] = {}
 
     def split(self, seed: int) -> tuple[TrainingData, Checks]:
@@ -120,6 +126,7 @@ def run_one(
         None if it was stopped.
     """
     began = time.perf_counter()
+    progress[0] = 1  # first of all: who asked must know that the run was begun, however it ends
     config = data.config
     training_data, checks = data.split(seed)
     sizes = (data.n_features, *config.hidden_layer_sizes, data.dataset.n_classes)
@@ -130,7 +137,6 @@ def run_one(
     fields: dict[str, Any] = {}
     rows_read = training_data.rows[:0]
     status = REACHED
-    progress[0] = 1
     pretraining = data.pretraining(arm, seed, training_data)
     if pretraining is not None:
         tally.merge(pretraining.tally)

@@ -6,12 +6,10 @@ writes nothing and judges nothing: who iterates over it draws progress and keeps
 
 from __future__ import annotations
 
-import functools
 import importlib.metadata
 import multiprocessing
 import os
 import platform
-import signal
 import statistics
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
@@ -30,12 +28,10 @@ import numpy as np
 
 from .._version import __version__
 from ..datasets import Dataset
-from ..mlp import MLP
-from ..schedule import Checks, epochs
-from ..training import evaluate, train
 from .config import RunConfig, StudySettings
 from .records import FAILED, RunRecord, describe
-from .run import NOT_RUN, OPTIMIZERS, RunData, run_one, stop_set_size
+from .run import NOT_RUN, stop_set_size
+from .worker import Worker, ready_in_process, run_in_process, start_process
 
 _POLL = 0.1  # seconds between two looks at the workers
 _PATIENCE = 5.0  # seconds that a worker process gets to end by itself
@@ -54,6 +50,7 @@ class Status:
     n_runs: int = 0
     arm: str = ""  # of the run that is furthest behind
     seed: int = 0
+    pair: int = 0  # its number, from 1
     pretraining: bool = False
     step: int = 0
     accuracy: float | None = None  # at its last check
@@ -89,76 +86,14 @@ def run_study(
     while waiting:  # a worker that dies takes the pool with it: what had not begun goes on in a new one
         unfinished: list[int] = []
         yield from study.carry_out(waiting, settings.workers, unfinished)
-        suspects += [number for number in unfinished if study.stages[number]]
-        waiting = [number for number in unfinished if not study.stages[number]]
+        begun = [number for number in unfinished if study.stages[number]]
+        suspects += begun or unfinished  # where nothing was begun, nothing will be
+        waiting = [number for number in unfinished if number not in suspects]
     for number in suspects:
         unfinished = []
         yield from study.carry_out([number], 1, unfinished)
         if unfinished:
             yield study.failed_record(number)
-
-
-class _Worker:
-    """What carries out runs, in a thread or in a process of its own: the data, and memory shared with who asked.
-
-    The memory is 1 + 3 n_runs int64: the stop flag, then for each run its stage, step and right answers at the last
-    check.
-    """
-
-    def __init__(self, dataset: Dataset, config: RunConfig, arms: Sequence[str], memory: Any) -> None:
-        self.words = np.frombuffer(memory, np.int64)
-        self.dataset, self.config, self.arms = dataset, config, arms
-        self.compile_seconds: float | None = None
-
-    @functools.cached_property
-    def data(self) -> RunData:
-        return RunData(self.dataset, self.config)
-
-    def ready(self) -> float:
-        """Scale images, compile or load kernels, make what several runs share; return the seconds of the kernels."""
-        if self.compile_seconds is None:
-            data = self.data
-            began = time.perf_counter()
-            _warm_up(data)
-            self.compile_seconds = time.perf_counter() - began
-            data.prepare_shared(self.arms)
-        return self.compile_seconds
-
-    def run(self, number: int, arm: str, seed: int) -> RunRecord | None:
-        seconds = self.ready()
-        record = run_one(arm, seed, self.data, self.words[1 + 3 * number : 4 + 3 * number], self.words[:1])
-        return record and replace(record, seconds={"compile": round(seconds, 3), **record.seconds})
-
-
-_worker: _Worker | None = None  # of this process, when it is one of a pool's
-
-
-def _start_process(dataset: Dataset, config: RunConfig, arms: Sequence[str], memory: Any) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asked; the stop flag tells the workers
-    _worker = _Worker(dataset, config, arms, memory)
-
-
-def _ready_in_process() -> float:
-    assert _worker is not None
-    return _worker.ready()
-
-
-def _run_in_process(number: int, arm: str, seed: int) -> RunRecord | None:
-    assert _worker is not None
-    return _worker.run(number, arm, seed)
-
-
-def _warm_up(data: RunData) -> None:
-    """Two steps and a check on the first images: every kernel of a run with the types of a run."""
-    config, sizes = data.config, (data.n_features, *data.config.hidden_layer_sizes, data.dataset.n_classes)
-    mlp = MLP(sizes, np.random.default_rng(0), config.activation)
-    optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
-    rows = np.arange(1)
-    decides = config.evaluate == "decide"
-    checks = Checks(data.images, data.labels, rows + 1, 2, stop_at_hit=decides, rows=rows, decide=decides)
-    train(mlp, optimizer, data.images, data.labels, epochs(rows, 1, 2, config.learning_rate), checks)
-    evaluate(mlp, data.images, data.labels, rows=rows)
 
 
 class _Study:
@@ -176,7 +111,7 @@ class _Study:
         self.versions, self.machine = _versions(), machine()
         self.began = time.perf_counter()
         self.ready_at: float | None = None
-        self.thread_worker = _Worker(dataset, config, settings.arms, self.memory)
+        self.thread_worker = Worker(dataset, config, settings.arms, self.memory)
         self.error: BaseException | None = None  # of the last run that failed
 
     def carry_out(self, numbers: Sequence[int], n_workers: int, unfinished: list[int]) -> Iterator[Status | RunRecord]:
@@ -208,7 +143,8 @@ class _Study:
                 yield self._status()
         finally:  # also when the iteration is given up: Ctrl-C, an error of the caller
             self.stop[0] = 1
-            pool.shutdown(wait=self.settings.executor == "threads", cancel_futures=True)
+            # Compilation cannot be stopped, and who was interrupted will not wait for it.
+            pool.shutdown(wait=self.settings.executor == "threads" and warm_up.done(), cancel_futures=True)
             for child in set(multiprocessing.active_children()) - others:
                 child.join(_PATIENCE)  # a worker that was killed may have taken the lock that the others wait for
                 child.kill()
@@ -220,8 +156,8 @@ class _Study:
             return ThreadPoolExecutor(n_workers), self.thread_worker.ready, self.thread_worker.run
         context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
         arguments = (self.dataset, self.config, self.settings.arms, self.memory)
-        pool = ProcessPoolExecutor(n_workers, context, initializer=_start_process, initargs=arguments)
-        return pool, _ready_in_process, _run_in_process
+        pool = ProcessPoolExecutor(n_workers, context, initializer=start_process, initargs=arguments)
+        return pool, ready_in_process, run_in_process
 
     def failed_record(self, number: int) -> RunRecord:
         """The record of a run that could not be carried out twice."""
@@ -261,6 +197,7 @@ class _Study:
             status,
             arm=arm,
             seed=seed,
+            pair=seed - self.settings.first_seed + 1,
             pretraining=bool(self.stages[first] == 1),
             step=int(self.steps[first]),
             accuracy=accuracy,

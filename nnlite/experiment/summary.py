@@ -14,8 +14,8 @@ from typing import Any
 
 from ..flops import COST_MODELS
 from .article import savings
-from .records import RunRecord
-from .stats import Interval, median_interval, paired_ratios
+from .records import FAILED, RunRecord
+from .stats import Interval, median_interval, paired_ratios, sign_test
 from .verdict import Verdict, article_rank, verdict
 
 BASELINE, TREATMENT = "scratch", "class-means"
@@ -61,6 +61,7 @@ class Summary:
     reductions: dict[str, Comparison]  # cost model -> as the fixed output defines it
     sensitivity: list[dict[str, Any]]
     verdict: Verdict | None
+    sign_test_p: float | None  # of the headline against no saving at all, two-sided
     article_rank: int  # pairs whose reduction lies below the article's single pair
     n_failed: int
 
@@ -109,7 +110,7 @@ def pairs(arms: dict[str, list[RunRecord]], arm: str) -> tuple[list[RunRecord], 
 
 def paired_reduction(records: Sequence[RunRecord]) -> tuple[RunRecord, RunRecord, float] | None:
     """Return one seed's class-means and scratch runs and the reduction between them, or None while one is missing."""
-    runs = {record.arm: record for record in records if record.counts["dense"]}
+    runs = {record.arm: record for record in records if record.status != FAILED}
     if not {BASELINE, TREATMENT} <= runs.keys():
         return None
     treated, scratch = runs[TREATMENT], runs[BASELINE]
@@ -133,7 +134,7 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summar
     """
     arms: dict[str, list[RunRecord]] = {}
     for record in sorted(records, key=lambda record: record.seed):
-        if record.counts["dense"]:
+        if record.status != FAILED:
             arms.setdefault(record.arm, []).append(record)
     order = [BASELINE, TREATMENT, *sorted(arms)]
     arms = {name: arms[name] for name in dict.fromkeys(order) if name in arms}
@@ -157,8 +158,9 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summar
         reductions=reductions,
         sensitivity=_sensitivity(treated, baseline),
         verdict=judged,
+        sign_test_p=sign_test(headline.reductions, 0.0) if headline else None,
         article_rank=article_rank(headline.reductions, float(savings()["flops"])) if headline else 0,
-        n_failed=sum(not record.counts["dense"] for record in records),
+        n_failed=sum(record.status == FAILED for record in records),
     )
 
 
@@ -230,6 +232,7 @@ def to_json(summary: Summary, article: dict[str, Any]) -> dict[str, Any]:
         "sensitivity": summary.sensitivity,
         "article": article,
         "article_lies_above": summary.article_rank,
+        "sign_test_p": summary.sign_test_p,
         "verdict": summary.verdict.word if summary.verdict else None,
         "verdict_reason": summary.verdict.reason if summary.verdict else None,
     }

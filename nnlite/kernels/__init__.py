@@ -19,3 +19,21 @@ Inputs come first, then outputs, then the tally. A kernel allocates nothing, rai
 dtypes and order are the caller's to check. Everything outside `fast/` is the reading path: one form of each operation,
 plain loops that skip nothing. This module imports no numba.
 """
+
+from __future__ import annotations
+
+import os
+
+
+def fast_kernels() -> bool:
+    """Return whether the fast kernels are wanted: unless the environment says NNLITE_KERNELS=plain.
+
+    Raises
+    ------
+    ValueError
+        NNLITE_KERNELS is neither fast nor plain.
+    """
+    choice = os.environ.get("NNLITE_KERNELS", "fast")
+    if choice not in ("fast", "plain"):
+        raise ValueError(f"NNLITE_KERNELS={choice}: must be fast or plain")
+    return choice == "fast"
