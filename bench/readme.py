@@ -48,9 +48,10 @@ def changes() -> str:
     rows = ["| change | command | what it printed | seconds |", "| --- | --- | --- | --- |"]
     for what, options in CHANGES:
         text, seconds = nnlite(options)
-        found = text.splitlines()[1]
+        found, verdict = text.splitlines()[1], re.search(r"Verdict: .*", text)
         steps = re.search(r"scratch, steps +\d+ +(\d+)", text)
-        rows.append(f"| {what} | `nnlite {options}` | {found} (scratch: {steps[1]} steps) | {seconds:.0f} |")
+        printed = f"{found} {verdict[0]} (scratch: {steps[1]} steps)"
+        rows.append(f"| {what} | `nnlite {options}` | {printed} | {seconds:.0f} |")
     return "\n".join(rows)
 
 
