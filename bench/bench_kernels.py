@@ -16,7 +16,8 @@ import numpy as np
 
 from bench import figures, peak
 from bench.measure import ROUNDS, interleave, ratio, table
-from bench.products import Form, Shape, empty_tally, products
+from bench.problem import Spec, make_problem
+from bench.products import ROTATION, Form, Shape, empty_tally, products, updates
 from nnlite.kernels.ops import EXECUTED, FMA
 
 # From 64 x 784 x 128 one axis at a time, then the output layer.
@@ -28,6 +29,7 @@ SHAPES: tuple[Shape, ...] = (
     (256, 784, 128),
     (64, 128, 10),
 )
+_MIDDLE: Shape = (64, 784, 128)  # the shape of the roofline and of the updates
 _SAMPLE = 0.02  # seconds that one sample lasts
 
 
@@ -38,7 +40,12 @@ def run(rounds: int = ROUNDS) -> str:
     top, bandwidth = peak.fma_peak(), peak.memory_bandwidth()
     rows, points, disturbed = [], [], 0
     for shape in SHAPES:
-        for name, forms in products(shape).items():
+        problem = make_problem(Spec(batch_size=shape[0], n_steps=ROTATION, n_train=6000))
+        made = products(shape, problem)
+        shown = set(made) if shape == _MIDDLE else set()
+        if shape == _MIDDLE:
+            made |= updates(shape, problem)
+        for name, forms in made.items():
             executed = {form.name: _executed(form, forms[0], 2 * math.prod(shape)) for form in forms}
             traffic = {form.name: form.traffic for form in forms}
             times = interleave({form.name: _sampler(form) for form in forms}, rounds)
@@ -49,7 +56,7 @@ def run(rounds: int = ROUNDS) -> str:
                 rows.append(
                     [name, "x".join(map(str, shape)), form, t.show(1e-6, 1), versus, f"{rate:.1f}", f"{rate / top:.2f}"]
                 )
-                if shape == (64, 784, 128):
+                if name in shown:
                     points.append((f"{form}, {name}", executed[form] / traffic[form], rate))
     header = ("product", "n x n_in x n_out", "by", "us", "time / BLAS", "GFLOP/s executed", "share of peak")
     intro = f"Measured peak {top:.1f} GFLOP/s (float32 multiply-adds), copy {bandwidth:.1f} GB/s. "

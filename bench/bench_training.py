@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from bench import figures
-from bench.measure import ROUNDS, Times, Worker, interleave, ratio, table
+from bench.measure import ROUNDS, Times, Worker, interleave, ratio, show_errors, table
 from bench.peers import PEERS
 from bench.problem import Spec
 
@@ -45,7 +45,7 @@ def _headline(spec: Spec, rounds: int) -> str:
     rows = []
     for key, worker in workers.items():
         proof = proofs[key]
-        errors = f"{proof['loss_error']:.0e}, {proof['parameter_error']:.0e}"
+        errors = show_errors(proof)
         if not proof["same_work"]:
             rows.append([worker.about["name"], "not the same work", "", "", "", errors, "", ""])
             continue

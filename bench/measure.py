@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -75,6 +74,13 @@ class Worker:
         self._process.stdin.flush()
         return self._reply()
 
+    def prove(self) -> str:
+        """Let it prove that it does the same work; return its errors. Raises RuntimeError where it does not."""
+        proof = self.ask("prove")
+        if not proof["same_work"]:
+            raise RuntimeError(f"peer {self.key} does not do the same work: {proof}")
+        return show_errors(proof)
+
     def close(self) -> None:
         """End the process."""
         self._process.stdin.close()
@@ -94,6 +100,11 @@ class Worker:
         if not line:
             raise RuntimeError(f"peer {self.key} ended with exit code {self._process.wait()}; its message is above")
         return json.loads(line)
+
+
+def show_errors(proof: dict) -> str:
+    """Write how far loss and parameters are from the reference."""
+    return f"{proof['loss_error']:.0e}, {proof['parameter_error']:.0e}"
 
 
 def interleave(tasks: dict[str, Callable[[], dict | float]], rounds: int = ROUNDS) -> dict[str, Times]:
@@ -119,9 +130,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def machine() -> str:
-    """Name processor, cores, memory caches, system and Python in one line."""
+    """Name processor, its vector units, cores, system and Python in one line."""
+    import platform
+
+    from nnlite.experiment import study
+
+    what = study.machine()
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    vectors = [flag for flag in ("fma", "avx2", "avx512f") if flag in flags]
-    return f"{model} ({' '.join(vectors)}), {len(CPUS)} cores, {platform.system()}, Python {platform.python_version()}"
+    vectors = " ".join(flag for flag in ("fma", "avx2", "avx512f") if flag in flags)
+    python = platform.python_version()
+    return f"{what['processor']} ({vectors}), {len(CPUS)} cores, {what['system']}, Python {python}"

@@ -24,6 +24,7 @@ SECTIONS = {
     "kernels": "Kernels, one core",
     "density": "Growth with density, one core",
     "experiment": "The paired experiment, all cores",
+    "decisions": "Exact decisions: what they cost, and that they find the same step",
     "startup": "Start-up",
     "memory": "Memory",
 }

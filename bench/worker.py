@@ -2,7 +2,8 @@
 
 `python -m bench.worker PEER CPUS SPEC`, CPUS as "1" or "0,1". Commands: `prove`, `train`, `evaluate`, `warm` (compile
 the shapes of the paired experiment), `arm ARM SEED`, `arms SEED...` (both arms of these seeds, in as many threads as
-there are CPUs), `memory`, `quit`. Answers to timed commands hold wall and CPU seconds: where they differ, another
+there are CPUs), `decided SEEDS...` (nnlite by exact decisions), `follow SEEDS...` (both ways, for `bench_decisions`),
+`memory`, `quit`. Answers to timed commands hold wall and CPU seconds: where they differ, another
 program used the core.
 """
 
@@ -63,7 +64,7 @@ def _decide_arms(peer, seeds: list[int], threads: int) -> list[int]:
     return _in_threads(lambda arm, seed: peer.decide_arm(arm, seed, TARGET), seeds, threads)
 
 
-def _in_threads(run, seeds: list[int], threads: int) -> list[int]:
+def _in_threads(run, seeds: list[int], threads: int) -> list:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads) as pool:
@@ -103,6 +104,8 @@ def _answer(peer, problem, command: str, words: list[str], n_cpus: int) -> dict:
             return _timed(_run_arms, peer, problem, [int(w) for w in words], n_cpus)
         case "decided":
             return _timed(_decide_arms, peer, [int(w) for w in words], n_cpus)
+        case "follow":
+            return _timed(_in_threads, lambda *run: peer.follow_arm(*run, TARGET), [int(w) for w in words], n_cpus)
         case "memory":
             import resource
 

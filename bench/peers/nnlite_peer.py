@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from bench.problem import N_CLASSES, Problem, batches, initial_parameters
@@ -60,24 +62,49 @@ class NnlitePeer:
 
     def run_arm(self, arm: str, seed: int, needed: int) -> int:
         """Train one arm until `needed` test images are right, all looked at after every step. Threads may share it."""
-        return self._run_arm(arm, seed, needed, decide=False)
+        return self._trained(*self._start(arm, seed), needed, decide=False).steps
 
     def decide_arm(self, arm: str, seed: int, needed: int) -> int:
         """Find the same step by exact decisions, which look at as few test images as each takes."""
-        return self._run_arm(arm, seed, needed, decide=True)
+        return self._trained(*self._start(arm, seed), needed, decide=True).steps
 
-    def _run_arm(self, arm: str, seed: int, needed: int, decide: bool) -> int:
-        spec, training = self._problem.spec, self._training
+    def follow_arm(self, arm: str, seed: int, needed: int) -> dict[str, int | float]:
+        """Train one arm with full evaluations, by exact decisions, and as many steps without any; say what each found.
+
+        `seconds_...` are of training on the real images; `recounted` is a full evaluation of the network at the stop
+        that the decisions found.
+        """
+        found: dict[str, int | float] = {}
+        for form, decide in (("full", False), ("decided", True)):
+            run = self._start(arm, seed)
+            start = time.perf_counter()
+            outcome = self._trained(*run, needed, decide)
+            found[f"seconds_{form}"] = time.perf_counter() - start
+            found[f"steps_{form}"], found[f"correct_{form}"] = outcome.steps, outcome.correct
+            found[f"looked_{form}"] = outcome.tally.passes()["evaluate"]["images_forward"]
+        found["recounted"] = self._training.evaluate(outcome.network, self._test_images, self._test_labels)
+        mlp, optimizer, schedule = self._start(arm, seed, outcome.steps)
+        start = time.perf_counter()
+        self._training.train(mlp, optimizer, self._images, self._labels, schedule)
+        return {**found, "seconds_unchecked": time.perf_counter() - start, "n_images": len(self._test_labels)}
+
+    def _start(self, arm: str, seed: int, n_steps: int = _MAX_STEPS):
+        """Give a network, pretrained if the arm says so, its optimizer and the schedule on the real images."""
+        spec = self._problem.spec
         mlp, optimizer = self._network(*initial_parameters(spec.hidden, seed))
         if arm == "class-means":
             self._train(mlp, optimizer, np.tile(self._problem.mean_rows[0], 28), N_CLASSES, 28)
         stream = batches(spec.n_train, spec.batch_size, seed)
-        drawn = [next(stream) for _ in range(_MAX_STEPS)]
+        drawn = [next(stream) for _ in range(n_steps)]
         starts = np.concatenate([[0], np.cumsum([len(rows) for rows in drawn])]).astype(np.int64)
-        schedule = training.Schedule(np.concatenate(drawn), starts, np.full(_MAX_STEPS, spec.learning_rate))
-        steps = np.arange(1, _MAX_STEPS + 1)
-        checks = training.Checks(self._test_images, self._test_labels, steps, needed, decide=decide)
-        return training.train(mlp, optimizer, self._images, self._labels, schedule, checks).steps
+        rates = np.full(n_steps, spec.learning_rate)
+        return mlp, optimizer, self._training.Schedule(np.concatenate(drawn), starts, rates)
+
+    def _trained(self, mlp, optimizer, schedule, needed: int, decide: bool):
+        """Train with a check after every step; return the outcome."""
+        steps = np.arange(1, schedule.n_steps + 1, dtype=np.int64)
+        checks = self._training.Checks(self._test_images, self._test_labels, steps, needed, decide=decide)
+        return self._training.train(mlp, optimizer, self._images, self._labels, schedule, checks)
 
     def _network(self, weights, biases):
         import nnlite
