@@ -108,7 +108,7 @@ def _headline(summary: Summary) -> list[str]:
     what = "saved" if saved >= 0 else "cost"
     more = "of" if saved >= 0 else "more of"
     if interval.low is None or interval.high is None:
-        known = f"(no 95% interval: {comparison.n_pairs} pairs, 6 needed)"
+        known = f"(no 95% interval: {comparison.n_pairs} pair{'' if comparison.n_pairs == 1 else 's'}, 6 needed)"
         claim = ""
     else:
         known = f"(95% interval {_range(interval)})"
