@@ -45,17 +45,6 @@ def train(
     mlp.check_parameters()
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
     state = _pack_state(optimizer, mlp, net)
-    decides = checks.decide and checks.stop_at_hit
-    plan = loop.Plan(
-        schedule.order,
-        schedule.starts,
-        schedule.learning_rates,
-        np.ascontiguousarray(checks.steps, np.int64),
-        np.arange(len(checks.labels)) if checks.rows is None else checks.rows.copy(),  # decisions reorder it
-        checks.needed,
-        int(checks.stop_at_hit),
-        np.zeros(checks.n_images, np.int64) if decides else None,
-    )
     losses = np.zeros(schedule.n_steps, np.float32)
     correct, looked = np.zeros((2, len(checks.steps)), np.int64)
     at_hit = np.zeros(0 if checks.stop_at_hit else len(net.parameters), np.float32)
@@ -64,7 +53,7 @@ def train(
         net,
         state,
         network.new_data(images, labels),
-        plan,
+        _plan(schedule, checks),
         network.new_data(checks.images, checks.labels),
         loop.Watch(progress.done, progress.stop, losses, correct, looked, at_hit),
         network.new_work(net, int(np.diff(schedule.starts).max(initial=1)), True),
@@ -84,7 +73,7 @@ def train(
     loss = float(losses[n_steps - 1]) if n_steps else math.nan
     names = step.operation_names(mlp.activation, _name(optimizer))
     at = checks.steps[:n_checks].tolist()
-    results = [] if decides else list(zip(at, correct[:n_checks].tolist(), strict=True))
+    results = [] if checks.decide else list(zip(at, correct[:n_checks].tolist(), strict=True))
     hits = np.flatnonzero(correct[:n_checks] >= checks.needed)
     if not hits.size:
         _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
@@ -113,6 +102,20 @@ def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -
     _add(tally, step.operation_names(mlp.activation, "sgd"), counted)
     tally.count_passes(images_forward=len(rows))
     return int(correct)
+
+
+def _plan(schedule: Schedule, checks: Checks) -> loop.Plan:
+    """A schedule and its checks as the loop takes them; memory to decide in exactly where decisions are asked for."""
+    return loop.Plan(
+        schedule.order,
+        schedule.starts,
+        schedule.learning_rates,
+        np.ascontiguousarray(checks.steps),
+        np.arange(len(checks.labels)) if checks.rows is None else checks.rows.copy(),  # decisions reorder it
+        checks.needed,
+        int(checks.stop_at_hit),
+        np.zeros(checks.n_images, np.int64) if checks.decide else None,
+    )
 
 
 def worth_rows(sets: Sequence[Array]) -> bool:

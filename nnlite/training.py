@@ -103,7 +103,20 @@ def train(
     progress.done[:] = 0
     if _is_compiled(mlp):
         return compiled.train(mlp, optimizer, images, labels, schedule, checks, tally, progress)
-    images = _as_array(images)
+    return _train_stepwise(mlp, optimizer, _as_array(images), labels, schedule, checks, tally, progress)
+
+
+def _train_stepwise(
+    mlp: MLP,
+    optimizer: Optimizer,
+    images: Array,
+    labels: Ints,
+    schedule: Schedule,
+    checks: Checks | None,
+    tally: Tally,
+    progress: Progress,
+) -> Outcome:
+    """Carry out a schedule one call of the network and one of the optimizer a step: the form to read."""
     due = set() if checks is None else set(checks.steps.tolist())
     results: list[tuple[int, int]] = []
     at_stop: tuple[int, Tally, MLP] | None = None

@@ -98,6 +98,7 @@ def test_divergence_in_pretraining_is_told_apart(tmp_path):
     assert record.status == "diverged"
     assert "of pretraining" in record.message
     assert "train" not in record.passes
+    assert "evaluate" not in record.counts["dense"]  # no check was made, so no image was scaled for one
     assert record.pretrain_epochs == record.passes["pretrain"]["steps"]
 
 

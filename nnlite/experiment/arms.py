@@ -1,7 +1,7 @@
 """What an arm does before ordinary training: which images it is pretrained on, and what making them cost.
 
 Everything else about a run (initial values, order of the real images, checks, stop) is the same for all arms and lives
-in `study`. An arm is one function from a run's training images to a `Pretraining`, or None for nothing at all.
+in `run`. An arm is one function from a run's training images to a `Pretraining`, or None for nothing at all.
 """
 
 from __future__ import annotations

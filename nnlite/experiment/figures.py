@@ -22,6 +22,7 @@ from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED
 from .config import ConfigError
 from .drawing import COLOURS, Curve, Floats
 from .records import RunRecord
+from .report import TITLES
 from .summary import TREATMENT, WHOLE_BILL, cost
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DIVERGED = "diverged"
-_TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 _MOST_CLASSES = 50  # averages drawn: a picture of more would be one that nobody can look at
 
 
@@ -276,4 +276,4 @@ def _setting(config: dict[str, Any]) -> str:
 
 
 def _title(name: str) -> str:
-    return _TITLES.get(name, name)
+    return TITLES.get(name, name)

@@ -18,7 +18,8 @@ from .stats import Interval
 from .summary import BASELINE, TREATMENT, Summary
 from .verdict import CLAIMED
 
-_TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
+TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
+"""How people write the known data sets."""
 
 EXPECTED = {
     "article": "144 steps, 79.9%, then 107",
@@ -94,7 +95,7 @@ def _title(summary: Summary, interrupted: str | None) -> str:
     where = "the TEST set" if config["stop_on"] == "test" else "a validation split"
     pairs = f"{summary.n_pairs} pair{'' if summary.n_pairs == 1 else 's'}"
     span = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]}-{seeds[-1]}" if seeds else "no seed"
-    title = f"Average-image pretraining on {_TITLES.get(name, name)}: {pairs}, {span}, stopped on {where}"
+    title = f"Average-image pretraining on {TITLES.get(name, name)}: {pairs}, {span}, stopped on {where}"
     return title + (f"\n{interrupted}" if interrupted else "")
 
 

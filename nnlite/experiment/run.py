@@ -265,6 +265,9 @@ def _charge_scaling(tally: Tally, data: RunData, rows_read: Ints, checks: Checks
     """
     if data.dataset.train_pixels.dtype != np.uint8:
         return  # floats of one's own are used as they are
-    for phase, images, rows in (("data", data.images, rows_read), ("evaluate", checks.images, checks.rows)):
-        with tally.phase(phase):
-            count_scaling(images, np.arange(checks.n_images) if rows is None else rows, tally.kernel("scale_pixels"))
+    with tally.phase("data"):
+        count_scaling(data.images, rows_read, tally.kernel("scale_pixels"))
+    if "evaluate" in tally.passes():  # a run may diverge before its first check
+        rows = np.arange(checks.n_images) if checks.rows is None else checks.rows
+        with tally.phase("evaluate"):
+            count_scaling(checks.images, rows, tally.kernel("scale_pixels"))
