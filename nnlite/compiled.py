@@ -48,14 +48,15 @@ def train(
     losses = np.zeros(schedule.n_steps, np.float32)
     correct, looked = np.zeros((2, len(checks.steps)), np.int64)
     at_hit = np.zeros(0 if checks.stop_at_hit else len(net.parameters), np.float32)
-    counted, counted_at_hit = (np.zeros((2, step.N_OPERATIONS, 2, N_KINDS), np.int64) for _ in range(2))
+    apart = np.zeros(0 if checks.apart is None else len(checks.steps), np.int64)
+    counted, counted_at_hit = (np.zeros((3, step.N_OPERATIONS, 2, N_KINDS), np.int64) for _ in range(2))
     ended = loop.run(
         net,
         state,
         network.new_data(images, labels),
         _plan(schedule, checks),
         network.new_data(checks.images, checks.labels),
-        loop.Watch(progress.done, progress.stop, losses, correct, looked, at_hit),
+        loop.Watch(progress.done, progress.stop, losses, correct, looked, at_hit, apart),
         network.new_work(net, int(np.diff(schedule.starts).max(initial=1)), True),
         network.new_work(net, _CHUNK, False),
         counted,
@@ -77,18 +78,23 @@ def train(
     hits = np.flatnonzero(correct[:n_checks] >= checks.needed)
     if not hits.size:
         _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
-        return Outcome(status, n_steps, results[-1][1] if results else None, results, loss, tally, mlp)
+        _book_apart(tally, names, counted, checks, n_checks)
+        last = results[-1][1] if results else None
+        return Outcome(status, n_steps, last, results, loss, tally, mlp, apart[:n_checks].tolist())
     hit = int(hits[0])
     tally_at_hit = tally.copy()
     _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
+    _book_apart(tally, names, counted, checks, n_checks)
     n_looked, n_images = int(looked[: hit + 1].sum()), (hit + 1) * checks.n_images
     _book(tally_at_hit, names, counted_at_hit, schedule, at[hit], n_looked, n_images)
+    _book_apart(tally_at_hit, names, counted_at_hit, checks, hit)
     status = STOPPED if status == STOPPED else REACHED
     at_stop = mlp
     if at_hit.size:
         at_stop = mlp.copy()
         network.unpack_buffer(net, at_hit, at_stop.weights, at_stop.biases)
-    return Outcome(status, at[hit], int(correct[hit]), results, loss, tally_at_hit, at_stop)
+    n_right = int(correct[hit])
+    return Outcome(status, at[hit], n_right, results, loss, tally_at_hit, at_stop, apart[:n_checks].tolist())
 
 
 def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -> int:
@@ -115,6 +121,7 @@ def _plan(schedule: Schedule, checks: Checks) -> loop.Plan:
         checks.needed,
         int(checks.stop_at_hit),
         np.zeros(checks.n_images, np.int64) if checks.decide else None,
+        _NONE if checks.apart is None else checks.apart,
     )
 
 
@@ -125,9 +132,9 @@ def worth_rows(sets: Sequence[Array]) -> bool:
     return fits and int(np.count_nonzero(first)) <= _MAX_DENSITY * first.size
 
 
-def as_rows(pixels: Array) -> Rows:
-    """Return byte images as rows of their nonzero pixels; what that costs is booked run by run, by `count_scaling`."""
-    rows: Rows = build_rows([pixels], np.zeros((2, N_KINDS), np.int64))
+def as_rows(parts: Sequence[Array]) -> Rows:
+    """Return images as rows of their nonzero pixels; what that costs is booked run by run, by `count_scaling`."""
+    rows: Rows = build_rows(parts, np.zeros((2, N_KINDS), np.int64))
     return rows
 
 
@@ -204,6 +211,14 @@ def _book(
         with tally.phase("evaluate"):
             _add(tally, names, checks)
             tally.count_passes(images_forward=n_looked)
+
+
+def _book_apart(tally: Tally, names: tuple[str, ...], counted: Any, checks: Checks, n_looks: int) -> None:
+    """Book the looks at images apart, which only inform."""
+    if checks.apart is not None and n_looks:
+        with tally.phase("report"):
+            _add(tally, names, counted[2])
+            tally.count_passes(images_forward=n_looks * len(checks.apart))
 
 
 def _add(tally: Tally, names: tuple[str, ...], counted: Any) -> None:

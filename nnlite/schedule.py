@@ -53,6 +53,11 @@ class Schedule:
         """Return the image numbers of the first n_steps steps, in order, repeats included."""
         return self.order[: self.starts[n_steps]]
 
+    def part(self, first: int, last: int) -> Schedule:
+        """Return the steps from `first` to before `last` as a schedule of its own."""
+        starts = self.starts[first : last + 1]
+        return Schedule(self.order[starts[0] : starts[-1]], starts - starts[0], self.learning_rates[first:last])
+
 
 def epochs(
     rows: Ints, batch_size: int, n_steps: int, learning_rate: float, rng: np.random.Generator | None = None
@@ -99,6 +104,7 @@ class Checks:
     stop_at_hit: bool = True  # False: look on at every check to the end of the schedule
     rows: Ints | None = None  # numbers of the images to look at; all by default
     decide: bool = False  # only whether the target is reached is asked for: stop looking where that is settled
+    apart: Ints | None = None  # numbers of more images, looked at after each check, which decide nothing
 
     def __post_init__(self) -> None:
         steps = self.steps
@@ -106,6 +112,8 @@ class Checks:
             raise ValueError(f"checks: expected rising int64 steps from 1 on, found {steps}")
         if self.decide and not self.stop_at_hit:
             raise ValueError("checks: decide goes with stop_at_hit; a run that is watched further wants right answers")
+        if self.decide and self.apart is not None:
+            raise ValueError("checks: decide looks at no more images than it needs; images apart want full checks")
 
     @property
     def n_images(self) -> int:
@@ -165,3 +173,4 @@ class Outcome:
     loss: float  # of the last batch, before its update; not finite when the run diverged
     tally: Tally
     network: MLP  # as it was at the stop: the trained one itself, or a copy where the run was watched further
+    apart: list[int] = field(default_factory=list)  # right answers among the images apart, at every full check

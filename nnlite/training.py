@@ -9,7 +9,7 @@ knows no arms, no statistics, no files, and never prints.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +47,7 @@ __all__ = [
     "count_scaling",
     "epochs",
     "evaluate",
+    "images_like",
     "prepare_images",
     "train",
 ]
@@ -97,7 +98,8 @@ def train(
     schedule = replace(schedule, order=order)
     if checks is not None:
         looked_at, their_labels, rows = _checked(mlp, checks.images, checks.labels, checks.rows)
-        checks = replace(checks, images=looked_at, labels=their_labels, rows=rows)
+        apart = None if checks.apart is None else checked_numbers(checks.apart, len(their_labels))
+        checks = replace(checks, images=looked_at, labels=their_labels, rows=rows, apart=apart)
         if isinstance(looked_at, Rows) != isinstance(images, Rows) and checks.steps.size:
             raise ValueError("checks: their images and those to train on must both be arrays or both be rows")
     progress.done[:] = 0
@@ -119,6 +121,7 @@ def _train_stepwise(
     """Carry out a schedule one call of the network and one of the optimizer a step: the form to read."""
     due = set() if checks is None else set(checks.steps.tolist())
     results: list[tuple[int, int]] = []
+    apart: list[int] = []
     at_stop: tuple[int, Tally, MLP] | None = None
     loss, step, status = math.nan, 0, BUDGET
     for step in range(1, schedule.n_steps + 1):
@@ -136,16 +139,18 @@ def _train_stepwise(
             results.append((step, correct))
             if correct >= checks.needed and at_stop is None:
                 at_stop = step, tally.copy(), mlp if checks.stop_at_hit else mlp.copy()
-                if checks.stop_at_hit:
-                    break
+            if checks.apart is not None:
+                apart.append(evaluate(mlp, checks.images, checks.labels, tally, "report", checks.apart))
+            if at_stop is not None and checks.stop_at_hit:
+                break
         if progress.stop[0]:
             status = STOPPED
             break
     if at_stop is None:
-        return Outcome(status, step, results[-1][1] if results else None, results, loss, tally, mlp)
+        return Outcome(status, step, results[-1][1] if results else None, results, loss, tally, mlp, apart)
     stop_step, stop_tally, network = at_stop
     status = STOPPED if status == STOPPED else REACHED  # what comes after the stop cannot undo it
-    return Outcome(status, stop_step, dict(results)[stop_step], results, loss, stop_tally, network)
+    return Outcome(status, stop_step, dict(results)[stop_step], results, loss, stop_tally, network, apart)
 
 
 def evaluate(
@@ -195,22 +200,27 @@ def evaluate(
     return right
 
 
-def prepare_images(*sets: tuple[Array, Callable[[], Array]]) -> list[Images]:
-    """Put whole sets of images into the form that training reads fastest, once for all runs.
+def prepare_images(parts: Sequence[Array], floats: Callable[[], Array]) -> Images:
+    """Put whole sets of images, one after the other, into the form that training reads fastest, once for all runs.
 
     Parameters
     ----------
-    sets : pairs of an array (n, n_features) and a function without arguments
-        The pixels as they lie in the file, and what gives them as float32 where they are wanted so.
+    parts : sequence of arrays (n, n_features)
+        The pixels as they lie in the files.
+    floats : function without arguments
+        Returns all of them as one float32 array, where they are wanted so.
 
     Returns
     -------
-    list of float32 array (n, n_features) or of Rows
+    float32 array (n_images, n_features) or Rows
         Rows where all pixels are bytes, few enough of the first set's differ from zero, and the fast kernels are used.
     """
-    if fast_kernels() and compiled.worth_rows([pixels for pixels, _ in sets]):
-        return [compiled.as_rows(pixels) for pixels, _ in sets]
-    return [floats() for _, floats in sets]
+    return compiled.as_rows(parts) if fast_kernels() and compiled.worth_rows(parts) else floats()
+
+
+def images_like(prepared: Images, images: Array) -> Images:
+    """Put a few float32 images into the form that `prepare_images` gave others, so that both go through one kernel."""
+    return compiled.as_rows([images]) if isinstance(prepared, Rows) else images
 
 
 def count_scaling(images: Images, rows: Ints, counters: Ints) -> None:

@@ -24,12 +24,12 @@ TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in
 LAYERS = [
     ["nnlite._version", "nnlite.files", "nnlite.kernels", "nnlite.kernels.ops"],
     ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
-    [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce")],
+    [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
     ["nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
     ["nnlite.mlp", "nnlite.optim"],
     ["nnlite.schedule"],
-    ["nnlite.prototypes"],
+    ["nnlite.prototypes", "nnlite.controls"],
     ["nnlite.compiled"],
     ["nnlite.training"],
     ["nnlite"],  # the names for short programs, which all live further down

@@ -13,6 +13,7 @@ import pytest
 from synthetic import write_dataset
 
 from nnlite.experiment.__main__ import main
+from nnlite.experiment.config import ARMS, EXPLANATORY
 from nnlite.experiment.records import read_records
 
 SMALL = ["--hidden", "5", "--learning-rate", "0.02", "--batch-size", "8", "--pretrain-epochs", "3", "--max-steps", "60"]
@@ -79,9 +80,24 @@ def test_the_articles_accounting_needs_no_data(capsys, tmp_path, monkeypatch):
     assert 1_419_179_520 in json_numbers(json.loads(capsys.readouterr().out))
 
 
-def test_arms_are_listed_with_a_sentence_each(capsys):
+def test_arms_are_listed_in_groups_with_a_sentence_each_in_80_columns(capsys):
     assert main(["--list-arms"]) == 0
-    assert "class-means" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    words = " ".join(out.split())  # a long sentence is broken
+    assert all(f"{name} {sentence}" in words for name, sentence in ARMS.items())
+    groups = [[line.split()[0] for line in group.splitlines() if line[2] != " "][1:] for group in out.split("\n\n")]
+    assert groups[:2] == [["scratch", "class-means"], list(EXPLANATORY)]
+    assert sorted(sum(groups, [])) == sorted(ARMS)  # each once
+
+
+def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):
+    kept = tmp_path / "runs.jsonl"
+    assert main([*small, "--hidden", "none", "--seeds", "1", "--out", str(kept), "--quiet"]) == 0
+    records = read_records(kept)
+    assert [record.config["hidden_layer_sizes"] for record in records] == [[], []]
+    assert {record.config["article_pass"] for record in records} == {(16 + 1) * 3}  # 16 pixels, 3 classes
+    assert main(["--report", str(kept)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +107,7 @@ def test_arms_are_listed_with_a_sentence_each(capsys):
         (["--arms", "avrages"], 2, "--arms avrages: unknown; did you mean class-means? (--list-arms)"),
         (["--seeds", "x"], 2, "--seeds x: must be a whole number"),
         (["--learning-rate", "fast"], 2, "--learning-rate fast: must be a number"),
-        (["--hidden", "a,b"], 2, "--hidden a,b: must be whole numbers"),
+        (["--hidden", "a,b"], 2, "--hidden a,b: must be none or whole numbers"),
         (["--lerning-rate", "1"], 2, "--lerning-rate: unknown option; did you mean --learning-rate?"),
         (["--resume"], 2, "--resume: needs --out FILE"),
         (["--out", "no/such/folder/x"], 2, "--out no/such/folder/x: the folder no/such/folder does not exist"),

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from nnlite.experiment.arms import PREPARE
-from nnlite.experiment.config import ARMS, PRESETS, ConfigError, RunConfig, StudySettings, preset_config, unknown
+from nnlite.experiment import arms
+from nnlite.experiment.config import (
+    ARMS,
+    EXPLANATORY,
+    PRESETS,
+    ConfigError,
+    RunConfig,
+    StudySettings,
+    preset_config,
+    unknown,
+)
 
 
-def test_every_arm_has_a_sentence_and_a_function():
-    assert set(ARMS) == set(PREPARE)
+def test_every_arm_has_a_sentence_and_what_it_does():
+    assert list(ARMS) == list(arms.ARMS)
+    assert set(EXPLANATORY) < set(ARMS)
+    assert len(set(EXPLANATORY)) == 8
 
 
 def test_the_article_preset_is_the_plainer_reading_of_its_arithmetic():
@@ -21,14 +32,14 @@ def test_the_article_preset_is_the_plainer_reading_of_its_arithmetic():
         28,
         0.9,
     )
-    assert config.article_pass(784) == 785 * 128
+    assert config.article_pass(784, 10) == 785 * 128
 
 
 def test_both_readings_of_the_article_cost_the_same_pass():
     assert (
-        preset_config("article-64", {}).article_pass(784)
+        preset_config("article-64", {}).article_pass(784, 10)
         == 2 * 785 * 64
-        == preset_config("article", {}).article_pass(784)
+        == preset_config("article", {}).article_pass(784, 10)
     )
 
 
@@ -61,7 +72,7 @@ def test_twenty_epochs_are_865_looks_as_the_protocol_counts_them():
 
 def test_a_configuration_survives_a_record():
     config = RunConfig(hidden_layer_sizes=(5, 4), pretrain_target=0.8, pretrain_epochs=0)
-    record = config.to_record(784)
+    record = config.to_record(784, 10)
     assert RunConfig.from_record(record) == config
     assert record["article_pass"] == 785 * 5
 
@@ -77,8 +88,8 @@ def test_runs_go_pair_by_pair():
         ({"learning_rate": -1}, "--learning-rate -1: must be above 0"),
         ({"learning_rate": float("nan")}, "--learning-rate nan: must be above 0"),
         ({"learning_rate": float("inf")}, "--learning-rate inf: must be above 0"),
-        ({"hidden_layer_sizes": ()}, "--hidden : must be 1 to 8 layers"),
-        ({"hidden_layer_sizes": (0,)}, "--hidden 0: must be 1 to 8 layers of 1 to 8192 units"),
+        ({"hidden_layer_sizes": (1,) * 9}, "--hidden 1,1,1,1,1,1,1,1,1: must be none, or 1 to 8 layers"),
+        ({"hidden_layer_sizes": (0,)}, "--hidden 0: must be none, or 1 to 8 layers of 1 to 8192 units"),
         ({"batch_size": 0}, "--batch-size 0: must be 1 to 1048576"),
         ({"target": 0}, "--target 0: must be above 0 and at most 1"),
         ({"target": 90}, "--target 90: must be above 0 and at most 1, like 0.9 for 90%"),

@@ -27,7 +27,7 @@ def scratch(seed=0, steps_to_target=4, corrects=(50, 80, 86, 90, 91, 92), **chan
         RunRecord(
             arm="scratch",
             seed=seed,
-            config=RunConfig(evaluate="full", max_steps=len(corrects)).to_record(4),
+            config=RunConfig(evaluate="full", max_steps=len(corrects)).to_record(4, 3),
             dataset={"name": "mnist", "sha256": SHA256},
             status="reached" if steps_to_target else "budget",
             reached=steps_to_target is not None,

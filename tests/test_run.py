@@ -138,9 +138,9 @@ def test_validation_stops_on_images_that_no_step_and_no_average_sees(tmp_path):
     dataset = small_dataset(tmp_path)
     config = small_config(stop_on="validation")
     data = RunData(dataset, config)
-    training_data, checks = data.split(0)
+    rows, checks = data.split(0)
     assert checks.n_images == stop_set_size(dataset, config) == N_TRAIN // 6
-    assert len(training_data.rows) == N_TRAIN - N_TRAIN // 6
+    assert len(rows) == N_TRAIN - N_TRAIN // 6
     record = carry_out(dataset, config)
     assert record.counts["dense"]["data"]["class_sums"] == {"add": 50 * N_PIXELS}
     assert record.n_checked == 10

@@ -30,7 +30,7 @@ def run(images, dtype=np.float32):
 
 
 def prepared():
-    return prepare_images((PIXELS, floats))[0]
+    return prepare_images([PIXELS], floats)
 
 
 def test_dark_bytes_become_rows_unless_the_environment_says_plain(monkeypatch):
@@ -38,7 +38,7 @@ def test_dark_bytes_become_rows_unless_the_environment_says_plain(monkeypatch):
     assert isinstance(prepared(), Rows)
     bright = np.full((12, 20), 51, np.uint8)
     for pixels in (bright, PIXELS.astype(np.float32)):
-        np.testing.assert_array_equal(prepare_images((pixels, floats))[0], floats())
+        np.testing.assert_array_equal(prepare_images([pixels], floats), floats())
     monkeypatch.setenv("NNLITE_KERNELS", "plain")
     np.testing.assert_array_equal(prepared(), floats())
 
@@ -95,7 +95,7 @@ def test_scaling_divides_each_pixel_once_and_in_rows_those_that_are_not_zero(mon
 def test_a_decision_has_the_dense_bill_of_the_evaluation_it_is_and_executes_less(monkeypatch):
     monkeypatch.setenv("NNLITE_KERNELS", "fast")
     pixels, labels = np.tile(PIXELS, (20, 1)), np.tile(LABELS, 20)  # 240 images: four chunks of 64
-    images = prepare_images((pixels, lambda: pixels / np.float32(255)))[0]
+    images = prepare_images([pixels], lambda: pixels / np.float32(255))
     bills = []
     for decide in (True, False):
         mlp, tally = MLP((20, 4, 3), np.random.default_rng(0)), Tally()

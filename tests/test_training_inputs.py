@@ -24,7 +24,7 @@ def form(request, monkeypatch):
 def start(images=None, labels=LABELS, order=None, **changes):
     """Train one epoch on six images with something wrong."""
     mlp = MLP((4, 3, 3), np.random.default_rng(0))
-    images = prepare_images((PIXELS, lambda: PIXELS / np.float32(255)))[0] if images is None else images
+    images = prepare_images([PIXELS], lambda: PIXELS / np.float32(255)) if images is None else images
     schedule = epochs(np.arange(6) if order is None else order, 2, 3, 0.1)
     return train(mlp, SGD(0.1), images, labels, dataclasses.replace(schedule, **changes))
 
@@ -87,7 +87,7 @@ def test_a_decision_goes_with_a_stop_at_the_hit():
 
 def test_rows_and_arrays_do_not_mix_in_one_run(monkeypatch):
     monkeypatch.setenv("NNLITE_KERNELS", "fast")
-    rows = prepare_images((PIXELS, lambda: PIXELS))[0]
+    rows = prepare_images([PIXELS], lambda: PIXELS)
     checks = Checks(rows, LABELS, np.array([1]), needed=1)
     with pytest.raises(ValueError, match="both be arrays or both be rows"):
         train(

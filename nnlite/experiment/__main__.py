@@ -12,12 +12,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .config import ARMS, ConfigError
+from .config import ConfigError
 from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, USAGE, Exit, Interrupted, file_error, noted_signals
 from .kept import check_kept, kept_runs, prepare_to_append, read_kept
-from .options import Options, parse
+from .options import Options, arms_text, parse
 from .progress import Progress
 from .records import FAILED
 
@@ -52,7 +53,7 @@ def _complain(message: str, status: int) -> int:
 
 def _run(options: Options) -> int:
     if options.list_arms:
-        print("\n".join(f"{name:14s}{sentence}" for name, sentence in ARMS.items()))
+        print(arms_text())
         return OK
     if options.article:
         from . import article
@@ -60,6 +61,8 @@ def _run(options: Options) -> int:
         text = json.dumps(article.accounting(), indent=2) if options.json else article.accounting_text()
         print(text)
         return OK
+    if options.full or options.part:
+        return _whole(options)
     if options.figures is not None:
         _require_matplotlib()
     if options.report is not None:
@@ -69,6 +72,31 @@ def _run(options: Options) -> int:
         _print(options, records, expected=None)
         return OK
     return _study(options)
+
+
+def _whole(options: Options) -> int:
+    """Carry out the whole study, or a part of it."""
+    from .whole import chosen, part_list, run_parts
+
+    if options.part == "list":
+        print(part_list(options.settings.workers))
+        return OK
+    progress, settings = Progress(sys.stderr, options.quiet), options.settings
+    try:
+        return run_parts(
+            chosen(options.part),
+            options.out or "runs",
+            lambda name: _load(replace(options, dataset=name)),
+            settings.workers,
+            settings.executor,
+            progress,
+        )
+    except Interrupted as interruption:
+        progress.clear()
+        print(f"nnlite: interrupted; to go on: nnlite {shlex.join(options.arguments)}", file=sys.stderr)
+        if interruption.compiling:
+            os._exit(interruption.status)
+        return interruption.status
 
 
 def _study(options: Options) -> int:

@@ -19,8 +19,42 @@ from .article import article_pass
 ARMS = {
     "scratch": "no pretraining: the baseline of every comparison",
     "class-means": "pretrained on the average image of each class, as the article does",
+    "fresh-batches": "28 batches of ten real images, one a class, new ones every step",
+    "exemplar": "one fixed real image of each class, drawn at random",
+    "medoid": "the real image nearest to each class average",
+    "means-10": "averages of only ten images of each class",
+    "closed-form": "starts as the nearest-average classifier, by a formula, no steps in phase 1",
+    "permuted": "the class averages under wrong labels",
+    "warm-up": "no averages: the learning rate rises over the first 28 real steps",
+    "adam-state": "class averages, then the weights put back: only Adam's moments stay",
+    "k-means-2": "two centres of every class by k-means",
+    "k-means-5": "five centres of every class by k-means",
+    "k-means-10": "ten centres of every class by k-means",
+    "means-100": "averages of 100 images of each class",
+    "means-1000": "averages of 1,000 images of each class",
+    "stream-means": "averages of the first 9,600 images that training will see anyhow",
+    "global-mean": "the average of all images, once under every label",
+    "noise": "noise with the mean and the variance of each class average",
+    "stretched-means": "class averages stretched to the norm of real digits",
+    "averages-last": "class averages after real step 100 instead of before the first",
+    "mixed": "class averages added to the first 28 real batches, no phase of their own",
+    "reset-optimizer": "class averages, then a new optimizer",
+    "first-layer": "class averages, then all but the first layer put back",
+    "output-layer": "class averages, then all but the output layer put back",
 }
 """Every arm's name, with a sentence for people; what each does is in `arms`."""
+
+EXPLANATORY = (
+    "fresh-batches",
+    "exemplar",
+    "medoid",
+    "means-10",
+    "closed-form",
+    "permuted",
+    "warm-up",
+    "adam-state",
+)
+"""The controls that may explain a saving of the class averages; all others describe."""
 
 ARM_WORDS = {"averages": "class-means", "average-images": "class-means", "means": "class-means", "baseline": "scratch"}
 """Words that people use for an arm; a message names the arm."""
@@ -30,11 +64,15 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid")
 INITIALIZERS = ("fan_in_uniform", "he_normal", "glorot_uniform")
 STOP_ON = ("test", "validation")
 EVALUATE = ("decide", "full")
+DECAY = ("constant", "linear")
+CHECK_EVERY = ("step", "64 images")
+COUNT_APART = ("nothing", "half", "test")
 EXECUTORS = ("threads", "processes")
 
 PRETRAIN_EPOCHS_LIMIT = 200  # of --pretrain-target: ten times what the averages need to be learnt
 MAX_IMAGES = 1 << 24  # a run may see, repeats included: 280 epochs of MNIST
 EVERY_STEP_UNTIL = 500  # full evaluations: after every step up to here, then on a grid that grows by 1%
+GRID_IMAGES = 64  # of CHECK_EVERY: the grid in units of so many images, whatever the batch size
 
 
 class ConfigError(ValueError):
@@ -58,16 +96,25 @@ class RunConfig:
     stop_on: str = "test"  # whose right answers; the article's are the test set's
     max_steps: int = 2000  # steps on real images; a run that needs more is a miss
     evaluate: str = "decide"  # stop at the first hit, or full evaluations on a fixed grid to max_steps
+    decay: str = "constant"  # of the learning rate over max_steps: none, or linear to 0
+    pretrain_rate_factor: float = 1.0  # learning rate of phase 1 / learning rate of training
+    check_every: str = "step"  # unit of the grid of full evaluations
+    count_apart: str = "nothing"  # at full evaluations: right answers in a random half of the test set, or in all of it
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.hidden_layer_sizes) <= 8 or not all(1 <= size <= 8192 for size in self.hidden_layer_sizes):
+        if len(self.hidden_layer_sizes) > 8 or not all(1 <= size <= 8192 for size in self.hidden_layer_sizes):
             given = ",".join(map(str, self.hidden_layer_sizes))
-            raise ConfigError(f"--hidden {given}: must be 1 to 8 layers of 1 to 8192 units, like 128 or 128,64")
+            raise ConfigError(f"--hidden {given}: must be none, or 1 to 8 layers of 1 to 8192 units, like 128 or 128,64")
         _choice("activation", self.activation, ACTIVATIONS)
         _choice("initializer", self.initializer, INITIALIZERS)
         _choice("optimizer", self.optimizer, OPTIMIZERS)
         _choice("stop-on", self.stop_on, STOP_ON)
         _choice("evaluate", self.evaluate, EVALUATE)
+        _choice("decay", self.decay, DECAY)
+        _choice("check-every", self.check_every, CHECK_EVERY)
+        _choice("count-apart", self.count_apart, COUNT_APART)
+        if not 0 < self.pretrain_rate_factor < math.inf:
+            raise ConfigError(f"--pretrain-rate-factor {self.pretrain_rate_factor:g}: must be above 0")
         if not self.learning_rate > 0 or math.isinf(self.learning_rate):
             raise ConfigError(f"--learning-rate {self.learning_rate:g}: must be above 0")
         _whole("batch-size", self.batch_size, 1, 1 << 20)
@@ -80,30 +127,30 @@ class RunConfig:
         if self.pretrain_target is not None:
             _share("pretrain-target", self.pretrain_target)
 
-    def article_pass(self, n_features: int) -> int:
+    def article_pass(self, n_features: int, n_classes: int) -> int:
         """Return F, one forward pass of one image as the article counts it."""
-        return article_pass((n_features, *self.hidden_layer_sizes), self.preset)
+        return article_pass((n_features, *self.hidden_layer_sizes, n_classes), self.preset)
 
     def check_steps(self) -> list[int]:
         """List the steps after which accuracy is looked at, rising, the last step of the budget included.
 
-        `decide` looks after every step; `full` after every step up to 500, then on a grid that grows by 1%.
+        `decide` looks after every step; `full` after every step up to 500, then on a grid that grows by 1%. A grid of
+        images, whatever the batch size, looks after the first step at or past every point x 64 images.
         """
         if self.evaluate == "decide":
             return list(range(1, self.max_steps + 1))
-        steps = list(range(1, min(EVERY_STEP_UNTIL, self.max_steps) + 1))
-        point = Fraction(EVERY_STEP_UNTIL)  # exact: 500 x 1.01^k, rounded up
-        while steps[-1] < self.max_steps:
-            point *= Fraction(101, 100)
-            steps.append(min(self.max_steps, math.ceil(point)))
-        return steps
+        if self.check_every == "step":
+            return grid(self.max_steps)
+        n_points = -(-self.max_steps * self.batch_size // GRID_IMAGES)
+        steps = {-(-point * GRID_IMAGES // self.batch_size) for point in grid(n_points)}
+        return sorted(min(step, self.max_steps) for step in steps if step < self.max_steps) + [self.max_steps]
 
-    def to_record(self, n_features: int) -> dict[str, Any]:
+    def to_record(self, n_features: int, n_classes: int) -> dict[str, Any]:
         """Return the configuration as it stands in a record, with F, so that a record can be priced alone."""
         return {
             **asdict(self),
             "hidden_layer_sizes": list(self.hidden_layer_sizes),
-            "article_pass": self.article_pass(n_features),
+            "article_pass": self.article_pass(n_features, n_classes),
             "kernels": "fast" if fast_kernels() else "plain",  # they round differently
         }
 
@@ -112,6 +159,22 @@ class RunConfig:
         """Rebuild a configuration from a record."""
         values = {field.name: config[field.name] for field in fields(cls)}
         return cls(**{**values, "hidden_layer_sizes": tuple(values["hidden_layer_sizes"])})
+
+
+def grid(last: int) -> list[int]:
+    """List 1, 2, 3, ... 500, then points that grow by 1%, rounded up, and the last.
+
+    Examples
+    --------
+    >>> grid(3), grid(515)[-4:]
+    ([1, 2, 3], [500, 505, 511, 515])
+    """
+    points = list(range(1, min(EVERY_STEP_UNTIL, last) + 1))
+    point = Fraction(EVERY_STEP_UNTIL)  # exact: 500 x 1.01^k, rounded up
+    while points[-1] < last:
+        point *= Fraction(101, 100)
+        points.append(min(last, math.ceil(point)))
+    return points
 
 
 @dataclass(frozen=True)

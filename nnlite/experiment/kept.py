@@ -91,7 +91,7 @@ def check_kept(path: str | None, config: RunConfig, dataset: Dataset, kept: Sequ
     ConfigError
         With every difference.
     """
-    asked = config.to_record(dataset.train_pixels.shape[1])
+    asked = config.to_record(dataset.train_pixels.shape[1], dataset.n_classes)
     differences = config_differences(kept, asked, describe(dataset))
     if differences:
         raise ConfigError(f"--resume: {path} holds runs of another configuration: {'; '.join(differences)}")

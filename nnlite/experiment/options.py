@@ -9,6 +9,7 @@ import argparse
 import difflib
 import os
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -20,6 +21,7 @@ from .config import (
     ARMS,
     EVALUATE,
     EXECUTORS,
+    EXPLANATORY,
     INITIALIZERS,
     OPTIMIZERS,
     PRESETS,
@@ -59,6 +61,8 @@ class Options:
     article: bool
     list_arms: bool
     bill: bool
+    full: bool
+    part: str | None
     json: bool
     quick: bool
     quiet: bool
@@ -112,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     group = parser.add_argument_group("network")
     add = group.add_argument
-    add("--hidden", metavar="N[,N]", help="units of each hidden layer (128)")
+    add("--hidden", metavar="N[,N]", help="units of each hidden layer, or none (128)")
     add("--activation", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (relu)")
     add("--initializer", metavar="NAME", help=f"{', '.join(INITIALIZERS)} (fan_in_uniform)")
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adam)")
@@ -122,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     add = group.add_argument
     add("--out", metavar="FILE", help="keep a JSON line for every run")
     add("--resume", action="store_true", help="carry out only what FILE of --out lacks")
-    add("--report", metavar="FILE", help="report kept runs again, without training")
+    add("--report", metavar="FILE", help="report kept runs again, without training; a folder: the whole study")
+    add("--full", action="store_true", help="the whole pre-registered study, kept in the folder --out (runs)")
+    add("--part", metavar="NAME", help="one part of it; --part list names them")
     add("--figures", metavar="DIR", help="pictures (extra: plot); without --report implies --evaluate full")
     add("--article", action="store_true", help="the article's accounting alone, recomputed")
     add("--bill", action="store_true", help="also the whole bill, and the saving under every cost model")
@@ -176,12 +182,32 @@ def parse(arguments: Sequence[str]) -> Options:
         article=given.article,
         list_arms=given.list_arms,
         bill=given.bill,
+        full=given.full,
+        part=given.part,
         json=given.json,
         quick=given.quick,
         quiet=given.quiet,
         arguments=tuple(arguments),
         preset_unchanged=not set(changes) - {"evaluate"} and given.dataset == "mnist",
     )
+
+
+def arms_text() -> str:
+    """Return what --list-arms prints: the arms by what they are for, a sentence each, in 80 columns."""
+    compared = StudySettings().arms
+    groups = {
+        "compared by default": compared,
+        "explanatory controls: may show what a saving of the averages comes from": EXPLANATORY,
+        "descriptive: what becomes of the saving": [name for name in ARMS if name not in (*compared, *EXPLANATORY)],
+    }
+    width = max(map(len, ARMS)) + 4
+    lines = []
+    for title, names in groups.items():
+        lines += ["", f"{title}:"] if lines else [f"{title}:"]
+        for name in names:
+            head = f"  {name}".ljust(width)
+            lines.append(textwrap.fill(ARMS[name], 80, initial_indent=head, subsequent_indent=" " * width))
+    return "\n".join(lines)
 
 
 def available_cores() -> int:
@@ -201,15 +227,22 @@ def _changes(given: argparse.Namespace) -> dict[str, Any]:
     if "pretrain_epochs" in changes and "pretrain_target" in changes:
         raise ConfigError("--pretrain-target: goes with no --pretrain-epochs; give one of them")
     if given.hidden is not None:
-        try:
-            changes["hidden_layer_sizes"] = tuple(int(size) for size in given.hidden.split(","))
-        except ValueError:
-            raise ConfigError(f"--hidden {given.hidden}: must be whole numbers, like 128 or 128,64") from None
+        changes["hidden_layer_sizes"] = _hidden(given.hidden)
     if given.figures is not None and given.report is None:
         if changes.get("evaluate") == "decide":
             raise ConfigError("--figures: needs whole curves, and --evaluate decide has none; leave it out")
         changes["evaluate"] = "full"
     return changes
+
+
+def _hidden(given: str) -> tuple[int, ...]:
+    """Units of each hidden layer; "none" is softmax regression."""
+    if given == "none":
+        return ()
+    try:
+        return tuple(int(size) for size in given.split(","))
+    except ValueError:
+        raise ConfigError(f"--hidden {given}: must be none or whole numbers, like 128 or 128,64") from None
 
 
 def _arms(given: str) -> tuple[str, ...]:

@@ -47,6 +47,10 @@ class RunRecord:
     counts: dict[str, Any]  # dense, executed: phase -> kernel -> kind, up to the stop; zeros left out
     checks: list[list[int]] = field(default_factory=list)  # [step, correct], full evaluations only
     pretrain_checks: list[list[int]] = field(default_factory=list)  # [epoch, correct, correct of the arm's own images]
+    images_seen: list[int] = field(default_factory=list)  # of phase train up to each check, repeats included
+    images_read: list[int] = field(default_factory=list)  # distinct training images touched up to each check, by anyone
+    apart_correct: list[int] = field(default_factory=list)  # at each check: right answers of config's count_apart
+    pretrain_after: int = 0  # real steps before phase 1
     n_checked: int = 0  # images that stop the run, the denominator of every `correct`
     test_accuracy_at_stop: float | None = None  # read once, at a stop on validation
     message: str = ""  # for a person: why the run diverged or failed
@@ -96,18 +100,18 @@ def read_records(path: str | os.PathLike[str]) -> list[RunRecord]:
     with reading(path) as (stream, _):
         text = stream.read()
     records: list[RunRecord] = []
-    seen: dict[tuple[str, int], int] = {}
+    seen: dict[tuple[str, str, str, int], int] = {}
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
             record = RunRecord.from_line(line.decode())
         except (ValueError, TypeError) as error:
             raise RecordsError(f"{os.fspath(path)}: line {number}: not a run record: {error}") from error
         if record.status != FAILED:  # a failed run is tried again
-            key = record.arm, record.seed
+            study = json.dumps(record.config, sort_keys=True)
+            key = record.dataset["name"], study, record.arm, record.seed
             if key in seen:
-                raise RecordsError(
-                    f"{os.fspath(path)}: lines {seen[key]} and {number} both hold {key[0]}, seed {key[1]}"
-                )
+                lines = f"lines {seen[key]} and {number}"
+                raise RecordsError(f"{os.fspath(path)}: {lines} both hold {record.arm}, seed {record.seed}")
             seen[key] = number
             records.append(record)
     return records

@@ -1,15 +1,14 @@
 """One run from its seed to its record: prepare the arm, pretrain, train to the target, keep the bill.
 
-Both arms of a pair go through `run_one`; what differs between them is decided in `arms` alone. A seed fixes initial
-values, order of the real images, what the arm draws and the validation split, each from a stream of its own, so that
-pretraining cannot shift the order in which real images are seen.
+Both arms of a pair go through `run_one`; what differs between them is decided in `arms` alone, the order of things is
+in `phases`. A seed fixes initial values, order of the real images, what the arm draws and the validation split, each
+from a stream of its own, so that pretraining cannot shift the order in which real images are seen.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,17 @@ import numpy.typing as npt
 from ..datasets import Dataset, validation_split
 from ..flops import Tally
 from ..mlp import MLP
-from ..optim import SGD, Adam, Momentum, Optimizer
-from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Outcome, Progress, answers_needed, epochs
-from ..training import count_scaling, evaluate, prepare_images, train
-from .arms import PREPARE, Pretraining, TrainingData
+from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Outcome, Progress, Schedule, answers_needed
+from ..training import count_scaling, evaluate, prepare_images
+from .arms import ARMS, Arm, Pretraining, TrainingData
 from .config import PRETRAIN_EPOCHS_LIMIT, RunConfig
+from .phases import Learner, Piece, distinct_seen, joined, pretrain, real_pieces, real_schedule, train_piece
 from .records import RunRecord, describe
 
 INITIAL_VALUES, BATCH_ORDER, ARM, SPLIT = range(4)
 """The streams of a seed."""
 
-OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {"adam": Adam, "sgd": SGD, "momentum": Momentum}
-"""From a configuration's name and learning rate to an optimizer."""
-
+Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
 
@@ -55,33 +52,53 @@ class RunData:
     ----------
     dataset : Dataset
     config : RunConfig
+    other : RunData, optional
+        Of the same data set: its images are used, in the form that they have there.
     """
 
-    def __init__(self, dataset: Dataset, config: RunConfig) -> None:
+    def __init__(self, dataset: Dataset, config: RunConfig, other: RunData | None = None) -> None:
         self.dataset, self.config = dataset, config
-        self.images, self.test_images = prepare_images(
-            (dataset.train_pixels, lambda: dataset.train_images), (dataset.test_pixels, lambda: dataset.test_images)
-        )
-        self.labels = dataset.train_labels
+        # Test images follow the training images in one store, so that one look can take from both.
+        self.n_train = len(dataset.train_labels)
+        parts = (dataset.train_pixels, dataset.test_pixels)
+        self.images = prepare_images(parts, lambda: _floats(parts)) if other is None else other.images
+        self.labels = other.labels if other else np.concatenate([dataset.train_labels, dataset.test_labels])
         self.n_features = dataset.train_pixels.shape[1]
         self.n_checked = stop_set_size(dataset, config)
         if self.n_checked == 0:
-            raise DataError(f"{len(dataset.train_labels)} training images: a validation split needs at least 6")
+            raise DataError(f"{self.n_train} training images: a validation split needs at least 6")
         self._shared: dict[str, Pretraining | None] = {}
 
-    def split(self, seed: int) -> tuple[TrainingData, Checks]:
-        """Return the images that a run learns from, and its checks."""
-        dataset, config = self.dataset, self.config
-        rows = np.arange(len(self.labels))
-        images, labels, held_out = self.test_images, dataset.test_labels, np.arange(self.n_checked)
+    @property
+    def test_rows(self) -> Ints:
+        """The numbers of the test images in the store."""
+        return np.arange(self.n_train, len(self.labels))
+
+    def floats(self) -> Array:
+        """Return the training images as float32 (n, n_features)."""
+        return self.images[: self.n_train] if isinstance(self.images, np.ndarray) else self.dataset.train_images
+
+    def split(self, seed: int) -> tuple[Ints, Checks]:
+        """Return the numbers of the images that a run learns from, and its checks."""
+        config, rows, held_out = self.config, np.arange(self.n_train), self.test_rows
+        apart = None
         if config.stop_on == "validation":
-            rows, held_out = validation_split(len(self.labels), self.n_checked, generator(seed, SPLIT))
-            images, labels = self.images, self.labels
+            rows, held_out = validation_split(self.n_train, self.n_checked, generator(seed, SPLIT))
+        if config.evaluate == "full" and config.count_apart == "test":
+            apart = self.test_rows
+        if config.evaluate == "full" and config.count_apart == "half":
+            apart = np.sort(generator(seed, SPLIT).permutation(self.test_rows)[: len(self.test_rows) // 2])
         needed = answers_needed(config.target, self.n_checked)
         steps = np.array(config.check_steps())
         decides = config.evaluate == "decide"
-        checks = Checks(images, labels, steps, needed, stop_at_hit=decides, rows=held_out, decide=decides)
-        return TrainingData(self.images, self.labels, rows, dataset.n_classes), checks
+        return rows, Checks(self.images, self.labels, steps, needed, decides, held_out, decides, apart)
+
+    def of_run(self, seed: int, rows: Ints, real: Schedule) -> TrainingData:
+        """Return what an arm may make its images of."""
+        config = self.config
+        n_epochs = config.pretrain_epochs if config.pretrain_target is None else PRETRAIN_EPOCHS_LIMIT
+        n_classes = self.dataset.n_classes
+        return TrainingData(self.images, self.labels, rows, n_classes, self.floats, real.order, n_epochs)
 
     def prepare_shared(self, arms: Sequence[str]) -> None:
         """Make what these arms pretrain on, where it is the same for every seed.
@@ -92,27 +109,39 @@ class RunData:
             A class has no training image.
         """
         if self.config.stop_on == "test":  # a validation split leaves other images to every seed
-            data, _ = self.split(0)
+            rows = np.arange(self.n_train)
+            data = self.of_run(0, rows, real_schedule(self.config, ARMS["scratch"], rows, generator(0, BATCH_ORDER)))
             for arm in arms:
-                if not PREPARE[arm].draws:
-                    self._shared[arm] = PREPARE[arm].prepare(data, generator(0, ARM))
+                if not ARMS[arm].draws:
+                    self._shared[arm] = ARMS[arm].prepare(data, generator(0, ARM))
 
     def pretraining(self, arm: str, seed: int, data: TrainingData) -> Pretraining | None:
         """Return what the arm pretrains on."""
         if arm in self._shared:
             return self._shared[arm]
-        return PREPARE[arm].prepare(data, generator(seed, ARM))
+        return ARMS[arm].prepare(data, generator(seed, ARM))
+
+
+def _floats(parts: Sequence[Array]) -> Array:
+    """All pixels as one float32 array, bytes divided by 255."""
+    images = np.empty((sum(map(len, parts)), parts[0].shape[1]), np.float32)
+    first = 0
+    for part in parts:
+        scale = np.float32(255 if part.dtype == np.uint8 else 1)
+        np.divide(part, scale, out=images[first : first + len(part)], dtype=np.float32)
+        first += len(part)
+    return images
 
 
 def run_one(
-    arm: str, seed: int, data: RunData, progress: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]
+    name: str, seed: int, data: RunData, progress: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]
 ) -> RunRecord | None:
     """Carry out one run.
 
     Parameters
     ----------
-    arm : str
-        A name in `PREPARE`.
+    name : str
+        Of an arm in `ARMS`.
     seed : int
     data : RunData
     progress : int64 array (3,)
@@ -127,50 +156,62 @@ def run_one(
     """
     began = time.perf_counter()
     progress[0] = 1  # first of all: who asked must know that the run was begun, however it ends
-    config = data.config
-    training_data, checks = data.split(seed)
+    config, arm = data.config, ARMS[name]
+    rows, checks = data.split(seed)
+    real = real_schedule(config, arm, rows, generator(seed, BATCH_ORDER))
+    training_data = data.of_run(seed, rows, real)
     sizes = (data.n_features, *config.hidden_layer_sizes, data.dataset.n_classes)
     mlp = MLP(sizes, generator(seed, INITIAL_VALUES), config.activation, config.initializer)
-    optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
-    watch = Progress(progress[1:], stop)
-    tally = Tally()
+    learner = Learner(config, mlp, checks, Tally(), Progress(progress[1:], stop))
+    pretraining = data.pretraining(name, seed, training_data)
+    pieces = real_pieces(arm, pretraining, training_data, real)
     fields: dict[str, Any] = {}
-    rows_read = training_data.rows[:0]
-    status = REACHED
-    pretraining = data.pretraining(arm, seed, training_data)
-    if pretraining is not None:
-        tally.merge(pretraining.tally)
-        rows_read = pretraining.rows_read
-        status, fields = _pretrain(mlp, optimizer, pretraining, config, checks, tally, watch)
-    progress[:] = 2, 0, 0
-    outcome = None
-    if status not in (STOPPED, DIVERGED):
-        rng = generator(seed, BATCH_ORDER)
-        schedule = epochs(training_data.rows, config.batch_size, config.max_steps, config.learning_rate, rng)
-        outcome = train(mlp, optimizer, data.images, data.labels, schedule, checks, tally, watch)
-        status, tally = outcome.status, outcome.tally
-        rows_read = np.union1d(rows_read, schedule.images_of(outcome.steps))
-        fields.update(_training_fields(outcome, config, data, checks))
+    status, outcomes = REACHED, []
+    if pretraining is not None and arm.mixes:
+        learner.tally.merge(pretraining.tally)
+    phase_1_before = None if pretraining is None or arm.mixes else min(arm.after, 1)
+    steps_before = 0
+    for number, piece in enumerate(pieces):
+        if number == phase_1_before and pretraining is not None:
+            progress[:] = 1, 0, 0
+            status, fields = pretrain(learner, arm, pretraining)
+        if status not in (STOPPED, DIVERGED):
+            progress[:] = 2, 0, 0
+            outcomes.append(train_piece(learner, piece, steps_before))
+            steps_before += piece.schedule.n_steps
+            status = outcomes[-1].status
+        if status in (STOPPED, DIVERGED) or (status == REACHED and checks.stop_at_hit):
+            break
     if status == STOPPED:
         return None
-    _charge_scaling(tally, data, rows_read, checks)
+    outcome = joined(outcomes) if outcomes else None
+    if outcome is not None and outcome.status == REACHED:
+        status = REACHED  # what came after the stop cannot undo it
+    tally = outcome.tally if outcome is not None and status == outcome.status else learner.tally
+    read = rows[:0] if pretraining is None else pretraining.read_by(fields.get("pretrain_epochs", 0))
+    if outcome is not None:
+        fields |= _training_fields(outcome, status, data, checks, tally)
+        fields |= _curve_fields(outcome, data, pieces, arm, read, real)
+        before = read if outcome.steps > arm.after or not arm.after else rows[:0]
+        read = np.union1d(before, real.images_of(outcome.steps))
+    _charge_scaling(tally, data, read, checks)
     if status == DIVERGED:
-        phase = "pretraining" if outcome is None else "training"
-        step = tally.passes()["pretrain" if outcome is None else "train"]["steps"]
+        phase = "pretraining" if outcome is None or outcome.status != DIVERGED else "training"
+        step = tally.passes()["pretrain" if phase == "pretraining" else "train"]["steps"]
         fields["message"] = (
             f"the loss stopped being finite at step {step} of {phase}, learning rate {config.learning_rate:g}"
         )
     return RunRecord(
-        arm=arm,
+        arm=name,
         seed=seed,
-        config=config.to_record(sizes[0]),
+        config=config.to_record(data.n_features, data.dataset.n_classes),
         dataset=describe(data.dataset),
         status=status,
         n_checked=data.n_checked,
         passes=tally.passes(),
         counts=tally.to_record(),
         seconds={"run": round(time.perf_counter() - began, 4)},
-        **{**NOT_RUN, **fields},
+        **{**NOT_RUN, "pretrain_after": arm.after, **fields},
     )
 
 
@@ -184,78 +225,48 @@ NOT_RUN: dict[str, Any] = {
 """What a record says of a phase that a run did not get to."""
 
 
-def _pretrain(
-    mlp: MLP,
-    optimizer: Optimizer,
-    pretraining: Pretraining,
-    config: RunConfig,
-    checks: Checks,
-    tally: Tally,
-    watch: Progress,
-) -> tuple[str, dict[str, Any]]:
-    """Train on the arm's own images, for so many epochs or to the pretraining target; return status and record fields.
-
-    With a target every look decides, and is on the bill; without, looks only inform. Whole curves look at every epoch.
-    """
-    rows = np.arange(len(pretraining.labels))
-    one_epoch = -(-len(rows) // config.batch_size)  # steps
-    target = config.pretrain_target
-    looks = target is not None or config.evaluate == "full"
-    n_epochs = config.pretrain_epochs if target is None else PRETRAIN_EPOCHS_LIMIT
-    needed = answers_needed(target if target is not None else 1.0, checks.n_images)
-    pretrain_checks: list[list[int]] = []
-    unlooked = replace(checks, steps=rows[:0])  # phase 1 is looked at from here; compiled code is the same
-
-    def look(epoch: int) -> int:
-        correct = evaluate(
-            mlp, checks.images, checks.labels, tally, "report" if target is None else "evaluate", checks.rows
-        )
-        if config.evaluate == "full":
-            own = evaluate(mlp, pretraining.images, pretraining.labels, tally, "report")
-            pretrain_checks.append([epoch, correct, own])
-        return correct
-
-    if config.evaluate == "full" and target is None:
-        look(0)
-    epoch, correct = 0, None
-    while epoch < n_epochs:
-        n = 1 if looks else n_epochs
-        schedule = epochs(rows, config.batch_size, n * one_epoch, config.learning_rate)
-        with tally.phase("pretrain"):
-            outcome = train(mlp, optimizer, pretraining.images, pretraining.labels, schedule, unlooked, tally, watch)
-        if outcome.status in (STOPPED, DIVERGED):
-            return outcome.status, {"pretrain_epochs": epoch + outcome.steps // one_epoch}
-        epoch += n
-        correct = look(epoch) if looks else None
-        if target is not None and correct is not None and correct >= needed:
-            break
-    if correct is None:
-        correct = evaluate(mlp, checks.images, checks.labels, tally, "report", checks.rows)
-    return REACHED, {
-        "pretrain_epochs": epoch,
-        "accuracy_after_pretrain": correct / checks.n_images,
-        "pretrain_checks": pretrain_checks,
-    }
-
-
-def _training_fields(outcome: Outcome, config: RunConfig, data: RunData, checks: Checks) -> dict[str, Any]:
-    """What a record says of training on the real images."""
+def _training_fields(outcome: Outcome, status: str, data: RunData, checks: Checks, tally: Tally) -> dict[str, Any]:
+    """What a record says of the stop."""
     fields: dict[str, Any] = {
-        "reached": outcome.status == REACHED,
-        "steps_to_target": outcome.steps if outcome.status == REACHED else None,
-        "checks": [list(check) for check in outcome.checks] if config.evaluate == "full" else [],
+        "reached": status == REACHED,
+        "steps_to_target": outcome.steps if status == REACHED else None,
     }
-    if outcome.status in (DIVERGED, STOPPED):
+    if status == DIVERGED:
         return fields
     correct = outcome.correct
     if correct is None:
-        correct = evaluate(outcome.network, checks.images, checks.labels, outcome.tally, "report", checks.rows)
+        correct = evaluate(outcome.network, checks.images, checks.labels, tally, "report", checks.rows)
     fields["accuracy_at_stop"] = correct / data.n_checked
-    if config.stop_on == "validation":
-        test_labels = data.dataset.test_labels
-        right = evaluate(outcome.network, data.test_images, test_labels, outcome.tally, "report")
-        fields["test_accuracy_at_stop"] = right / len(test_labels)
+    if data.config.stop_on == "validation":
+        right = evaluate(outcome.network, checks.images, checks.labels, tally, "report", data.test_rows)
+        fields["test_accuracy_at_stop"] = right / len(data.test_rows)
     return fields
+
+
+def _curve_fields(
+    outcome: Outcome, data: RunData, pieces: Sequence[Piece], arm: Arm, read: Ints, real: Schedule
+) -> dict[str, Any]:
+    """What a record says of a run that was watched on: right answers, and what had been seen and read, at each check."""
+    if data.config.evaluate != "full":
+        return {}
+    steps = np.array([step for step, _ in outcome.checks], np.int64)
+    ends = np.concatenate([[0], *(before + piece.schedule.starts[1:] for before, piece in _with_images(pieces))])
+    distinct = np.array(distinct_seen(read, real, data.n_train, steps))
+    if arm.after:  # the averages are made after that step
+        early = steps <= arm.after
+        distinct[early] = distinct_seen(read[:0], real, data.n_train, steps[early])
+    return {
+        "checks": [list(check) for check in outcome.checks],
+        "images_seen": ends[steps].tolist(),
+        "images_read": distinct.tolist(),
+        "apart_correct": outcome.apart,
+    }
+
+
+def _with_images(pieces: Sequence[Piece]) -> list[tuple[int, Piece]]:
+    """Each piece with the number of images that the pieces before it show."""
+    shown = [int(piece.schedule.starts[-1]) for piece in pieces]
+    return [(sum(shown[:number]), piece) for number, piece in enumerate(pieces)]
 
 
 def _charge_scaling(tally: Tally, data: RunData, rows_read: Ints, checks: Checks) -> None:

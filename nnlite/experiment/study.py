@@ -31,13 +31,11 @@ from ..datasets import Dataset
 from .config import RunConfig, StudySettings
 from .records import FAILED, RunRecord, describe
 from .run import NOT_RUN, stop_set_size
-from .worker import Worker, ready_in_process, run_in_process, start_process
+from .worker import Run, Worker, ready_in_process, run_in_process, start_process
 
 _POLL = 0.1  # seconds between two looks at the workers
 _PATIENCE = 5.0  # seconds that a worker process gets to end by itself
 _TYPICAL_STEPS = 150  # of a run, until the first are done; only for the time left
-
-Run = tuple[str, int]  # arm, seed
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Status:
 
 
 def run_study(
-    dataset: Dataset, config: RunConfig, settings: StudySettings, finished: Collection[Run] = ()
+    dataset: Dataset, config: RunConfig, settings: StudySettings, finished: Collection[tuple[str, int]] = ()
 ) -> Generator[Status | RunRecord, None, None]:
     """Carry out the runs of a study that are not finished yet.
 
@@ -76,16 +74,39 @@ def run_study(
         A status about every 0.1 s; a record when its run is done, in no fixed order. A run that raised or whose worker
         died is tried once more, alone, and then recorded as failed.
     """
-    runs = [run for run in settings.runs() if run not in finished]
+    runs = [(config, *run) for run in settings.runs() if run not in finished]
+    yield from run_all(dataset, runs, settings.workers, settings.executor)
+
+
+def run_all(
+    dataset: Dataset, runs: Sequence[Run], n_workers: int, executor: str = "threads"
+) -> Generator[Status | RunRecord, None, None]:
+    """Carry out runs of any configurations on one data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    runs : sequence of (RunConfig, arm, seed)
+        In the order in which they are begun.
+    n_workers : int
+        Runs at a time.
+    executor : str
+        In `config.EXECUTORS`.
+
+    Yields
+    ------
+    Status or RunRecord
+        As `run_study`.
+    """
     if not runs:
         return
     yield Status(0.0)
-    study = _Study(dataset, config, settings, runs)
+    study = _Study(dataset, runs, executor)
     waiting = list(range(len(runs)))
     suspects: list[int] = []
     while waiting:  # a worker that dies takes the pool with it: what had not begun goes on in a new one
         unfinished: list[int] = []
-        yield from study.carry_out(waiting, settings.workers, unfinished)
+        yield from study.carry_out(waiting, n_workers, unfinished)
         begun = [number for number in unfinished if study.stages[number]]
         suspects += begun or unfinished  # where nothing was begun, nothing will be
         waiting = [number for number in unfinished if number not in suspects]
@@ -99,19 +120,20 @@ def run_study(
 class _Study:
     """The runs of a study, and pools to carry them out in."""
 
-    def __init__(self, dataset: Dataset, config: RunConfig, settings: StudySettings, runs: Sequence[Run]) -> None:
-        self.dataset, self.config, self.settings, self.runs = dataset, config, settings, runs
+    def __init__(self, dataset: Dataset, runs: Sequence[Run], executor: str) -> None:
+        self.dataset, self.runs, self.executor = dataset, runs, executor
         self.memory = multiprocessing.get_context("spawn").RawArray("q", 1 + 3 * len(runs))
         words = np.frombuffer(self.memory, np.int64)
         self.stop, rows = words[:1], words[1:].reshape(-1, 3)
         self.stages, self.steps, self.correct = rows.T
         self.done: set[int] = set()
-        self.steps_done: dict[str, list[int]] = {}
-        self.n_checked = stop_set_size(dataset, config)
+        self.steps_done: dict[tuple[RunConfig, str], list[int]] = {}
+        seeds = dict.fromkeys(seed for _, _, seed in runs)
+        self.pairs = {seed: number for number, seed in enumerate(seeds, 1)}
         self.versions, self.machine = _versions(), machine()
         self.began = time.perf_counter()
         self.ready_at: float | None = None
-        self.thread_worker = Worker(dataset, config, settings.arms, self.memory)
+        self.thread_worker = Worker(dataset, runs, self.memory)
         self.error: BaseException | None = None  # of the last run that failed
 
     def carry_out(self, numbers: Sequence[int], n_workers: int, unfinished: list[int]) -> Iterator[Status | RunRecord]:
@@ -120,7 +142,7 @@ class _Study:
         pool, ready, call = self._pool(n_workers)
         try:
             warm_up = pool.submit(ready)
-            futures = {pool.submit(call, number, *self.runs[number]): number for number in numbers}
+            futures = {pool.submit(call, number): number for number in numbers}
             while not wait([warm_up], timeout=_POLL).done:
                 yield Status(time.perf_counter() - self.began)
             if warm_up.exception() is not None and not isinstance(warm_up.exception(), BrokenExecutor):
@@ -138,13 +160,13 @@ class _Study:
                         continue
                     assert record is not None  # only a set stop flag ends a run without one
                     self.done.add(number)
-                    self.steps_done.setdefault(record.arm, []).append(int(self.steps[number]))
+                    self.steps_done.setdefault(self.runs[number][:2], []).append(int(self.steps[number]))
                     yield replace(record, versions=self.versions, machine=self.machine)
                 yield self._status()
         finally:  # also when the iteration is given up: Ctrl-C, an error of the caller
             self.stop[0] = 1
             # Compilation cannot be stopped, and who was interrupted will not wait for it.
-            pool.shutdown(wait=self.settings.executor == "threads" and warm_up.done(), cancel_futures=True)
+            pool.shutdown(wait=self.executor == "threads" and warm_up.done(), cancel_futures=True)
             for child in set(multiprocessing.active_children()) - others:
                 child.join(_PATIENCE)  # a worker that was killed may have taken the lock that the others wait for
                 child.kill()
@@ -152,21 +174,21 @@ class _Study:
 
     def _pool(self, n_workers: int) -> tuple[Executor, Callable[[], float], Callable[..., RunRecord | None]]:
         """An executor, and what it calls to get ready and to run."""
-        if self.settings.executor == "threads":
+        if self.executor == "threads":
             return ThreadPoolExecutor(n_workers), self.thread_worker.ready, self.thread_worker.run
         context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads hold
-        arguments = (self.dataset, self.config, self.settings.arms, self.memory)
+        arguments = (self.dataset, self.runs, self.memory)
         pool = ProcessPoolExecutor(n_workers, context, initializer=start_process, initargs=arguments)
         return pool, ready_in_process, run_in_process
 
     def failed_record(self, number: int) -> RunRecord:
         """The record of a run that could not be carried out twice."""
-        arm, seed = self.runs[number]
+        config, arm, seed = self.runs[number]
         error = self.error
         return RunRecord(
             arm=arm,
             seed=seed,
-            config=self.config.to_record(self.dataset.train_pixels.shape[1]),
+            config=config.to_record(self.dataset.train_pixels.shape[1], self.dataset.n_classes),
             dataset=describe(self.dataset),
             status=FAILED,
             passes={},
@@ -191,13 +213,14 @@ class _Study:
         if not busy:
             return status
         first = busy[0]
-        arm, seed = self.runs[first]
-        accuracy = float(self.correct[first]) / self.n_checked if self.correct[first] > 0 else None
+        config, arm, seed = self.runs[first]
+        n_checked = stop_set_size(self.dataset, config)
+        accuracy = float(self.correct[first]) / n_checked if self.correct[first] > 0 else None
         return replace(
             status,
             arm=arm,
             seed=seed,
-            pair=seed - self.settings.first_seed + 1,
+            pair=self.pairs[seed],
             pretraining=bool(self.stages[first] == 1),
             step=int(self.steps[first]),
             accuracy=accuracy,
@@ -205,9 +228,10 @@ class _Study:
 
     def _expected(self, number: int) -> float:
         """How many steps a run will take, for the time left."""
-        if self.config.evaluate == "full":
-            return self.config.max_steps
-        return max(1.0, statistics.median(self.steps_done.get(self.runs[number][0], [_TYPICAL_STEPS])))
+        config = self.runs[number][0]
+        if config.evaluate == "full":
+            return config.max_steps
+        return max(1.0, statistics.median(self.steps_done.get(self.runs[number][:2], [_TYPICAL_STEPS])))
 
 
 def _versions() -> dict[str, str]:

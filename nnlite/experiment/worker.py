@@ -6,7 +6,6 @@ module knows no pool and yields nothing.
 
 from __future__ import annotations
 
-import functools
 import signal
 import threading
 import time
@@ -21,8 +20,11 @@ from ..mlp import MLP
 from ..schedule import Checks, epochs
 from ..training import evaluate, train
 from .config import RunConfig
+from .phases import OPTIMIZERS
 from .records import RunRecord
-from .run import OPTIMIZERS, RunData, run_one
+from .run import RunData, run_one
+
+Run = tuple[RunConfig, str, int]  # configuration, arm, seed
 
 
 class Worker:
@@ -32,44 +34,45 @@ class Worker:
     check.
     """
 
-    def __init__(self, dataset: Dataset, config: RunConfig, arms: Sequence[str], memory: Any) -> None:
+    def __init__(self, dataset: Dataset, runs: Sequence[Run], memory: Any) -> None:
         self.words = np.frombuffer(memory, np.int64)
-        self.dataset, self.config, self.arms = dataset, config, arms
+        self.dataset, self.runs = dataset, runs
         self.preparing = threading.Lock()
-        self.compile_seconds: float | None = None
-
-    @functools.cached_property
-    def data(self) -> RunData:
-        """The data set as runs want it; first asked for by `ready`, under its lock."""
-        return RunData(self.dataset, self.config)
+        self.prepared: dict[RunConfig, tuple[RunData, float]] = {}
 
     def ready(self) -> float:
-        """Scale images, compile or load kernels, make what several runs share; return the seconds of the kernels."""
+        """Get ready for the first run; return the seconds of its kernels."""
+        return self.data_of(self.runs[0][0])[1]
+
+    def data_of(self, config: RunConfig) -> tuple[RunData, float]:
+        """Scale images, compile or load kernels, make what several runs share; return it and the kernels' seconds."""
         with self.preparing:  # one thread gets all ready, the others wait for it
-            if self.compile_seconds is None:
-                data = self.data
+            if config not in self.prepared:
+                other = next(iter(self.prepared.values()), (None, 0.0))[0]
+                data = RunData(self.dataset, config, other)
                 began = time.perf_counter()
                 _warm_up(data)
                 seconds = time.perf_counter() - began
-                data.prepare_shared(self.arms)
-                self.compile_seconds = seconds
-            return self.compile_seconds
+                data.prepare_shared(list(dict.fromkeys(arm for its, arm, _ in self.runs if its == config)))
+                self.prepared[config] = data, seconds
+            return self.prepared[config]
 
-    def run(self, number: int, arm: str, seed: int) -> RunRecord | None:
+    def run(self, number: int) -> RunRecord | None:
         """Carry out one run, whose number says where in the memory its progress goes."""
-        seconds = self.ready()
-        record = run_one(arm, seed, self.data, self.words[1 + 3 * number : 4 + 3 * number], self.words[:1])
+        config, arm, seed = self.runs[number]
+        data, seconds = self.data_of(config)
+        record = run_one(arm, seed, data, self.words[1 + 3 * number : 4 + 3 * number], self.words[:1])
         return record and replace(record, seconds={"compile": round(seconds, 3), **record.seconds})
 
 
 _worker: Worker | None = None  # of this process, when it is one of a pool's
 
 
-def start_process(dataset: Dataset, config: RunConfig, arms: Sequence[str], memory: Any) -> None:
+def start_process(dataset: Dataset, runs: Sequence[Run], memory: Any) -> None:
     """Make this process a worker: what a pool calls in each of its processes first."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asked; the stop flag tells the workers
-    _worker = Worker(dataset, config, arms, memory)
+    _worker = Worker(dataset, runs, memory)
 
 
 def ready_in_process() -> float:
@@ -78,10 +81,10 @@ def ready_in_process() -> float:
     return _worker.ready()
 
 
-def run_in_process(number: int, arm: str, seed: int) -> RunRecord | None:
+def run_in_process(number: int) -> RunRecord | None:
     """Call `Worker.run` of this process."""
     assert _worker is not None
-    return _worker.run(number, arm, seed)
+    return _worker.run(number)
 
 
 def _warm_up(data: RunData) -> None:
@@ -91,6 +94,7 @@ def _warm_up(data: RunData) -> None:
     optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
     rows = np.arange(1)
     decides = config.evaluate == "decide"
-    checks = Checks(data.images, data.labels, rows + 1, 2, stop_at_hit=decides, rows=rows, decide=decides)
+    apart = rows if config.count_apart != "nothing" else None
+    checks = Checks(data.images, data.labels, rows + 1, 2, decides, rows, decides, None if decides else apart)
     train(mlp, optimizer, data.images, data.labels, epochs(rows, 1, 2, config.learning_rate), checks)
     evaluate(mlp, data.images, data.labels, rows=rows)

@@ -15,7 +15,7 @@ import numpy as np
 from ..jit import kernel
 from .decide import look
 from .simd import inlined
-from .step import train_step
+from .step import evaluate, train_step
 
 REACHED, BUDGET, NOT_FINITE, STOPPED = range(4)
 """How a run ended: a check reached the target; all steps taken; a loss was not finite; told to stop."""
@@ -35,6 +35,7 @@ class Plan(NamedTuple):
     stop_at_hit : int - 1 to end at the first check that reaches it
     deciding : None, or int64 array, as check_order - None where every check looks at all rows; scratch where it need
         only decide whether the target is reached, as `decide` does, which reorders check_order
+    apart : int64 array - more rows, looked at after each check, which decide nothing
     """
 
     order: np.ndarray
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     needed: int
     stop_at_hit: int
     deciding: np.ndarray | None = None
+    apart: np.ndarray = np.zeros(0, np.int64)
 
 
 class Watch(NamedTuple):
@@ -59,6 +61,7 @@ class Watch(NamedTuple):
     looked : int64 array (n_checks,), or (0,) to keep none - images looked at in each check
     at_hit : float32 array, as the network's parameters, or (0,) to keep none - they, at the first check that reaches
         the target
+    apart : int64 array (n_checks,), or (0,) without images apart - right answers among those
     """
 
     progress: np.ndarray
@@ -67,6 +70,7 @@ class Watch(NamedTuple):
     correct: np.ndarray
     looked: np.ndarray = np.zeros(0, np.int64)
     at_hit: np.ndarray = np.zeros(0, np.float32)
+    apart: np.ndarray = np.zeros(0, np.int64)
 
 
 @inlined
@@ -90,7 +94,7 @@ def run(network, optimizer, data, plan, held_out, watch, work, check_work, talli
     plan : Plan
     watch : Watch - filled
     work, check_work : Work - for a batch, for a chunk of an evaluation
-    tallies : int64 array (2, N_OPERATIONS, 2, n_kinds) - of training and of evaluation, added to
+    tallies : int64 array (3, N_OPERATIONS, 2, n_kinds) - of training, checks and looks at images apart; added to
     tallies_at_hit : int64 array, as tallies - overwritten with tallies at the first check that reaches the target
 
     Returns
@@ -114,12 +118,14 @@ def run(network, optimizer, data, plan, held_out, watch, work, check_work, talli
             if check < watch.looked.shape[0]:
                 watch.looked[check] = looked
             watch.progress[1] = correct
-            check += 1
             if status == BUDGET and correct >= plan.needed:
                 status = REACHED
                 _copy(tallies, tallies_at_hit)
                 for i in range(watch.at_hit.shape[0]):
                     watch.at_hit[i] = network.parameters[i]
+            if check < watch.apart.shape[0]:
+                watch.apart[check] = evaluate(network, held_out, plan.apart, check_work, tallies[2])
+            check += 1
         # Written before stop is read: a flag read in a loop that stores nothing would be read once, before the loop.
         watch.progress[0] = step + 1
         if status == REACHED and plan.stop_at_hit:

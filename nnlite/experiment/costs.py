@@ -1,0 +1,213 @@
+"""What a run had spent at any of its checks, exactly, from its record alone.
+
+Place in the data path: records of full evaluations -> costs at their checks -> curves, statistics, figures. A record's
+bill is closed at its stop; other targets are asked of other checks. Dense counts are closed forms of the shapes, so the
+bill of training is so much an image and so much a step, and the rest is paid once. `agrees_at_stop` holds that against
+what the kernels counted. Left out: executed counts, which depend on the images; training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..flops import COST_MODELS, Tally
+from .closed_forms import Kernels, evaluation_counts, step_counts
+from .records import RunRecord
+
+MEASURES = {
+    "steps": "updates of the parameters, in pretraining and training",
+    "images": "images forward, repeats included, in pretraining and training",
+    "images_read": "distinct training images that were touched, in phase data",
+}
+"""What a run can be measured in beside the cost models of `flops`."""
+
+PHASES = ("data", "pretrain", "train", "evaluate")
+"""What can be billed; `report` is in no total."""
+
+Ints = npt.NDArray[np.int64]
+
+
+def cost_at_checks(
+    record: RunRecord,
+    model: str = "flop",
+    phases: Iterable[str] = ("data", "pretrain", "train"),
+    evaluate_every: int | None = None,
+) -> Ints:
+    """Compute what a run had spent when each of its checks was made.
+
+    before + step price x steps + image price x images seen + pixels x images read + check price x checks
+
+    Parameters
+    ----------
+    record : RunRecord
+        Of full evaluations, with its checks.
+    model : str
+        A name in `flops.COST_MODELS` or in `MEASURES`; dense.
+    phases : iterable of str
+        Names in `PHASES`, each counted once.
+    evaluate_every : int, optional
+        Charge phase `evaluate` as if accuracy had been looked at after every so many steps. By default the checks that
+        were made are charged, each at once.
+
+    Returns
+    -------
+    int64 array (n_checks,)
+
+    Raises
+    ------
+    ValueError
+        Unknown model or phase, or a record that does not say what its checks cost.
+
+    Notes
+    -----
+    `article-2023`, "steps" and "images" look at pretraining and training alone. Exact: within the limits of a
+    configuration no bill comes near 2^63.
+    """
+    return _costs(record, model, phases, _at_checks(record, evaluate_every))
+
+
+def agrees_at_stop(record: RunRecord) -> bool:
+    """Return whether the closed forms give what the kernels counted up to the stop, phase by phase, under every model.
+
+    If a check was made at the stop, what the record says of it must be what was counted as well. The checks of exact
+    decisions are not recorded, so for those `evaluate` is not compared. A run that never came to train always agrees.
+    """
+    if "train" not in record.passes:
+        return True
+    tally, at_stop, at_checks = record.tally(), _at_stop(record), _at_checks(record)
+    here = at_checks.steps == at_stop.steps
+    for name, said, counted in zip(_Moments._fields, at_checks, at_stop, strict=True):
+        if (said[here] != counted).any() and (name != "images_read" or _is_scaled(record)):
+            return False
+    return all(
+        _costs(record, model, (phase,), at_stop)[0]
+        == tally.total(model, (phase,), article_pass=record.config["article_pass"])
+        for model in COST_MODELS
+        for phase in PHASES
+        if phase != "evaluate" or record.config["evaluate"] == "full"
+    )
+
+
+class _Moments(NamedTuple):
+    """Points of a run: what had been done by each, int64 arrays of one length."""
+
+    steps: Ints  # on real images
+    images_seen: Ints
+    images_read: Ints
+    checks: Ints  # made up to and including this one
+
+
+class _Prices(NamedTuple):
+    """What one of each costs."""
+
+    step: int = 0  # whatever its batch
+    image: int = 0  # of a step
+    image_read: int = 0  # scaled from bytes
+    check: int = 0  # of all images that are checked
+    first_check: int = 0  # on top: they are scaled
+
+
+_MEASURED = {"steps": _Prices(step=1), "images": _Prices(image=1), "images_read": _Prices(image_read=1)}
+
+
+def _at_checks(record: RunRecord, evaluate_every: int | None = None) -> _Moments:
+    steps = np.array([step for step, _ in record.checks], np.int64)
+    if not len(steps) == len(record.images_seen) == len(record.images_read):
+        raise ValueError(
+            f"record of {record.arm}, seed {record.seed}: expected images_seen and images_read at {len(steps)} checks, "
+            f"found {len(record.images_seen)} and {len(record.images_read)}"
+        )
+    checks = np.arange(1, len(steps) + 1) if evaluate_every is None else steps // evaluate_every
+    return _Moments(steps, np.array(record.images_seen, np.int64), np.array(record.images_read, np.int64), checks)
+
+
+def _at_stop(record: RunRecord) -> _Moments:
+    """The stop, by what was counted there."""
+    passes = record.passes["train"]
+    scaling = record.counts["dense"].get("data", {}).get("scale_pixels", {})
+    n_read = scaling.get("div", 0) // record.dataset["n_features"]
+    n_checks = sum(step <= passes["steps"] for step, _ in record.checks)
+    return _Moments(*np.array([[passes["steps"]], [passes["images_forward"]], [n_read], [n_checks]], np.int64))
+
+
+def _costs(record: RunRecord, model: str, phases: Iterable[str], at: _Moments) -> Ints:
+    wanted = frozenset(phases)
+    if model not in COST_MODELS and model not in MEASURES:
+        raise ValueError(f"cost model {model!r}: unknown; there are {', '.join([*COST_MODELS, *MEASURES])}")
+    if not wanted <= set(PHASES):
+        raise ValueError(f"phases {', '.join(sorted(wanted - set(PHASES)))}: unknown; there are {', '.join(PHASES)}")
+    prices = _prices(record, model)
+    pretrained = at.steps > record.pretrain_after if record.pretrain_after else np.ones(len(at.steps), bool)
+    if record.pretrain_after and pretrained.any() and "pretrain" not in record.passes:
+        raise ValueError(
+            f"record of {record.arm}, seed {record.seed}: its bill ends before its pretraining after step "
+            f"{record.pretrain_after}, so what that costs is not in it"
+        )
+    total: Ints = pretrained * np.int64(_before(record, model, wanted))
+    if "data" in wanted:
+        total += prices.image_read * at.images_read
+    if "train" in wanted:
+        total += prices.step * at.steps + prices.image * at.images_seen
+    if "evaluate" in wanted:
+        n_looks = record.pretrain_epochs if record.config["pretrain_target"] is not None else 0  # that end phase 1
+        checks = at.checks + n_looks * pretrained
+        total += prices.check * checks + prices.first_check * (checks > 0)
+    return total
+
+
+def _before(record: RunRecord, model: str, phases: frozenset[str]) -> int:
+    """Price what is paid at once: making the arm's images, and pretraining, as they were counted."""
+    passes = {phase: n for phase, n in record.passes.items() if phase == "pretrain" and phase in phases}
+    if model in MEASURES:
+        price = _MEASURED[model]
+        return sum(price.step * n["steps"] + price.image * n["images_forward"] for n in passes.values())
+    dense = {
+        phase: {name: kinds for name, kinds in kernels.items() if name != "scale_pixels"}
+        for phase, kernels in record.counts["dense"].items()
+        if phase in ("data", "pretrain") and phase in phases
+    }
+    return _total(model, dense, passes, record.config["article_pass"])
+
+
+def _prices(record: RunRecord, model: str) -> _Prices:
+    if model in MEASURES:
+        return _MEASURED[model]
+    config, dataset = record.config, record.dataset
+    sizes = (dataset["n_features"], *config["hidden_layer_sizes"], dataset["n_classes"])
+    prices = _prices_of_shapes(
+        model, sizes, config["activation"], config["optimizer"], record.n_checked, config["article_pass"]
+    )
+    return prices if _is_scaled(record) else prices._replace(image_read=0, first_check=0)
+
+
+@lru_cache(maxsize=1024)
+def _prices_of_shapes(
+    model: str, sizes: tuple[int, ...], activation: str, optimizer: str, n_checked: int, article_pass: int
+) -> _Prices:
+    def price(kernels: Kernels, steps: int = 0, images: int = 0) -> int:
+        passes = {"steps": steps, "images_forward": images, "images_backward": images}
+        return _total(model, {"train": kernels}, {"train": passes}, article_pass)
+
+    step = price(step_counts(sizes, activation, optimizer, n_images=0), steps=1)
+    scaling = price({"scale_pixels": {"div": sizes[0]}})
+    return _Prices(
+        step=step,
+        image=price(step_counts(sizes, activation, optimizer, n_images=1), steps=1, images=1) - step,
+        image_read=scaling,
+        check=price(evaluation_counts(sizes, activation, n_checked)),
+        first_check=scaling * n_checked,
+    )
+
+
+def _total(model: str, dense: Mapping[str, Kernels], passes: Mapping[str, dict[str, int]], article_pass: int) -> int:
+    return Tally.from_record({"dense": dense, "executed": {}}, passes).total(model, article_pass=article_pass)
+
+
+def _is_scaled(record: RunRecord) -> bool:
+    """Whether the images came as bytes."""
+    return "scale_pixels" in record.counts["dense"].get("data", {})

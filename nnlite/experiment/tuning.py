@@ -1,0 +1,92 @@
+"""Fair tuning: which settings of an arm are best, how good the best of k draws is, and what the search cost.
+
+Place in the data path: records of tuning -> scores -> the configurations that the tuned comparison runs, and the
+report. A score is the cost at the stable step E2, mean over seeds: the arm's whole bill, model `flop`, dense.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from .config import RunConfig
+from .costs import cost_at_checks
+from .curves import stable_step
+from .records import RunRecord
+from .summary import WHOLE_BILL, cost
+
+
+def of_config(records: Sequence[RunRecord], arm: str, config: RunConfig) -> list[RunRecord]:
+    """Select an arm's records of one configuration, by seed."""
+    found = [r for r in records if r.arm == arm and RunConfig.from_record(r.config) == config]
+    return sorted(found, key=lambda record: record.seed)
+
+
+def stable_costs(runs: Sequence[RunRecord]) -> list[float]:
+    """Return what each run had spent at the check from which their mean accuracy stays at the target; inf without one.
+
+    A run that diverged has no curve to the end: then no check is stable.
+    """
+    if not runs or any(run.status == "diverged" for run in runs):
+        return [math.inf] * max(1, len(runs))
+    steps = [step for step, _ in runs[0].checks]
+    correct = np.array([[right for _, right in run.checks] for run in runs])
+    step = stable_step(steps, correct, Fraction(str(runs[0].config["target"])) * runs[0].n_checked)
+    if step is None:
+        return [math.inf] * len(runs)
+    return [float(cost_at_checks(run, "flop", WHOLE_BILL)[steps.index(step)]) for run in runs]
+
+
+def score(runs: Sequence[RunRecord]) -> float:
+    """Return the mean cost of one setting's runs at their stable step, what tuning makes small."""
+    return statistics.fmean(stable_costs(runs))
+
+
+def best(arm: str, configs: Sequence[RunConfig], records: Sequence[RunRecord], n: int) -> list[RunConfig]:
+    """Return an arm's n best settings, of those that were run; equals in the order in which they were drawn."""
+    found = {config: of_config(records, arm, config) for config in configs}
+    scores = {config: score(runs) for config, runs in found.items() if runs}
+    return sorted(scores, key=scores.__getitem__)[:n]
+
+
+def ratio_sd(winners: Mapping[str, RunConfig], records: Sequence[RunRecord]) -> float:
+    """Return the standard deviation over seeds of cost(class-means) / cost(scratch) at each run's own stop.
+
+    Pairs in which a run missed are left out: the number only plans how many pairs are enough.
+    """
+    of = {arm: {run.seed: run for run in of_config(records, arm, config)} for arm, config in winners.items()}
+    spent = cost("flop", WHOLE_BILL)
+    seeds = sorted(set.intersection(*(set(runs) for runs in of.values())))
+    ratios = [spent(of["class-means"][seed]) / spent(of["scratch"][seed]) for seed in seeds
+              if of["class-means"][seed].reached and of["scratch"][seed].reached]
+    return statistics.stdev(ratios) if len(ratios) > 1 else 0.0
+
+
+def expected_best(scores: Sequence[float]) -> list[float]:
+    """Return the expected best score of k of the settings drawn without replacement, for k = 1, 2, .. all of them.
+
+    sum over i of s_(i) C(n - i, k - 1) / C(n, k), scores sorted; infinite while a draw of k may hold no setting that
+    reaches.
+
+    Source
+    ------
+    Dodge et al., Show Your Work, EMNLP 2019, section 3 (there with replacement).
+
+    Examples
+    --------
+    Of 1, 2 and 4: the mean 7/3; of pairs (1, 2), (1, 4), (2, 4) the mean best (1 + 1 + 2) / 3; the best of all.
+
+    >>> [round(value, 4) for value in expected_best([4, 1, 2])]
+    [2.3333, 1.3333, 1.0]
+    """
+    ordered, n = sorted(scores), len(scores)
+    expected = []
+    for k in range(1, n + 1):
+        weights = [math.comb(n - 1 - i, k - 1) for i in range(n)]
+        total = sum(weight * value for weight, value in zip(weights, ordered, strict=True) if weight)
+        expected.append(total / math.comb(n, k))
+    return expected

@@ -1,0 +1,153 @@
+"""`nnlite --full` and `--part NAME`: carry out the parts of the protocol in a folder, one after the other.
+
+Each says how long it will take before it begins, goes on with what the folder holds, and keeps every run as soon as it
+is done. This module talks on stderr; what was found is `--report FOLDER`'s matter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .config import ConfigError, unknown
+from .exits import DATA, FAILED_RUN, OK, Exit, Interrupted, file_error, noted_signals
+from .kept import prepare_to_append
+from .parts import done_file, estimated_seconds, finish, is_done, missing_runs, open_file, records_of
+from .progress import Progress
+from .protocol import PARTS, Part, Study
+from .records import FAILED, RecordsError, RunRecord, append_record
+from .worker import Run
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from .study import Status
+
+Load = Callable[[str], "Dataset"]
+
+
+def chosen(name: str | None) -> list[Part]:
+    """Return the part of that name, or all parts.
+
+    Raises
+    ------
+    ConfigError
+        There is no such part.
+    """
+    if name is None:
+        return list(PARTS)
+    found = [part for part in PARTS if part.name == name]
+    if not found:
+        raise unknown("part", name, [part.name for part in PARTS])
+    return found
+
+
+def part_list(n_workers: int) -> str:
+    """Return a line on every part: what it is for and about how long it takes."""
+    lines = []
+    for part in PARTS:
+        try:
+            minutes = f"{estimated_seconds(part.studies(_none_yet), n_workers) / 60:3.0f} min"
+        except LookupError:  # what it runs is decided by an earlier part
+            minutes = "   -   "
+        lines.append(f"{part.name:14s}{minutes}  {part.sentence}")
+    return "\n".join(lines)
+
+
+def _none_yet(name: str) -> list[RunRecord]:
+    raise LookupError(name)
+
+
+def run_parts(parts: Sequence[Part], folder: str, load: Load, n_workers: int, executor: str, progress: Progress) -> int:
+    """Carry out parts, and return the exit status.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    folder : str
+        Of the records; made if missing.
+    load : function of a name
+        Returns the data set.
+    n_workers : int
+        Runs at a time.
+    executor : str
+    progress : Progress
+
+    Raises
+    ------
+    Exit
+        A file that cannot be used, data that is missing, a run that could not be carried out.
+    Interrupted
+        After the run that was told to end; everything finished is kept.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for number, part in enumerate(parts, 1):
+            where = f"part {number}/{len(parts)}, {part.name}"
+            if is_done(folder, part.name):
+                progress.line(f"{where}: done, in {done_file(folder, part.name)}")
+                continue
+            _run_part(part, where, folder, load, n_workers, executor, progress)
+    except RecordsError as error:
+        raise Exit(str(error), DATA) from error
+    except OSError as error:
+        raise Exit(file_error(error), FAILED_RUN) from error
+    return OK
+
+
+def _run_part(
+    part: Part, where: str, folder: str, load: Load, n_workers: int, executor: str, progress: Progress
+) -> None:
+    studies = part.studies(lambda name: _earlier(folder, part, name))
+    path = str(open_file(folder, part.name))
+    aside = prepare_to_append(path)
+    if aside:
+        progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
+    missing = missing_runs(studies, records_of(folder, part.name))
+    n_runs, n_missing = sum(len(study.runs()) for study in studies), sum(map(len, missing.values()))
+    minutes = estimated_seconds(studies, n_workers) / 60 * n_missing / n_runs
+    kept = f", {n_runs - n_missing} kept" if n_missing < n_runs else ""
+    progress.line(f"{where}: {part.sentence}; {n_runs} runs{kept}, about {minutes:.0f} min on {n_workers} cores")
+    for name, runs in missing.items():
+        _carry_out(where, load(name), runs, path, n_workers, executor, progress)
+    progress.clear()
+    progress.line(f"{where}: kept in {finish(folder, part, studies)}")
+
+
+def _carry_out(
+    where: str, dataset: Dataset, runs: list[Run], path: str, n_workers: int, executor: str, progress: Progress
+) -> None:
+    """Run these; every record is kept the moment it comes."""
+    from .study import Status, run_all
+
+    n_failed = 0
+    with noted_signals() as signals:
+        study = run_all(dataset, runs, n_workers, executor)
+        try:
+            for event in study:
+                if isinstance(event, RunRecord):
+                    n_failed += event.status == FAILED
+                    append_record(path, event)
+                    continue
+                if signals:
+                    raise Interrupted(signals[0], event.compiling)
+                progress.show(*_describe(where, event))
+        finally:
+            study.close()
+    if n_failed:
+        raise Exit(f"{where}: {n_failed} runs could not be carried out; the same command tries them again", FAILED_RUN)
+
+
+def _describe(where: str, status: Status) -> tuple[str, str, float | None]:
+    if status.compiling:
+        return "compiling", f"{where}: compiling kernels (once): {status.seconds:.0f} s", None
+    left = f" · {status.seconds_left / 60:.0f} min left" if status.seconds_left is not None else ""
+    text = f"{where} · {status.n_done}/{status.n_runs} runs · {status.arm} {status.seed}{left}"
+    return "running", text, status.n_done / status.n_runs
+
+
+def _earlier(folder: str, part: Part, name: str) -> list[RunRecord]:
+    if not is_done(folder, name):
+        raise ConfigError(f"--part {part.name}: needs part {name} first, which {os.fspath(folder)} does not hold")
+    return records_of(folder, name)
