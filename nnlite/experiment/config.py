@@ -104,7 +104,9 @@ class RunConfig:
     def __post_init__(self) -> None:
         if len(self.hidden_layer_sizes) > 8 or not all(1 <= size <= 8192 for size in self.hidden_layer_sizes):
             given = ",".join(map(str, self.hidden_layer_sizes))
-            raise ConfigError(f"--hidden {given}: must be none, or 1 to 8 layers of 1 to 8192 units, like 128 or 128,64")
+            raise ConfigError(
+                f"--hidden {given}: must be none, or 1 to 8 layers of 1 to 8192 units, like 128 or 128,64"
+            )
         _choice("activation", self.activation, ACTIVATIONS)
         _choice("initializer", self.initializer, INITIALIZERS)
         _choice("optimizer", self.optimizer, OPTIMIZERS)
@@ -143,7 +145,7 @@ class RunConfig:
             return grid(self.max_steps)
         n_points = -(-self.max_steps * self.batch_size // GRID_IMAGES)
         steps = {-(-point * GRID_IMAGES // self.batch_size) for point in grid(n_points)}
-        return sorted(min(step, self.max_steps) for step in steps if step < self.max_steps) + [self.max_steps]
+        return [*sorted(step for step in steps if step < self.max_steps), self.max_steps]
 
     def to_record(self, n_features: int, n_classes: int) -> dict[str, Any]:
         """Return the configuration as it stands in a record, with F, so that a record can be priced alone."""

@@ -162,6 +162,8 @@ def parse(arguments: Sequence[str]) -> Options:
     if given.out and given.report:
         raise ConfigError("--out: goes with a run, --report with none; give one of them")
     changes = _changes(given)
+    if given.full or given.part is not None:
+        _require_protocol(given, changes)
     settings = StudySettings(
         arms=_arms(given.arms),
         seeds=given.seeds if given.seeds is not None else _QUICK_PAIRS if given.quick else 10,
@@ -201,7 +203,7 @@ def arms_text() -> str:
         "descriptive: what becomes of the saving": [name for name in ARMS if name not in (*compared, *EXPLANATORY)],
     }
     width = max(map(len, ARMS)) + 4
-    lines = []
+    lines: list[str] = []
     for title, names in groups.items():
         lines += ["", f"{title}:"] if lines else [f"{title}:"]
         for name in names:
@@ -228,7 +230,7 @@ def _changes(given: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError("--pretrain-target: goes with no --pretrain-epochs; give one of them")
     if given.hidden is not None:
         changes["hidden_layer_sizes"] = _hidden(given.hidden)
-    if given.figures is not None and given.report is None:
+    if given.figures is not None and given.report is None and not given.full and given.part is None:
         if changes.get("evaluate") == "decide":
             raise ConfigError("--figures: needs whole curves, and --evaluate decide has none; leave it out")
         changes["evaluate"] = "full"
@@ -243,6 +245,21 @@ def _hidden(given: str) -> tuple[int, ...]:
         return tuple(int(size) for size in given.split(","))
     except ValueError:
         raise ConfigError(f"--hidden {given}: must be none or whole numbers, like 128 or 128,64") from None
+
+
+def _require_protocol(given: argparse.Namespace, changes: dict[str, Any]) -> None:
+    """Refuse what would change the whole study: it is the registered one or none."""
+    name = "--full" if given.full else "--part"
+    if given.full and given.part is not None:
+        raise ConfigError("--part: goes with no --full; give one of them")
+    for option, default in (("preset", "article"), ("dataset", "mnist"), ("seeds", None), ("first_seed", 0)):
+        if getattr(given, option) != default:
+            raise ConfigError(f"--{option.replace('_', '-')}: {name} runs the registered study as it stands")
+    if changes or given.arms != "scratch,class-means" or given.quick or given.report is not None:
+        changed = next(iter(changes), "arms" if given.arms != "scratch,class-means" else "quick or --report")
+        raise ConfigError(f"--{changed.replace('_', '-')}: {name} runs the registered study as it stands")
+    if given.part is not None and given.figures is not None:
+        raise ConfigError("--figures: go with --full, or with --report FOLDER")
 
 
 def _arms(given: str) -> tuple[str, ...]:

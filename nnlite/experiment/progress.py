@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-_REDRAW, _REPEAT = 0.1, 5.0  # seconds between two drawings on a terminal, between two lines elsewhere
+_REDRAW = 0.1  # seconds between two drawings on a terminal
 _BAR = 20  # characters
 
 
@@ -21,10 +21,12 @@ class Progress:
         stderr.
     quiet : bool
         Show nothing at all.
+    repeat : float
+        Seconds between two lines where the stream is no terminal.
     """
 
-    def __init__(self, stream: TextIO, quiet: bool = False) -> None:
-        self._stream, self._quiet = stream, quiet
+    def __init__(self, stream: TextIO, quiet: bool = False, repeat: float = 5.0) -> None:
+        self._stream, self._quiet, self._repeat = stream, quiet, repeat
         self._terminal = stream.isatty()
         self._shown_at = -1e9
         self._stage = ""
@@ -43,7 +45,7 @@ class Progress:
             Of the work that is done, for a bar.
         """
         now = time.monotonic()
-        pause = _REDRAW if self._terminal else _REPEAT
+        pause = _REDRAW if self._terminal else self._repeat
         if self._quiet or (stage == self._stage and now - self._shown_at < pause):
             return
         self._shown_at, self._stage = now, stage

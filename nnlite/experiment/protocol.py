@@ -193,7 +193,7 @@ _DESCRIPTIVE = tuple(arm for arm in ARMS if arm not in (*BOTH, *EXPLANATORY))
 PARTS = (
     Part(
         "pilot",
-        "what froze the targets of the honest cell and of Fashion-MNIST",
+        "what froze two targets: the honest cell's and Fashion-MNIST's",
         _fixed(
             Study(HONEST, BOTH, PILOT_SEEDS),
             Study(FASHION, ("scratch",), PILOT_SEEDS, "fashion-mnist"),
@@ -201,7 +201,7 @@ PARTS = (
     ),
     Part(
         "claim",
-        "the claim cell: the article's own accounting and stop, both readings of its network",
+        "the claim cell: the article's accounting and stop",
         _fixed(Study(CLAIM, BOTH, MAIN_SEEDS), Study(CLAIM_64, BOTH, MAIN_SEEDS)),
     ),
     Part("honest", "the honest cell: stop on validation, every operation", _fixed(Study(HONEST, BOTH, MAIN_SEEDS))),

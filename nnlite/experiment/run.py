@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..datasets import Dataset, validation_split
 from ..flops import Tally
 from ..mlp import MLP
-from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Outcome, Progress, Schedule, answers_needed
+from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Images, Outcome, Progress, Schedule, answers_needed
 from ..training import count_scaling, evaluate, prepare_images
 from .arms import ARMS, Arm, Pretraining, TrainingData
 from .config import PRETRAIN_EPOCHS_LIMIT, RunConfig
@@ -61,8 +61,8 @@ class RunData:
         # Test images follow the training images in one store, so that one look can take from both.
         self.n_train = len(dataset.train_labels)
         parts = (dataset.train_pixels, dataset.test_pixels)
-        self.images = prepare_images(parts, lambda: _floats(parts)) if other is None else other.images
-        self.labels = other.labels if other else np.concatenate([dataset.train_labels, dataset.test_labels])
+        self.images: Images = prepare_images(parts, lambda: _floats(parts)) if other is None else other.images
+        self.labels: Ints = other.labels if other else np.concatenate([dataset.train_labels, dataset.test_labels])
         self.n_features = dataset.train_pixels.shape[1]
         self.n_checked = stop_set_size(dataset, config)
         if self.n_checked == 0:
@@ -246,7 +246,7 @@ def _training_fields(outcome: Outcome, status: str, data: RunData, checks: Check
 def _curve_fields(
     outcome: Outcome, data: RunData, pieces: Sequence[Piece], arm: Arm, read: Ints, real: Schedule
 ) -> dict[str, Any]:
-    """What a record says of a run that was watched on: right answers, and what had been seen and read, at each check."""
+    """What a record says of a run that was watched on: right answers, images seen and read, at each check."""
     if data.config.evaluate != "full":
         return {}
     steps = np.array([step for step, _ in outcome.checks], np.int64)

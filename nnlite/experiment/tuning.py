@@ -61,8 +61,11 @@ def ratio_sd(winners: Mapping[str, RunConfig], records: Sequence[RunRecord]) -> 
     of = {arm: {run.seed: run for run in of_config(records, arm, config)} for arm, config in winners.items()}
     spent = cost("flop", WHOLE_BILL)
     seeds = sorted(set.intersection(*(set(runs) for runs in of.values())))
-    ratios = [spent(of["class-means"][seed]) / spent(of["scratch"][seed]) for seed in seeds
-              if of["class-means"][seed].reached and of["scratch"][seed].reached]
+    ratios = [
+        spent(of["class-means"][seed]) / spent(of["scratch"][seed])
+        for seed in seeds
+        if of["class-means"][seed].reached and of["scratch"][seed].reached
+    ]
     return statistics.stdev(ratios) if len(ratios) > 1 else 0.0
 
 

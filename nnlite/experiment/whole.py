@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import ConfigError, unknown
-from .exits import DATA, FAILED_RUN, OK, Exit, Interrupted, file_error, noted_signals
+from .exits import DATA, FAILED_RUN, Exit, Interrupted, file_error, noted_signals
 from .kept import prepare_to_append
 from .parts import done_file, estimated_seconds, finish, is_done, missing_runs, open_file, records_of
 from .progress import Progress
-from .protocol import PARTS, Part, Study
+from .protocol import PARTS, Part
 from .records import FAILED, RecordsError, RunRecord, append_record
 from .worker import Run
 
@@ -59,8 +59,10 @@ def _none_yet(name: str) -> list[RunRecord]:
     raise LookupError(name)
 
 
-def run_parts(parts: Sequence[Part], folder: str, load: Load, n_workers: int, executor: str, progress: Progress) -> int:
-    """Carry out parts, and return the exit status.
+def run_parts(
+    parts: Sequence[Part], folder: str, load: Load, n_workers: int, executor: str, progress: Progress
+) -> None:
+    """Carry out parts.
 
     Parameters
     ----------
@@ -83,6 +85,8 @@ def run_parts(parts: Sequence[Part], folder: str, load: Load, n_workers: int, ex
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
+        if len(parts) > 1:
+            progress.line(_plan(parts, folder, n_workers))
         for number, part in enumerate(parts, 1):
             where = f"part {number}/{len(parts)}, {part.name}"
             if is_done(folder, part.name):
@@ -93,7 +97,20 @@ def run_parts(parts: Sequence[Part], folder: str, load: Load, n_workers: int, ex
         raise Exit(str(error), DATA) from error
     except OSError as error:
         raise Exit(file_error(error), FAILED_RUN) from error
-    return OK
+
+
+def _plan(parts: Sequence[Part], folder: str, n_workers: int) -> str:
+    """What is ahead, and about how long it takes; parts that another part decides count when their turn comes."""
+    seconds, unknown_yet = 0.0, 0
+    to_do = [part for part in parts if not is_done(folder, part.name)]
+    for part in to_do:
+        try:
+            seconds += estimated_seconds(part.studies(_none_yet), n_workers)
+        except LookupError:
+            unknown_yet += 1
+    hours = f"about {seconds / 3600:.1f} h on {n_workers} cores"
+    more = f", and {unknown_yet} parts whose runs others decide" if unknown_yet else ""
+    return f"{len(to_do)} of {len(parts)} parts to run, {hours}{more}; stop whenever you like, the same command goes on"
 
 
 def _run_part(
@@ -119,7 +136,7 @@ def _carry_out(
     where: str, dataset: Dataset, runs: list[Run], path: str, n_workers: int, executor: str, progress: Progress
 ) -> None:
     """Run these; every record is kept the moment it comes."""
-    from .study import Status, run_all
+    from .study import run_all
 
     n_failed = 0
     with noted_signals() as signals:

@@ -1,0 +1,190 @@
+"""What the whole study found: plain values, one class for each question, no arithmetic.
+
+`cells`, `explanations` and `horizons` compute them from the records of parts; `whole_report` and `whole_figures` show
+them. A part that was not run yet leaves None. Reductions, shares and accuracies are fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .bands import Band
+from .comparisons import Equivalence, Explanation
+from .stats import Interval
+from .summary import Comparison
+from .verdict import Verdict
+
+
+@dataclass(frozen=True)
+class SensitivityRow:
+    """One other way to ask the same question of the same runs."""
+
+    model: str  # cost model, or steps, images, distinct images, seconds
+    counting: str  # dense, executed, passes
+    scope: str  # what is on the bill
+    estimand: str  # E1, E1 with 3 in a row, .., E2
+    target: float
+    n_pairs: int
+    missed: int  # runs
+    saved: Interval
+    word: str  # of the verdict rule
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the protocol."""
+
+    name: str  # claim, claim (784-64-10), honest, tuned, Fashion-MNIST
+    dataset: str
+    target: float
+    stop_on: str
+    n_pairs: int
+    seeds: tuple[int, int]  # first, last
+    saved: Interval  # the headline, by the cell's own estimand and cost
+    estimand: str  # E1 or E2
+    verdict: Verdict
+    first_hits: Comparison  # E1, the cell's cost, pair by pair
+    first_hit_steps: dict[str, list[float]]  # arm -> E1 on real images, by seed; inf for a miss
+    stable_steps: dict[str, int | None]  # arm -> E2
+    after_pretrain: list[float]  # accuracy after phase 1, by seed
+    expected_costs: Interval  # 1 - ratio of expected costs, model and scope of the headline
+    sign_test_p: float  # of the pairs against no saving
+    article_rank: int  # pairs below the article's single pair
+    sensitivity: list[SensitivityRow]
+    depends_on_counting: list[str]  # cost models whose word differs from the verdict's; empty if none
+
+
+@dataclass(frozen=True)
+class Optimism:
+    """Stopping on the images that are reported: accuracy where it stopped, and on images that it did not see."""
+
+    arm: str
+    n_runs: int
+    at_stop: float  # mean accuracy on the half that stopped the run, at its E1
+    elsewhere: float  # on the other half, same step
+    difference: Interval  # median over runs of the difference, order statistics
+
+
+@dataclass(frozen=True)
+class StopComparison:
+    """The same runs of the honest cell, stopped by test and by validation."""
+
+    saved_by_test: Interval  # E2, flop, whole bill, target 90% on test
+    saved_by_validation: Interval
+    test_accuracy_at_stop: dict[str, list[float]]  # arm -> read at each run's stop on validation
+
+
+@dataclass(frozen=True)
+class Control:
+    """One arm against scratch, with the class means' pairs beside it."""
+
+    arm: str
+    n_pairs: int
+    saved: Comparison  # against scratch, article-2023, E1
+    saved_every_operation: Comparison  # flop, whole bill
+    after_pretrain: float | None  # mean accuracy
+    explanation: Explanation | None  # explanatory controls only
+    explains_p: float | None  # after Holm
+    worse_p: float | None  # after Holm
+    outcome: str  # explains, worse, open, descriptive
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing changed in both arms; or a flag, which only scratch has."""
+
+    name: str
+    n_pairs: int
+    scratch_steps: float  # median E1
+    saved: Comparison  # article-2023, E1
+    saved_every_operation: Comparison
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Tuned against tuned."""
+
+    cell: Cell
+    winners: dict[str, dict[str, object]]  # arm -> its configuration
+    scores: dict[str, list[float]]  # arm -> mean cost at E2 of every draw, inf for none
+    expected_best: dict[str, list[float]]  # arm -> best of 1, 2, .. draws
+    search_cost: dict[str, int]  # arm -> operations of all its tuning runs, flop dense
+    untuned: Interval  # the honest cell's, to stand beside it
+
+
+@dataclass(frozen=True)
+class TargetRow:
+    """One target of the long curves."""
+
+    target: float
+    n_pairs: int
+    reached: dict[str, float]  # arm -> share of runs
+    scratch_steps: float  # mean over runs; inf if one missed
+    steps_saved: Interval | None  # real steps, median over pairs; None where under 95% of pairs reach
+    saved: Interval | None  # article-2023
+    saved_every_operation: Interval | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """D(t): steps saved less the head start."""
+
+    targets: list[float]
+    head_start: float  # mean over seeds of scratch's steps to the accuracy after phase 1
+    steps_saved: list[float]  # mean at each target
+    band: Band | None  # of steps saved - head start
+    outcome: str  # held, failed, open
+
+
+@dataclass(frozen=True)
+class EqualSteps:
+    """Accuracy of both arms after the same number of real steps."""
+
+    name: str  # 500 steps, 5 epochs, 20 epochs
+    steps: int
+    n_pairs: int
+    scratch: float  # mean accuracy on test
+    class_means: float
+    test: Equivalence
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """One setting of the scan, medians over its seeds."""
+
+    setting: str
+    scratch_steps: float
+    after_pretrain: float
+    then_steps: float
+    distance: float  # from 214, 80% and 145, largest relative error
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All of it; what was not run is None or empty."""
+
+    claim: Cell | None = None
+    claim_64: Cell | None = None
+    honest: Cell | None = None
+    optimism: list[Optimism] = field(default_factory=list)
+    stops: StopComparison | None = None
+    controls: list[Control] = field(default_factory=list)
+    averages_or_steps: str = ""  # one sentence
+    explained_by: list[str] = field(default_factory=list)
+    flags: list[Setting] = field(default_factory=list)
+    tuned: Tuned | None = None
+    targets: list[TargetRow] = field(default_factory=list)
+    prediction: Prediction | None = None
+    equal_steps: list[EqualSteps] = field(default_factory=list)
+    wide: list[TargetRow] = field(default_factory=list)
+    fashion: Cell | None = None
+    fashion_targets: list[TargetRow] = field(default_factory=list)
+    descriptive: list[Control] = field(default_factory=list)
+    settings: list[Setting] = field(default_factory=list)
+    calibration: list[CalibrationRow] = field(default_factory=list)
+    parts_done: list[str] = field(default_factory=list)
+    parts_missing: list[str] = field(default_factory=list)
+    n_runs: int = 0
+    n_disagreeing: int = 0  # records whose closed-form costs differ from what the kernels counted
+    machines: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)

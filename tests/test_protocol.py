@@ -1,0 +1,106 @@
+"""The protocol as code: what the pre-registration says in words, and that nothing in it depends on chance."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nnlite.experiment import protocol
+from nnlite.experiment.config import ARMS, EXPLANATORY, RunConfig
+from nnlite.experiment.protocol import PARTS, Study, calibration, draws, n_tuned
+
+REGISTERED = (Path(__file__).parent.parent / "data/runs/preregistration.md").read_text(encoding="utf-8")
+BURNT = [range(500, 600), range(7000, 7012), range(9000, 9100)]
+
+
+def none_yet(name):
+    raise LookupError(name)
+
+
+def fixed_studies():
+    for part in PARTS:
+        if part.name not in ("finals", "tuned"):
+            yield from ((part.name, study) for study in part.studies(none_yet))
+
+
+def test_no_part_uses_a_seed_that_was_looked_at_before():
+    for name, study in fixed_studies():
+        assert all(not set(study.seeds) & set(burnt) for burnt in BURNT), name
+
+
+def test_only_the_pilot_and_tuning_use_other_than_main_seeds():
+    for name, study in fixed_studies():
+        first = {"pilot": 0, "tuning": 1000, "calibration": 1100}.get(name, 20000)
+        assert study.seeds.start == first and study.seeds.stop <= first + 400
+
+
+def test_both_cells_and_the_explanatory_controls_have_the_same_hundred_seeds():
+    parts = {part.name: part.studies(none_yet) for part in PARTS if part.name in ("claim", "honest", "controls")}
+    assert {study.seeds for studies in parts.values() for study in studies} == {range(20000, 20100)}
+    assert parts["controls"][0].arms == EXPLANATORY and len(EXPLANATORY) == 8
+
+
+def test_every_arm_is_run_somewhere():
+    assert {arm for _, study in fixed_studies() for arm in study.arms} == set(ARMS)
+
+
+def test_no_published_record_comes_from_early_decisions():
+    assert all(study.config.evaluate == "full" for _, study in fixed_studies())
+
+
+def test_the_claim_cell_is_the_default_command_watched_to_step_500():
+    changed = {"evaluate": "full", "max_steps": 500, "count_apart": "half"}
+    assert RunConfig(**changed) == protocol.CLAIM
+
+
+def test_the_honest_cell_differs_from_the_claim_cell_only_in_its_stop():
+    claim, honest = vars(protocol.CLAIM), vars(protocol.HONEST)
+    assert {name for name in claim if claim[name] != honest[name]} == {"stop_on", "target", "count_apart"}
+
+
+@pytest.mark.parametrize("number", ["0.893", "0.78", "20000 to 20399", "1000 to 1002", "1010 to 1019", "to step 300"])
+def test_the_registration_names_the_constants_of_the_code(number):
+    assert number in REGISTERED
+
+
+def test_the_registered_targets_are_those_of_the_code():
+    assert re.search(r"0\.893 \|", REGISTERED) and protocol.HONEST_TARGET == 0.893
+    assert re.search(r"0\.78 \|", REGISTERED) and protocol.FASHION_TARGET == 0.78
+    assert protocol.CONTROLS.max_steps == 300
+
+
+def test_tuning_draws_64_settings_that_are_always_the_same_and_differ_between_arms_only_in_phase_1():
+    pairs = draws()
+    assert pairs == draws() and len(pairs) == 64
+    for scratch, pretrained in pairs:
+        different = {name for name, value in vars(scratch).items() if vars(pretrained)[name] != value}
+        assert different <= {"pretrain_epochs", "pretrain_rate_factor"}
+        assert scratch.max_steps * scratch.batch_size >= 60_000 > (scratch.max_steps - 1) * scratch.batch_size
+        assert 0.1 <= pretrained.pretrain_rate_factor <= 10
+
+
+def test_learning_rates_of_tuning_span_three_decades_below_the_highest_of_their_optimizer():
+    highest = {"sgd": 1.0, "momentum": 0.3, "adam": 0.03}
+    for scratch, _ in draws():
+        top = highest[scratch.optimizer]
+        assert top / 1000 * 0.99 <= scratch.learning_rate <= top
+    rates = [scratch.learning_rate / highest[scratch.optimizer] for scratch, _ in draws()]
+    assert min(rates) < 0.01 and max(rates) > 0.1  # log-uniform: a third of 64 below each decade
+
+
+def test_the_number_of_tuned_pairs_follows_from_the_spread():
+    # (2 x 1.96 x 1.2533 x 0.15 / 0.05)^2 = 14.7388^2 = 217.2
+    assert n_tuned(0.15) == 218
+    assert n_tuned(0.0) == 100 and n_tuned(3.0) == 400
+
+
+def test_runs_of_a_study_go_pair_by_pair():
+    study = Study(protocol.CLAIM, ("scratch", "noise"), range(5, 7))
+    assert [run[1:] for run in study.runs()] == [("scratch", 5), ("noise", 5), ("scratch", 6), ("noise", 6)]
+
+
+def test_the_calibration_scan_holds_both_readings_of_the_network():
+    assert {(config.hidden_layer_sizes, config.preset) for config in calibration()} == {
+        ((128,), "article"),
+        ((64,), "article-64"),
+    }
