@@ -36,7 +36,7 @@ COST_MODELS = {
 _SHAPE_ONLY = ("torch", "3x-forward", "article-2023")
 
 FREE_BY_CONVENTION = (
-    "Free by convention, in no phase of the bill: drawing initial values and orders of images, copying, indexing and "
+    "Free by convention, in no phase of the bill: drawing initial values, orders of images and noise, copying, indexing and "
     "choosing images, converting numbers and laying them out anew, testing whether a loss is finite, all integer work "
     "(counting labels and right answers), and the report's own statistics. Sums start from zero or from the bias, so k "
     "terms are k operations; a subtraction or a change of sign is an add, a test of relu, a maximum or argmax a "

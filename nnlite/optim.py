@@ -107,10 +107,9 @@ class Adam:
         prepare_state(self.square, mlp)
         tally = _count_step(tally)
         coefficients = np.empty(6, mlp.dtype)
+        shared = (self.learning_rate, self.beta1, self.beta2, self.epsilon)
+        update.adam_coefficients(self.powers, *shared, coefficients, tally.kernel("adam_coefficients"))
         counters = tally.kernel("adam_update")
-        update.adam_coefficients(
-            self.powers, self.learning_rate, self.beta1, self.beta2, self.epsilon, coefficients, counters
-        )
         for (parameter, gradient), mean, square in zip(pairs, self.mean, self.square, strict=True):
             update.adam_update(parameter, gradient, mean, square, coefficients, counters)
 

@@ -126,8 +126,8 @@ PER_PARAMETER = {
     "momentum_update": {"fma": 2},
     "adam_update": {"fma": 3, "mul": 3, "add": 1, "div": 1, "sqrt": 1},
 }
-PER_STEP = {"adam_update": {"mul": 4, "add": 4, "sqrt": 1, "div": 1}}
-"""Adam's bias corrections: powers of beta (2 mul), 1 - beta and 1 - power (4 add), a root, and rate and epsilon."""
+PER_STEP = {"adam_update": {"adam_coefficients": Counter(mul=4, add=4, sqrt=1, div=1)}}
+"""What belongs to an update and is computed once a step. Adam's bias corrections: powers of beta (2 mul), 1 - beta and 1 - power (4 add), a root, and rate and epsilon."""
 
 
 def scaled(kinds, n):
@@ -155,8 +155,8 @@ def step_counts(sizes, activation, update, n):
         counts["matmul_grad_x"] = Counter(fma=n * sum(a * b for a, b in pairwise(sizes[1:])))
         counts[f"{activation}_backward"] = scaled(PER_UNIT[activation][1], n * sum(sizes[1:-1]))
     n_parameters = sum((a + 1) * b for a, b in pairwise(sizes))
-    counts[update] = scaled(PER_PARAMETER[update], n_parameters) + Counter(PER_STEP.get(update, {}))
-    return counts
+    counts[update] = scaled(PER_PARAMETER[update], n_parameters)
+    return counts | PER_STEP.get(update, {})
 
 
 def check_counts(sizes, activation, n):

@@ -48,10 +48,6 @@ def step_counts(layer_sizes: Sequence[int], activation: str, optimizer: str, n_i
     dict
         {kernel: {kind: int}}, zeros left out.
 
-    Notes
-    -----
-    The fast kernels book Adam's coefficients under a name of their own, as here; `Adam.step` with its update.
-
     Examples
     --------
     >>> step_counts((2, 3), "relu", "sgd", n_images=4)["matmul_grad_weight"]  # 4 x 2 x 3 fma, 4 x 3 add
