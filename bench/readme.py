@@ -1,7 +1,9 @@
-"""Regenerate what the README shows: the answer's table, the "Change one thing" table, the pictures.
+"""Regenerate what the README shows: the answer's table, the verdict, the "Change one thing" table, the pictures.
 
     python -m bench.readme              about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses
     it
+    python -m bench.readme verdict      the verdict, its page data/runs/README.md and its figures alone, from the
+    records in data/runs; seconds
 
 Nobody types a measured number into the README: everything between a `generated` marker and its `end` comes from here.
 """
@@ -17,6 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 FIGURES = ROOT / "data" / "figures"
+RUNS = ROOT / "data" / "runs"
 
 CHANGES = [
     ("twice the learning rate", "--learning-rate 2e-3"),
@@ -72,11 +75,36 @@ def machine() -> str:
     )
 
 
+def verdict() -> str:
+    """What the records of the whole study say, in short."""
+    from nnlite.experiment.whole.find import find
+    from nnlite.experiment.whole.report import short
+
+    return f"```\n{short(find(str(RUNS)))}\n```"
+
+
+def write_page() -> None:
+    """Draw the figures of the whole study and write its page."""
+    from nnlite.experiment.whole import figures
+    from nnlite.experiment.whole.find import find
+    from nnlite.experiment.whole.page import page
+    from nnlite.experiment.whole.parts import records_of
+
+    found = find(str(RUNS))
+    paths = figures.draw_all(FIGURES, found, lambda name: records_of(RUNS, name))
+    names = {path.stem: f"../figures/{path.name}" for path in paths}
+    (RUNS / "README.md").write_text(page(found, names), encoding="utf-8")
+
+
 def main() -> None:
-    """Replace every generated part of the README, and draw the pictures."""
-    nnlite("--quick")  # compile
+    """Replace the generated parts of the README, and draw the pictures."""
+    only_verdict = sys.argv[1:] == ["verdict"]
+    makers = {"verdict": verdict}
+    if not only_verdict:
+        nnlite("--quick")  # compile
+        makers = {"answer": answer, **makers, "changes": changes, "machine": machine}
     text = README.read_text(encoding="utf-8")
-    for name, make in (("answer", answer), ("changes", changes), ("machine", machine)):
+    for name, make in makers.items():
         print(f"{name} ...", file=sys.stderr)
         pattern = rf"(<!-- generated: {name}[^\n]*-->\n).*?(<!-- end -->)"
         place = re.search(pattern, text, flags=re.DOTALL)
@@ -85,7 +113,9 @@ def main() -> None:
         text = text[: place.end(1)] + make() + "\n" + text[place.start(2) :]
     README.write_text(text, encoding="utf-8")
     print("figures ...", file=sys.stderr)
-    nnlite(f"--seeds 10 --max-steps 300 --figures {FIGURES}")
+    if not only_verdict:
+        nnlite(f"--seeds 10 --max-steps 300 --figures {FIGURES}")
+    write_page()
 
 
 if __name__ == "__main__":

@@ -50,6 +50,8 @@ TOUCHES_FILES = {
     "nnlite.kernels.jit": "the compile cache",
     "nnlite.experiment.__main__": "opens the null device when a pipe breaks",
     "nnlite.experiment.records": "one line a run",
+    "nnlite.experiment.parts": "packs the records of a part that is done",
+    "nnlite.experiment.whole": "makes the folder of the parts",
     "nnlite.experiment.figures": "makes the folder of the pictures",
     "nnlite.experiment.drawing": "writes a picture",
     "nnlite.experiment.study": "reads the processor's name from /proc",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -88,7 +89,7 @@ def test_arms_are_listed_in_groups_with_a_sentence_each_in_80_columns(capsys):
     assert all(f"{name} {sentence}" in words for name, sentence in ARMS.items())
     groups = [[line.split()[0] for line in group.splitlines() if line[2] != " "][1:] for group in out.split("\n\n")]
     assert groups[:2] == [["scratch", "class-means"], list(EXPLANATORY)]
-    assert sorted(sum(groups, [])) == sorted(ARMS)  # each once
+    assert sorted(itertools.chain(*groups)) == sorted(ARMS)  # each once
 
 
 def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):

@@ -70,6 +70,29 @@ def test_twenty_epochs_are_865_looks_as_the_protocol_counts_them():
     assert steps == sorted(set(steps))
 
 
+def test_a_grid_of_images_looks_after_the_first_step_at_or_past_every_64():
+    def steps(batch_size, max_steps):
+        config = RunConfig(evaluate="full", check_every="64 images", batch_size=batch_size, max_steps=max_steps)
+        return config.check_steps()
+
+    assert steps(10, 23) == [7, 13, 20, 23]  # 64, 128, 192 images are in 7, 13, 20 steps of 10; then the end
+    assert steps(16, 10) == [4, 8, 10]
+    assert steps(64, 520) == RunConfig(evaluate="full", max_steps=520).check_steps()
+    assert steps(128, 5) == [1, 2, 3, 4, 5]
+    # 500 points are 2,000 steps of 16; then 505 and 510.05, rounded up, x 4
+    assert steps(16, 2050)[498:] == [1996, 2000, 2020, 2044, 2050]
+
+
+def test_decisions_look_after_every_step_whatever_the_grid():
+    assert RunConfig(check_every="64 images", batch_size=10, max_steps=3).check_steps() == [1, 2, 3]
+
+
+def test_softmax_regression_has_no_hidden_layer_and_a_pass_of_its_only_one():
+    record = RunConfig(hidden_layer_sizes=()).to_record(784, 10)
+    assert record["article_pass"] == 785 * 10
+    assert RunConfig.from_record(record).hidden_layer_sizes == ()
+
+
 def test_a_configuration_survives_a_record():
     config = RunConfig(hidden_layer_sizes=(5, 4), pretrain_target=0.8, pretrain_epochs=0)
     record = config.to_record(784, 10)
@@ -105,6 +128,12 @@ def test_runs_go_pair_by_pair():
         ({"activation": "gelu"}, "--activation gelu: unknown; did you mean relu?"),
         ({"initializer": "zeros"}, "--initializer zeros: unknown; there are fan_in_uniform"),
         ({"evaluate": "ful"}, "--evaluate ful: unknown; did you mean full?"),
+        ({"decay": "liner"}, "--decay liner: unknown; did you mean linear?"),
+        ({"check_every": "epoch"}, "--check-every epoch: unknown; there are step, 64 images"),
+        ({"count_apart": "hlaf"}, "--count-apart hlaf: unknown; did you mean half?"),
+        ({"pretrain_rate_factor": 0.0}, "--pretrain-rate-factor 0: must be above 0"),
+        ({"pretrain_rate_factor": float("nan")}, "--pretrain-rate-factor nan: must be above 0"),
+        ({"pretrain_rate_factor": float("inf")}, "--pretrain-rate-factor inf: must be above 0"),
     ],
 )
 def test_an_impossible_run_is_refused_in_the_words_of_the_command_line(changes, message):

@@ -55,7 +55,7 @@ class Run:
         self.watch = Watch(
             np.zeros(2, np.int64), np.zeros(1, np.int64), np.zeros(n_steps, np.float32), np.zeros(n_checks, np.int64)
         )
-        self.tallies = np.zeros((2, N_OPERATIONS, 2, N_KINDS), np.int64)
+        self.tallies = np.zeros((3, N_OPERATIONS, 2, N_KINDS), np.int64)
         self.at_hit = np.zeros_like(self.tallies)
 
     def loop(self):
@@ -218,6 +218,24 @@ def test_a_run_ends_at_the_first_check_that_reaches_the_target():
     assert watched.watch.progress[0] == 6
     np.testing.assert_array_equal(watched.at_hit, case.tallies)  # the bill at the hit, though the run went on
     np.testing.assert_array_equal(watched.watch.correct, whole.watch.correct)
+
+
+def test_rows_apart_are_evaluated_at_every_check_and_counted_by_themselves():
+    rows = np.array([3, 4, 19])
+    with_apart, stepwise, without = (Run(apart=rows), Run(apart=rows), Run())
+    with_apart.watch = with_apart.watch._replace(apart=np.zeros(3, np.int64))
+    assert with_apart.loop() == without.loop() == BUDGET
+    expected = []
+    for i in range(6):
+        stepwise.step(i)
+        if i + 1 in (1, 2, 5):
+            tally = stepwise.tallies[2]
+            expected.append(evaluate(stepwise.network, stepwise.data, rows, stepwise.check_work, tally))
+    assert with_apart.watch.apart.tolist() == expected
+    np.testing.assert_array_equal(with_apart.tallies[2], stepwise.tallies[2])
+    assert with_apart.tallies[2].any()
+    np.testing.assert_array_equal(with_apart.tallies[:2], without.tallies[:2])
+    np.testing.assert_array_equal(with_apart.watch.correct, without.watch.correct)
 
 
 def test_a_run_told_to_stop_ends_after_its_step():

@@ -8,16 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pictures import caption, dots, lines, matplotlib, texts_outside, title, words
 
 from nnlite.datasets import Dataset
 from nnlite.experiment.config import ConfigError, RunConfig
-from nnlite.experiment.figures import NoCurves, accuracy_figure, averages_figure, draw_all, phase1_figure, spending
+from nnlite.experiment.costs import cost_at_checks
+from nnlite.experiment.figures import NoCurves, accuracy_figure, averages_figure, draw_all, phase1_figure
 from nnlite.experiment.records import RunRecord
-
-matplotlib = pytest.importorskip("matplotlib")
+from nnlite.experiment.summary import WHOLE_BILL
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 SHA256 = {"train-images-idx3-ubyte": "00"}
+SIZES = {"n_features": 4, "n_classes": 3}
 
 
 def scratch(seed=0, steps_to_target=4, corrects=(50, 80, 86, 90, 91, 92), **changes):
@@ -28,7 +30,7 @@ def scratch(seed=0, steps_to_target=4, corrects=(50, 80, 86, 90, 91, 92), **chan
             arm="scratch",
             seed=seed,
             config=RunConfig(evaluate="full", max_steps=len(corrects)).to_record(4, 3),
-            dataset={"name": "mnist", "sha256": SHA256},
+            dataset={"name": "mnist", "sha256": SHA256, **SIZES},
             status="reached" if steps_to_target else "budget",
             reached=steps_to_target is not None,
             steps_to_target=steps_to_target,
@@ -38,6 +40,8 @@ def scratch(seed=0, steps_to_target=4, corrects=(50, 80, 86, 90, 91, 92), **chan
             passes={"train": {"steps": steps, "images_forward": 64 * steps, "images_backward": 64 * steps}},
             counts=counts(data={"scale_pixels": {"div": 40}}, train={"matmul_forward": {"fma": 200}}),
             checks=[[step, correct] for step, correct in enumerate(corrects, 1)],
+            images_seen=[64 * step for step in range(1, len(corrects) + 1)],
+            images_read=[min(10, 2 * step) for step in range(1, len(corrects) + 1)],
             n_checked=100,
         ),
         **changes,
@@ -77,34 +81,6 @@ def dataset(n_classes=3, **changes):
     labels = np.repeat(np.arange(n_classes), 2)
     fields = {"name": "mnist", "n_classes": n_classes, "image_shape": (2, 2), "sha256": SHA256, **changes}
     return Dataset(train_pixels=pixels, train_labels=labels, test_pixels=pixels, test_labels=labels, **fields)
-
-
-def lines(axes, colour, width):
-    return [line for line in axes.lines if line.get_color() == colour and line.get_linewidth() == width]
-
-
-def dots(axes):
-    return {line.get_color(): line.get_xydata()[0].tolist() for line in axes.lines if line.get_marker() == "o"}
-
-
-def words(figure):
-    return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
-
-
-def texts_outside(figure):
-    """Texts that reach over the picture's edge once it is laid out."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure).draw()
-    shown = [t for t in figure.findobj(matplotlib.text.Text) if t.get_text() and t.get_visible()]
-    panels = {label: axes for axes in figure.axes for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]}
-    width, height = figure.bbox.size
-    outside = []
-    for text in shown:
-        box = text.get_window_extent()
-        if text not in panels and not (box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height):
-            outside.append(text.get_text())
-    return outside
 
 
 def test_every_picture_is_written_whole_and_the_data_are_read_once(tmp_path):
@@ -158,7 +134,7 @@ def test_averages_share_one_grey_scale_and_say_how_many_images():
     assert len(shown) == 3
     np.testing.assert_allclose(shown[0].get_array(), [[0, 0.2], [0.4, 0.6]], rtol=1e-6)
     assert {image.get_clim() for image in shown} == {(0.0, 1.0)}
-    assert {"class 0\n2 images", "class 2\n2 images"} <= set(words(figure))
+    assert {"class 0 2 images", "class 2 2 images"} <= set(words(figure))
     assert texts_outside(figure) == []
 
 
@@ -172,20 +148,11 @@ def test_averages_before_a_validation_split_say_so():
     assert any("left out of the averages" in text for text in words(averages_figure(dataset(), "validation")))
 
 
-def test_scratch_pays_evenly_up_to_its_bill():
-    # Bill at step 4: 40 divisions and 200 multiply-adds of two, 440; 110 a step.
-    assert spending(scratch()).tolist() == [110, 220, 330, 440, 550, 660]
-
-
-def test_a_pretrained_run_pays_data_and_pretraining_before_its_first_step():
-    # Before: 60 + 40 + 30 x 2 = 160. Two steps for 100 x 2: 100 a step.
-    assert spending(pretrained()).tolist() == [260, 360, 460, 560, 660, 760]
-
-
-def test_evaluation_is_in_no_picture():
-    run = scratch()
-    checked = counts(**run.counts["dense"], evaluate={"matmul_forward": {"fma": 999}})
-    assert spending(replace(run, counts=checked)).tolist() == spending(run).tolist()
+def test_operations_are_what_the_run_had_spent_at_each_check_without_evaluation():
+    (mean,) = lines(accuracy_figure([scratch()]).axes[1], BLUE, 2.2)
+    spent = cost_at_checks(scratch(), "flop", WHOLE_BILL) / 1e9
+    np.testing.assert_allclose(mean.get_xdata(), spent)
+    assert spent[-1] < cost_at_checks(scratch(), "flop", (*WHOLE_BILL, "evaluate"))[-1] / 1e9
 
 
 def test_strong_line_is_the_mean_and_the_band_the_range():
@@ -204,7 +171,7 @@ def test_from_twenty_runs_on_the_band_leaves_out_a_tenth_at_each_end():
     figure = accuracy_figure(records)
     edges = figure.axes[0].collections[0].get_paths()[0].vertices
     assert sorted({round(y, 2) for x, y in edges.tolist() if x == 1}) == [0.52, 0.68]
-    assert any("10% to 90% of the runs" in text.replace("\n", " ") for text in words(figure))
+    assert any("10% to 90% of the runs" in text for text in words(figure))
 
 
 def test_dots_mark_the_median_cost_of_each_arm_on_the_target():
@@ -217,14 +184,31 @@ def test_dots_mark_the_median_cost_of_each_arm_on_the_target():
     assert dots(by_steps) == {BLUE: [4, 0.9], VERMILION: [2, 0.9]}
     # Every scratch run is billed 440 at its own stop, every pretrained one 360.
     assert dots(by_operations) == {BLUE: [440e-9, 0.9], VERMILION: [360e-9, 0.9]}
-    assert {"scratch\nmedian: step 4", "class-means\nmedian: step 2"} <= set(words(figure))
+    assert {"scratch median: step 4", "class-means median: step 2"} <= set(words(figure))
+
+
+def test_the_title_says_what_the_median_run_of_each_arm_needed():
+    records = [*(scratch(s, stop) for s, stop in enumerate((6, 3, 4))), *(pretrained(s) for s in range(3))]
+    assert "MNIST to 90%: 4 steps from scratch, 2 after pretraining on class averages" in words(
+        accuracy_figure(records)
+    )
+    misses = [scratch(seed, None) for seed in (0, 1)]
+    figure = accuracy_figure([*misses, scratch(2), *(pretrained(seed) for seed in range(3))])
+    assert title(figure) == "MNIST: what it costs to reach 90%"
+
+
+def test_the_caption_says_what_the_median_pair_saved_and_how_sure_that_is():
+    # 1 - 360 / 440 = 2/11 in each of six pairs.
+    records = [run(seed) for seed in range(6) for run in (scratch, pretrained)]
+    expected = "The median pair saved 18.2% (95% interval 18.2% to 18.2%; 6 pairs) of these operations."
+    assert caption(accuracy_figure(records)).endswith(expected)
 
 
 def test_an_arm_whose_median_run_misses_has_no_dot_and_says_so():
     misses = [scratch(seed, None) for seed in (0, 1)]
     figure = accuracy_figure([*misses, scratch(2), *(pretrained(seed) for seed in range(3))])
     assert dots(figure.axes[0]) == {VERMILION: [2, 0.9]}
-    assert words(figure).count("scratch\nthe median run misses") == 2
+    assert words(figure).count("scratch the median run misses") == 2
 
 
 def test_a_diverged_run_is_drawn_but_is_in_no_mean():
@@ -233,7 +217,7 @@ def test_a_diverged_run_is_drawn_but_is_in_no_mean():
     (mean,) = lines(figure.axes[0], BLUE, 2.2)
     np.testing.assert_allclose(mean.get_ydata(), [0.50, 0.80, 0.86, 0.90, 0.91, 0.92])
     assert len(lines(figure.axes[0], BLUE, 0.6)) == 2
-    assert any("Diverged, in no mean or band: 1." in text.replace("\n", " ") for text in words(figure))
+    assert any("Diverged, in no mean or band: 1." in text for text in words(figure))
 
 
 def test_a_study_whose_runs_all_diverged_or_missed_is_still_drawn():
@@ -248,8 +232,26 @@ def test_phase_1_shows_shares_of_the_images_that_stop_the_run_and_of_the_average
     # 30 images forward in 3 epochs: 10 averages.
     np.testing.assert_allclose(own.get_ydata(), [0.1, 0.5, 0.9, 1.0])
     np.testing.assert_allclose(checked.get_ydata(), [0.1, 0.4, 0.7, 0.8])
-    assert "on 100 test images:\n80.0% at the end" in words(figure)
-    assert "the article: about 80%\nafter 28 epochs" in words(figure)
+    assert "on 100 test images: 80.0% at the end" in words(figure)
+    assert "the article: about 80% after 28 epochs" in words(figure)
+    assert texts_outside(figure) == []
+
+
+def test_phase_1_marks_the_epoch_at_which_the_mean_accuracy_is_best_unless_that_is_the_last():
+    rising, falling = pretrained(), pretrained(pretrain_checks=[[0, 10, 1], [1, 70, 5], [2, 80, 9], [3, 60, 10]])
+    start = "MNIST, phase 1 alone: training on 10 class averages gets 80.0% of the test images right"
+    assert title(phase1_figure([rising])) == f"{start} in 3 epochs"
+    assert dots(phase1_figure([rising]).axes[0]) == {}
+    assert title(phase1_figure([falling])) == f"{start} at its best, after 2 epochs"
+    assert dots(phase1_figure([falling]).axes[0]) == {VERMILION: [2, 0.8]}
+    assert "best: 80.0%, epoch 2" in words(phase1_figure([falling]))
+
+
+def test_the_article_stands_beside_its_point_where_phase_1_went_on_for_long():
+    long = pretrained(pretrain_epochs=200, pretrain_checks=[[epoch, 80, 10] for epoch in range(201)])
+    phase1 = {**long.passes, "pretrain": {"steps": 200, "images_forward": 2000, "images_backward": 2000}}
+    figure = phase1_figure([replace(long, passes=phase1)])
+    assert "the article: about 80% after 28 epochs" in words(figure)
     assert texts_outside(figure) == []
 
 
@@ -262,13 +264,13 @@ def test_the_mean_of_phase_1_ends_where_the_first_run_ends():
 
 
 def test_the_article_is_marked_on_mnist_only():
-    fashion = pretrained(dataset={"name": "fashion-mnist", "sha256": SHA256})
+    fashion = pretrained(dataset={"name": "fashion-mnist", "sha256": SHA256, **SIZES})
     assert not any("article" in text for text in words(phase1_figure([fashion])))
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "a folder of my own " * 5])
 def test_no_text_leaves_the_picture(name):
-    of = {"name": name, "sha256": SHA256}
+    of = {"name": name, "sha256": SHA256, **SIZES}
     runs = [*(scratch(seed, dataset=of) for seed in range(3)), *(pretrained(seed, dataset=of) for seed in range(3))]
     assert texts_outside(accuracy_figure(runs)) == []
     assert texts_outside(phase1_figure(runs)) == []

@@ -73,7 +73,7 @@ def test_a_study_interrupted_ten_times_at_random_equals_one_that_was_not(carry_o
     rng, write, n_interrupted = random.Random(0), whole.append_record, 0
 
     def write_some(path, record):
-        if rng.random() < 0.3:
+        if rng.random() < 0.7:
             raise Interrupted(15, compiling=False)
         write(path, record)
         if rng.random() < 0.6:

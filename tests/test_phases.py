@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -43,7 +44,8 @@ def start(dataset, name, **changes):
     real = real_schedule(data.config, ARMS[name], rows, generator(0, BATCH_ORDER))
     given_data = data.of_run(0, rows, real)
     mlp = MLP(SIZES, np.random.default_rng(0))
-    return Learner(data.config, mlp, checks, Tally(), Progress()), data.pretraining(name, 0, given_data), given_data, real
+    learner = Learner(data.config, mlp, checks, Tally(), Progress())
+    return learner, data.pretraining(name, 0, given_data), given_data, real
 
 
 def assert_same_parameters(found, expected):
@@ -141,7 +143,7 @@ def test_the_first_stop_of_consecutive_pieces_is_the_runs(pieces, status, steps)
 )
 def test_distinct_images_are_those_of_a_set_that_grows(read, batches, data):
     starts = np.concatenate([[0], np.cumsum([len(batch) for batch in batches])]).astype(np.int64)
-    schedule = Schedule(np.array(sum(batches, []), np.int64), starts, np.zeros(len(batches)))
+    schedule = Schedule(np.concatenate(batches).astype(np.int64), starts, np.zeros(len(batches)))
     steps = sorted(data.draw(st.sets(st.integers(0, len(batches)))))
     expected = [len(set(read).union(*batches[:step])) for step in steps]
     found = distinct_seen(np.array(read, np.int64), schedule, 12, np.array(steps, np.int64))
@@ -174,7 +176,7 @@ def test_images_that_end_before_pretraining_does_begin_again(dataset):
 def carry_out(dataset, name, kernels, **changes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNLITE_KERNELS", kernels)
-        max_steps = 104 if ARMS[name].after else 32  # past phase 1, and past what is mixed in or warmed up
+        max_steps = 104 if ARMS[name].after else 40  # past phase 1, and past what is mixed in or warmed up
         data = RunData(dataset, small_config(evaluate="full", max_steps=max_steps, **changes))
         return run_one(name, 0, data, np.zeros(3, np.int64), np.zeros(1, np.int64))
 
@@ -182,25 +184,25 @@ def carry_out(dataset, name, kernels, **changes):
 @pytest.mark.parametrize("stop_on", ["test", "validation"])
 @pytest.mark.parametrize("name", ARMS)
 def test_every_arms_bill_is_its_closed_form_at_the_stop_and_at_the_end(dataset, name, stop_on):
-    reached = carry_out(dataset, name, "fast", stop_on=stop_on, target=0.8)
+    reached = carry_out(dataset, name, "fast", stop_on=stop_on, target=0.6)
     missed = carry_out(dataset, name, "fast", stop_on=stop_on, **STILL)
     assert reached.reached
-    assert (missed.reached, missed.passes["train"]["steps"]) == (name == "closed-form", missed.checks[-1][0])
+    assert missed.status == ("reached" if name == "closed-form" else "budget")  # which starts with all answers right
     assert agrees_at_stop(reached)
     assert agrees_at_stop(missed)
 
 
 @pytest.mark.parametrize("name", ARMS)
 def test_plain_and_fast_kernels_have_one_dense_bill_for_every_arm(dataset, name):
+    """By kind: Adam's coefficients are a kernel of their own among the fast ones."""
     fast, plain = (carry_out(dataset, name, kernels, **STILL) for kernels in ("fast", "plain"))
-    bills = [record.counts["dense"] for record in (fast, plain)]
-    for phase in bills[1].values():
-        phase.pop("correct_count", None)  # free, and no kernel of its own among the fast ones
-    coefficients = bills[1]["train"].keys() ^ bills[0]["train"].keys()
-    assert coefficients <= {"adam_coefficients"}
+    bills = [
+        {phase: sum(map(Counter, kernels.values()), Counter()) for phase, kernels in record.counts["dense"].items()}
+        for record in (fast, plain)
+    ]
+    assert bills[0] == bills[1]
     assert fast.passes == plain.passes
     assert (fast.images_seen, fast.images_read) == (plain.images_seen, plain.images_read)
-    assert bills[0] == bills[1]
 
 
 def test_a_later_phase_1_is_on_the_bill_from_its_step_on(dataset):
@@ -211,13 +213,14 @@ def test_a_later_phase_1_is_on_the_bill_from_its_step_on(dataset):
     assert costs[99] == 60 * n_pixels
     pretraining = late.tally().total("flop", ["pretrain"])
     assert (costs[100:] == 60 * n_pixels + 60 * n_pixels + 48 + pretraining).all()
-    assert late.images_read[:32] == scratch.images_read[:32]
+    assert late.images_read[:40] == scratch.images_read
 
 
-def test_a_hit_before_a_later_phase_1_costs_what_scratch_costs(dataset):
-    late = carry_out(dataset, "averages-last", "fast", target=0.8)
-    scratch = carry_out(dataset, "scratch", "fast", target=0.8)
-    assert late.steps_to_target == scratch.steps_to_target < 32
+@pytest.mark.parametrize("target", [0.1, 0.8])
+def test_a_hit_before_a_later_phase_1_costs_what_scratch_costs(dataset, target):
+    """Also where not all images that the averages read have been seen."""
+    late, scratch = (carry_out(dataset, name, "fast", target=target) for name in ("averages-last", "scratch"))
+    assert late.steps_to_target == scratch.steps_to_target < 40
     assert late.passes["train"] == scratch.passes["train"]
     assert late.counts["dense"]["data"] == scratch.counts["dense"]["data"]
     assert "pretrain" not in late.passes

@@ -38,7 +38,7 @@ def test_every_option_that_the_readme_names_exists():
 
 def test_every_generated_part_is_filled():
     parts = re.findall(r"<!-- generated: (\w+)[^\n]*-->\n(.*?)<!-- end -->", README, re.DOTALL)
-    assert [name for name, _ in parts] == ["answer", "changes", "machine"]
+    assert [name for name, _ in parts] == ["answer", "verdict", "changes", "machine"]
     assert all(text.strip() for _, text in parts)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from synthetic import N_CLASSES, N_TEST, N_TRAIN, SIDE, small_config, small_dataset
 
+from nnlite import MLP, Adam
 from nnlite.experiment.run import BATCH_ORDER, INITIAL_VALUES, RunData, generator, run_one, stop_set_size
 from nnlite.flops import Tally
-from nnlite.training import answers_needed
+from nnlite.training import answers_needed, epochs, train
 
 N_PIXELS = SIDE * SIDE
 
@@ -145,6 +148,44 @@ def test_validation_stops_on_images_that_no_step_and_no_average_sees(tmp_path):
     assert record.counts["dense"]["data"]["class_sums"] == {"add": 50 * N_PIXELS}
     assert record.n_checked == 10
     assert 0 <= record.test_accuracy_at_stop <= 1
+
+
+def test_right_answers_in_two_halves_of_the_test_set_add_up_to_the_whole(tmp_path):
+    """The seed draws the half; what is right in it and in the rest of the set is what a check counts."""
+    dataset, config = small_dataset(tmp_path), small_config(evaluate="full", count_apart="half", max_steps=20)
+    data = RunData(dataset, config)
+    rows, checks = data.split(0)
+    rest = np.setdiff1d(data.test_rows, checks.apart)
+    assert len(checks.apart) == len(rest) == N_TEST // 2
+    assert data.split(0)[1].apart.tolist() == checks.apart.tolist() != data.split(1)[1].apart.tolist()
+    order, halves = epochs(rows, 8, 20, 0.02, generator(0, BATCH_ORDER)), []
+    for half in (checks.apart, rest):
+        mlp = MLP((N_PIXELS, 5, N_CLASSES), generator(0, INITIAL_VALUES))
+        outcome = train(mlp, Adam(1), data.images, data.labels, order, replace(checks, apart=half))
+        halves.append(outcome.apart)
+    record = carry_out(dataset, config, "scratch")
+    assert record.apart_correct == halves[0]
+    assert np.add(*halves).tolist() == [correct for _, correct in record.checks]
+    assert len(set(halves[0])) > 1
+
+
+def test_a_run_that_stops_on_validation_can_count_the_test_set_at_every_check(tmp_path):
+    dataset = small_dataset(tmp_path)
+    changes = {"evaluate": "full", "stop_on": "validation"}
+    record = carry_out(dataset, small_config(**changes, count_apart="test"))
+    assert len(record.apart_correct) == len(record.checks)
+    at_stop = record.apart_correct[[step for step, _ in record.checks].index(record.steps_to_target)]
+    assert at_stop / N_TEST == record.test_accuracy_at_stop
+    without = carry_out(dataset, small_config(**changes))
+    assert (without.checks, without.apart_correct) == (record.checks, [])
+    assert {phase: kernels for phase, kernels in record.counts["dense"].items() if phase != "report"} == {
+        phase: kernels for phase, kernels in without.counts["dense"].items() if phase != "report"
+    }  # it informs: no bill changes
+
+
+def test_decisions_count_nothing_apart(tmp_path):
+    record = carry_out(small_dataset(tmp_path), small_config(count_apart="half"))
+    assert (record.reached, record.apart_correct) == (True, [])
 
 
 def test_a_stopped_run_has_no_record(tmp_path):

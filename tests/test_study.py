@@ -10,10 +10,10 @@ from synthetic import small_config, small_dataset, write_dataset
 
 from nnlite.datasets import load_dataset
 from nnlite.experiment import worker as worker_module
-from nnlite.experiment.config import StudySettings
+from nnlite.experiment.config import RunConfig, StudySettings
 from nnlite.experiment.records import RunRecord
-from nnlite.experiment.run import DataError
-from nnlite.experiment.study import Status, run_study
+from nnlite.experiment.run import DataError, RunData, run_one
+from nnlite.experiment.study import Status, run_all, run_study
 from nnlite.prototypes import EmptyClassError
 
 
@@ -51,6 +51,30 @@ def test_processes_give_the_same_records_as_threads(tmp_path):
     assert {run: record.comparable() for run, record in threads.items()} == {
         run: record.comparable() for run, record in processes.items()
     }
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_runs_of_several_configurations_are_those_of_each_alone(tmp_path, executor):
+    """Softmax regression, a decay and a validation split beside the usual: one store of images serves all."""
+    dataset = small_dataset(tmp_path)
+    configs = [
+        small_config(max_steps=20),
+        small_config(max_steps=20, hidden_layer_sizes=(), decay="linear"),
+        small_config(max_steps=20, stop_on="validation", evaluate="full", count_apart="test"),
+    ]
+    names = ("scratch", "class-means", "exemplar", "mixed")
+    runs = [(config, name, seed) for seed in (0, 1) for config in configs for name in names]
+    found = {}
+    for event in run_all(dataset, runs, n_workers=2, executor=executor):
+        if isinstance(event, RunRecord):
+            key = RunConfig.from_record(event.config), event.arm, event.seed
+            assert key not in found
+            found[key] = event.comparable()
+    assert found.keys() == set(runs)
+    for config, name, seed in runs:
+        progress, stop = np.zeros(3, np.int64), np.zeros(1, np.int64)
+        alone = run_one(name, seed, RunData(dataset, config), progress, stop)
+        assert alone.comparable() == found[config, name, seed]
 
 
 def test_finished_runs_are_left_out(tmp_path):

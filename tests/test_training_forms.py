@@ -62,6 +62,39 @@ def test_both_forms_have_one_dense_bill_and_the_same_checks(monkeypatch):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(("needed", "stop_at_hit", "steps"), [(13, True, 12), (8, True, 3), (8, False, 3)])
+def test_images_apart_are_looked_at_after_each_check_and_decide_nothing(monkeypatch, needed, stop_at_hit, steps):
+    """In both forms alike; `report` pays for those up to the stop: the hit's own come after it."""
+    found, alone = [], []
+    for kernels in ("fast", "plain"):
+        monkeypatch.setenv("NNLITE_KERNELS", kernels)
+        images, check_steps, outcomes = prepared(), np.arange(1, 13), []
+        for apart in (np.array([1, 5, 9, 10, 11]), np.array([0]), None):
+            mlp, tally = MLP((20, 4, 3), np.random.default_rng(0)), Tally()
+            checks = Checks(images, LABELS, check_steps, needed, stop_at_hit, apart=apart)
+            outcomes.append(train(mlp, SGD(0.5), images, LABELS, epochs(np.arange(12), 5, 12, 0.5), checks, tally))
+        five, one, without = outcomes
+        assert five.checks == one.checks == without.checks
+        assert five.steps == without.steps == steps  # 8 of 12 are right after step 3, and all 12 never
+        assert five.tally.counts()["train"] == without.tally.counts()["train"]
+        assert (len(five.apart), without.apart) == (len(five.checks), [])
+        n_looks = 12 if needed == 13 else steps - 1
+        assert five.tally.passes()["report"]["images_forward"] == 5 * n_looks
+        assert "report" not in without.tally.passes()
+        found.append([five.apart, one.apart, five.checks, five.tally.passes()])
+        networks = [trained(images, n_steps) for n_steps in check_steps[: len(five.checks)]]
+        alone.append([evaluate(mlp, images, LABELS, rows=np.array([1, 5, 9, 10, 11])) for mlp in networks])
+    assert found[0] == found[1]
+    assert [five for five, _, _, _ in found] == alone
+    assert len(set(alone[0])) > 1  # they rise
+
+
+def trained(images, n_steps):
+    mlp = MLP((20, 4, 3), np.random.default_rng(0))
+    train(mlp, SGD(0.5), images, LABELS, epochs(np.arange(12), 5, n_steps, 0.5))
+    return mlp
+
+
 def test_a_float64_network_takes_the_plain_form_and_refuses_rows(monkeypatch):
     monkeypatch.setenv("NNLITE_KERNELS", "fast")
     _, _, bill = run(floats(), np.float64)

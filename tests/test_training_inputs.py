@@ -85,6 +85,16 @@ def test_a_decision_goes_with_a_stop_at_the_hit():
         Checks(PIXELS, LABELS, np.array([1]), needed=1, stop_at_hit=False, decide=True)
 
 
+def test_images_apart_want_full_checks_and_numbers_of_images(form):
+    with pytest.raises(ValueError, match="images apart want full checks"):
+        Checks(PIXELS, LABELS, np.array([1]), needed=1, decide=True, apart=np.array([0]))
+    mlp, images = MLP((4, 3, 3), np.random.default_rng(0)), np.zeros((6, 4), np.float32)
+    for apart in (np.array([6]), np.array([-1]), np.array([0.5]), np.array([[0]])):
+        checks = Checks(images, LABELS, np.array([1]), needed=1, apart=apart)
+        with pytest.raises(ValueError, match="image numbers: expected"):
+            train(mlp, SGD(0.1), images, LABELS, epochs(np.arange(6), 2, 3, 0.1), checks)
+
+
 def test_rows_and_arrays_do_not_mix_in_one_run(monkeypatch):
     monkeypatch.setenv("NNLITE_KERNELS", "fast")
     rows = prepare_images([PIXELS], lambda: PIXELS)

@@ -26,19 +26,14 @@ class NnlitePeer:
 
     def prepare(self, problem: Problem) -> None:
         """Put the images into the form that training reads fastest, as the experiment does: rows of nonzero pixels."""
-        import nnlite
         from nnlite import training
-        from nnlite.kernels.fast.rows import Rows, build_rows
 
         self._training, self._problem = training, problem
         self._labels, self._test_labels = problem.train_labels, problem.test_labels
         # As the experiment: nnlite chooses the form from the file's bytes. The class means, no bytes, are added.
-        self._images, self._test_images = training.prepare_images(
-            (_bytes(problem.train_images[:-N_CLASSES]), lambda: problem.train_images),
-            (_bytes(problem.test_images), lambda: problem.test_images),
-        )
-        if isinstance(self._images, Rows):
-            self._images = build_rows([problem.train_images], nnlite.Tally().kernel("build_rows"))
+        chosen = training.prepare_images([_bytes(problem.train_images[:-N_CLASSES])], lambda: problem.train_images)
+        self._images = training.images_like(chosen, problem.train_images)
+        self._test_images = training.images_like(chosen, problem.test_images)
 
     def reset(self, weights: list[np.ndarray], biases: list[np.ndarray]) -> None:
         """Copy these parameters in and start the optimizer afresh."""

@@ -1,13 +1,17 @@
 """How every picture of a study looks: its frame, its colours, curves of many runs, labels beside points, PNG files.
 
-Place in the data path: `figures` decides what is drawn and calls this. It knows arms by their colours and nothing of
+Place in the data path: `figures` and `whole_figures` decide what is drawn and call this. Dots and bars of numbers with
+intervals are in `marks`. It knows arms by their colours and nothing of
 records. matplotlib is imported only inside functions, and its objects are used, never pyplot's global state.
 """
 
 from __future__ import annotations
 
+import io
+import math
+import os
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +22,7 @@ import numpy.typing as npt
 
 from ..files import replacing
 from .summary import BASELINE, TREATMENT
+from .wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +35,8 @@ WHOLE_RANGE_BELOW = 20
 """Runs from which on a band leaves out the lowest and the highest tenth, since extremes widen with n."""
 
 GREY = "#555555"
+
+_COLOURS_IN_FILE = 96
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +66,7 @@ def framed_figure(title: str, caption: str, inches: tuple[float, float]) -> Figu
 
     width, height = inches
     lines = textwrap.wrap(caption, int(13.2 * width))  # characters: an inch holds 14 of the caption's
-    title_lines = textwrap.wrap(title, int(9.6 * width))
+    title_lines = textwrap.wrap(title, int(9.1 * width))
     above, below = (0.26 + 0.24 * len(title_lines)) / height, (0.2 + 0.17 * len(lines)) / height
     layout = ConstrainedLayoutEngine(rect=(0, below, 1, 1 - above - below), w_pad=0.1, h_pad=0.06)
     figure = Figure(figsize=inches, dpi=150, layout=layout)
@@ -89,15 +96,25 @@ def draw_curves(axes: Axes, curves: Sequence[Curve], n_runs: int, colour: str, s
     alpha = max(0.04, 0.5 / len(curves) ** 0.5)
     for curve in curves:
         axes.plot(curve.x, curve.accuracy, style, color=colour, linewidth=0.6, alpha=alpha)
-    whole = [curve for curve in curves if curve.whole] or list(curves)
-    n = min(len(curve.x) for curve in whole)
-    accuracy = np.array([curve.accuracy[:n] for curve in whole])
-    mean = Curve(np.mean([curve.x[:n] for curve in whole], axis=0), accuracy.mean(axis=0))
+    mean = mean_curve(curves)
+    accuracy = [curve.accuracy[: len(mean.x)] for curve in _whole_ones(curves)]
     tail = 0.0 if n_runs < WHOLE_RANGE_BELOW else 0.1
     low, high = np.quantile(accuracy, (tail, 1 - tail), axis=0)
     axes.fill_between(mean.x, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.plot(mean.x, mean.accuracy, style, color=colour, linewidth=2.2, zorder=3)
     return mean
+
+
+def mean_curve(curves: Sequence[Curve]) -> Curve:
+    """Return the mean of the whole ones, of all if none is whole, as far as each of them reaches."""
+    whole = _whole_ones(curves)
+    n = min(len(curve.x) for curve in whole)
+    x, accuracy = ([values[:n] for values in lines] for lines in zip(*((c.x, c.accuracy) for c in whole), strict=True))
+    return Curve(np.mean(x, axis=0), np.mean(accuracy, axis=0))
+
+
+def _whole_ones(curves: Sequence[Curve]) -> list[Curve]:
+    return [curve for curve in curves if curve.whole] or list(curves)
 
 
 def band_words(n_runs: int) -> str:
@@ -142,6 +159,44 @@ def percent_axes(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def setting(config: Mapping[str, Any]) -> str:
+    """Return a network and its training as a sentence of a caption."""
+    hidden = "-".join(map(str, config["hidden_layer_sizes"]))
+    network = f"Hidden units {hidden}" if hidden else "No hidden layer"
+    return f"{network}, {config['optimizer']}, rate {config['learning_rate']:g}, batch {config['batch_size']}."
+
+
+def saves_text(share: float) -> str:
+    """Write a reduction as what it does.
+
+    Examples
+    --------
+    >>> saves_text(0.218), saves_text(-0.03), saves_text(0.001)
+    ('saves 22%', 'costs 3% more', 'saves nothing')
+    """
+    if math.isinf(share):
+        return "never gets there"
+    if round(100 * share) == 0:
+        return "saves nothing"
+    return f"saves {percent(share, 0)}" if share > 0 else f"costs {percent(-share, 0)} more"
+
+
+def save_all(folder: str | os.PathLike[str], figures: Mapping[str, Figure | None]) -> list[Path]:
+    """Write pictures under their names into a folder, made if missing, and return their paths; None has no picture.
+
+    Raises
+    ------
+    OSError
+        A file cannot be written.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    drawn = {target / name: figure for name, figure in figures.items() if figure is not None}
+    for path, figure in drawn.items():
+        save_png(figure, path)
+    return list(drawn)
+
+
 def save_png(figure: Figure, path: Path) -> None:
     """Write a picture; the old file stays until the new one is whole.
 
@@ -151,7 +206,12 @@ def save_png(figure: Figure, path: Path) -> None:
         The file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image  # matplotlib needs it, so it is there
 
     FigureCanvasAgg(figure)  # the canvas that savefig uses, whatever the user's backend is
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png")
+    picture = Image.open(whole).convert("RGB")
+    few_colours = picture.quantize(_COLOURS_IN_FILE, dither=Image.Dither.NONE)  # a third of the bytes, the same looks
     with replacing(path) as file:
-        figure.savefig(file, format="png")
+        few_colours.save(file, format="png", optimize=True)

@@ -1,8 +1,8 @@
 """Three pictures of a study: the class averages, accuracy against what it cost, and phase 1 alone.
 
 Place in the data path: records (and, for the averages, the data set) -> PNG files. Nothing is trained, and no
-statistic decided: costs and medians are the report's. How a picture looks is in `drawing`. Left out: controls, other
-targets.
+statistic decided: costs, medians and intervals are the report's. How a picture looks is in `drawing`. Left out: what
+only the whole study can show (`whole_figures`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from ..datasets import Dataset
 from . import drawing
 from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED
 from .config import ConfigError
+from .costs import cost_at_checks
 from .drawing import COLOURS, Curve, Floats
 from .records import RunRecord
 from .report import TITLES
-from .summary import TREATMENT, WHOLE_BILL, cost
+from .summary import BASELINE, TREATMENT, WHOLE_BILL, compare, cost, pairs
+from .wording import saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,14 +73,7 @@ def draw_all(
         if dataset.sha256 != of["sha256"]:
             raise ConfigError(f"--figures: the records are of {of['name']}; name its data with --dataset")
         figures = {"averages.png": averages_figure(dataset, records[0].config["stop_on"]), **figures}
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        paths = []
-        for name, figure in figures.items():
-            if figure is not None:
-                drawing.save_png(figure, target / name)
-                paths.append(target / name)
-    return paths
+        return drawing.save_all(folder, figures)
 
 
 def averages_figure(dataset: Dataset, stop_on: str = "test") -> Figure:
@@ -135,23 +130,20 @@ def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
     if not arms:
         raise NoCurves("these records hold no curves: run with --evaluate full")
     first = next(iter(arms.values()))[0]
-    config, target = first.config, f"{100 * first.config['target']:.4g}%"
-    n_runs = max(map(len, arms.values()))
+    config, n_runs = first.config, max(map(len, arms.values()))
     diverged = _diverged([run for runs in arms.values() for run in runs])
     numbers = ", ".join(f"{len(runs)} {arm}" for arm, runs in arms.items())
-    caption = (
-        f"{_setting(config)} Runs: {numbers}. {drawing.band_words(n_runs)}{diverged} Dashed: the "
-        "target; dots: the median over runs of the first check that reaches it. Operations: cost model flop, dense, a "
-        "multiply-add is two; scaling and averaging of images, pretraining and training are in, evaluation is not."
-    )
-    title = f"{_title(first.dataset['name'])}: what it costs to reach {target}"
-    if len(arms) == len(COLOURS):
-        title += ", from scratch and after pretraining on class averages"
-    figure = drawing.framed_figure(title, caption, (10, 5.4))
-    left, right = figure.subplots(1, 2, sharey=True)
     billed = cost("flop", WHOLE_BILL)
-    _draw_panel(left, arms, _steps, lambda run: run.steps_to_target or math.inf, "median: step {:g}")
-    _draw_panel(right, arms, lambda run: spending(run) / 1e9, lambda run: billed(run) / 1e9, "median: {:.3g} × 10⁹")
+    caption = (
+        f"{drawing.setting(config)} Runs: {numbers}. {drawing.band_words(n_runs)}{diverged} Dashed: the target; dots: "
+        "the median over runs of the first check that reaches it. Operations: cost model flop, dense, a multiply-add "
+        "is two; scaling and averaging of images, pretraining and training are in, evaluation is not."
+        f"{_saved_words(arms)}"
+    )
+    figure = drawing.framed_figure(_finding(arms), caption, (10, 5.4))
+    left, right = figure.subplots(1, 2, sharey=True)
+    _draw_panel(left, arms, _steps, _hit, "median: step {:g}")
+    _draw_panel(right, arms, _operations, lambda run: billed(run) / 1e9, "median: {:.3g} × 10⁹")
     left.set_xlabel("steps on real images, phase 1 not included", fontsize=11)
     right.set_xlabel("10⁹ operations so far, phase 1 included", fontsize=11)
     left.set_ylabel(f"accuracy on {first.n_checked:,} {config['stop_on']} images", fontsize=11)
@@ -165,58 +157,43 @@ def phase1_figure(records: Sequence[RunRecord]) -> Figure | None:
         return None
     first, colour = runs[0], COLOURS[TREATMENT]
     n_own = first.passes["pretrain"]["images_forward"] // first.pretrain_epochs
+    images = f"{first.config['stop_on']} images"
+    own_curves = [_curve(run, run.pretrain_checks, 2, n_own) for run in runs]
+    curves = [_curve(run, run.pretrain_checks, 1, run.n_checked) for run in runs]
+    mean = drawing.mean_curve(curves)
+    peak = int(np.argmax(mean.accuracy))
     figure = drawing.framed_figure(
-        f"{_title(first.dataset['name'])}: phase 1 alone, training on {n_own} class averages",
-        f"{_setting(first.config)} n = {len(runs)} runs. {drawing.band_words(len(runs))}{_diverged(runs)}",
+        f"{_title(first.dataset['name'])}, phase 1 alone: training on {n_own} class averages gets "
+        f"{100 * mean.accuracy[peak]:.1f}% of the {images} right "
+        + (f"at its best, after {mean.x[peak]:g} epochs" if peak < len(mean.x) - 1 else f"in {mean.x[peak]:g} epochs"),
+        f"{drawing.setting(first.config)} n = {len(runs)} runs. {drawing.band_words(len(runs))}{_diverged(runs)}",
         (8, 5.2),
     )
     axes = figure.subplots()
-    curves = [_curve(run, run.pretrain_checks, 2, n_own) for run in runs]
-    own = drawing.draw_curves(axes, curves, len(runs), colour, "--")
-    curves = [_curve(run, run.pretrain_checks, 1, run.n_checked) for run in runs]
+    own = drawing.draw_curves(axes, own_curves, len(runs), colour, "--")
     checked = drawing.draw_curves(axes, curves, len(runs), colour)
+    if peak < len(mean.x) - 1:
+        axes.plot(mean.x[peak], mean.accuracy[peak], "o", color=colour, markersize=9, markeredgecolor="white", zorder=5)
+        words = f"best: {100 * mean.accuracy[peak]:.1f}%, epoch {mean.x[peak]:g}"
+        aside = 4 if mean.x[peak] < 0.6 * mean.x[-1] else -4
+        drawing.label_beside(axes, words, (mean.x[peak], mean.accuracy[peak]), (aside, 8), colour)
     middle = len(own.x) // 2
     drawing.label_beside(axes, f"on the {n_own} averages", (own.x[middle], own.accuracy[middle]), (-6, 6), colour)
-    words = f"on {first.n_checked:,} {first.config['stop_on']} images:\n{100 * checked.accuracy[-1]:.1f}% at the end"
+    words = f"on {first.n_checked:,} {images}:\n{100 * checked.accuracy[-1]:.1f}% at the end"
     drawing.label_beside(axes, words, (checked.x[middle], checked.accuracy[middle]), (8, -14), colour)
     if first.dataset["name"] == "mnist":
         point = PRETRAINED.pretrain_epochs, float(ACCURACY_AFTER_PRETRAIN_PRINTED)
         axes.plot(*point, "X", color="black", markersize=10, markeredgecolor="white", zorder=5)
         words = f"the article: about {100 * point[1]:.0f}%\nafter {point[0]} epochs"
-        drawing.label_in_corner(axes, words, point, top_left=False, colour="black")
+        if point[0] < 0.3 * mean.x[-1]:
+            drawing.label_beside(axes, words, point, (6, -12), "black")
+        else:
+            drawing.label_in_corner(axes, words, point, top_left=False, colour="black")
     axes.set(xlim=(0, None), ylim=(0, 1.08))
     axes.set_xlabel(f"epochs on the averages ({n_own} images each)", fontsize=11)
     axes.set_ylabel("accuracy", fontsize=11)
     drawing.percent_axes(axes)
     return figure
-
-
-def spending(record: RunRecord) -> Floats:
-    """Compute what a run had spent at each of its checks: cost model flop, dense, evaluation left out.
-
-    before + (bill at the stop - before) x step / steps at the stop
-
-    Parameters
-    ----------
-    record : RunRecord
-        With checks.
-
-    Returns
-    -------
-    float64 array (n_checks,)
-
-    Notes
-    -----
-    A pretrained run has paid for data and pretraining before its first step; the rest, for scratch the scaling of the
-    images it reads too, grows with the steps. At the stop this is the record's bill. Elsewhere it is an approximation,
-    which takes every batch for full (the last of an epoch may be short: less than one step, shared out over the epoch)
-    and, for scratch, every image for new (scaling is 0.1% of a step).
-    """
-    tally = record.tally()
-    pretrained = record.accuracy_after_pretrain is not None
-    before = tally.total("flop", ("data", "pretrain")) if pretrained else 0
-    per_step = (tally.total("flop", WHOLE_BILL) - before) / record.passes["train"]["steps"]
-    return before + per_step * _steps(record)
 
 
 def _draw_panel(
@@ -251,8 +228,37 @@ def _draw_panel(
         drawing.label_in_corner(axes, text, (medians[arm], target) if hit else None, first, COLOURS[arm])
 
 
-def _steps(record: RunRecord) -> Floats:
-    return np.array([step for step, _ in record.checks], np.float64)
+def _finding(arms: dict[str, list[RunRecord]]) -> str:
+    """The title: what each arm needed, where its median run got to the target."""
+    first = next(iter(arms.values()))[0]
+    name, target = _title(first.dataset["name"]), f"{100 * first.config['target']:.4g}%"
+    medians = {arm: statistics.median(map(_hit, runs)) for arm, runs in arms.items()}
+    if len(medians) < len(COLOURS) or not all(map(math.isfinite, medians.values())):
+        return f"{name}: what it costs to reach {target}"
+    return (
+        f"{name} to {target}: {medians[BASELINE]:g} steps from scratch, {medians[TREATMENT]:g} after pretraining on "
+        "class averages"
+    )
+
+
+def _saved_words(arms: dict[str, list[RunRecord]]) -> str:
+    treated, baseline = pairs(arms, TREATMENT)
+    if not treated:
+        return ""
+    found = compare(treated, baseline, cost("flop", WHOLE_BILL))
+    return f" The median pair {saved(found.interval, found.n_pairs)} of these operations."
+
+
+def _hit(run: RunRecord) -> float:
+    return run.steps_to_target or math.inf
+
+
+def _steps(run: RunRecord) -> Floats:
+    return np.array([step for step, _ in run.checks], np.float64)
+
+
+def _operations(run: RunRecord) -> Floats:
+    return cost_at_checks(run, "flop", WHOLE_BILL) / 1e9
 
 
 def _curve(run: RunRecord, checks: Sequence[Sequence[int]], column: int, n_images: int) -> Curve:
@@ -267,12 +273,6 @@ def _whole(run: RunRecord) -> bool:
 def _diverged(runs: Sequence[RunRecord]) -> str:
     n = sum(not _whole(run) for run in runs)
     return f" Diverged, in no mean or band: {n}." if n else ""
-
-
-def _setting(config: dict[str, Any]) -> str:
-    hidden = "-".join(map(str, config["hidden_layer_sizes"]))
-    rate = f"rate {config['learning_rate']:g}"
-    return f"Hidden units {hidden}, {config['optimizer']}, {rate}, batch {config['batch_size']}."
 
 
 def _title(name: str) -> str:

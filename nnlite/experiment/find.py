@@ -1,7 +1,7 @@
 """From a folder of parts to `Findings`: which records answer which question; nothing is trained.
 
-Place in the data path: records -> cells, explanations, horizons -> Findings -> whole_report, page, whole_figures. A
-part that is missing or unfinished leaves its questions open, and is named.
+Place in the data path: records -> cells, explanations, searches, horizons -> Findings -> whole_report, page, figures.
+A part that is missing or unfinished leaves its questions open, and is named.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import cells, explanations, horizons
+from . import cells, explanations, horizons, searches
 from .config import ARMS, EXPLANATORY, RunConfig
 from .costs import agrees_at_stop
-from .findings import Findings
+from .exits import DATA, Exit
+from .findings import EqualSteps, Findings
 from .kept import read_part
 from .parts import is_done
-from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, FASHION, PARTS, TARGETS, WIDE_TARGETS
+from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
 from .records import RunRecord
 
 ANALYSIS_SEED = 2023
 """Of every resampling: the same records always give the same report."""
+
+Records = Sequence[RunRecord]
 
 
 def find(folder: str) -> Findings:
@@ -40,3 +43,66 @@ def find(folder: str) -> Findings:
     Exit
         A file that cannot be read, or no finished part.
     """
+    done = [part.name for part in PARTS if is_done(folder, part.name)]
+    if not done:
+        raise Exit(f"{folder}: holds no finished part of the study; nnlite --full --out {folder} makes them", DATA)
+    of = {part.name: read_part(folder, part.name) if part.name in done else [] for part in PARTS}
+    claim, claim_64 = of_config(of["claim"], CLAIM), of_config(of["claim"], CLAIM_64)
+    rng = np.random.default_rng(ANALYSIS_SEED)
+    honest = cells.honest_cell("honest", of["honest"], rng) if of["honest"] else None
+    controls = explanations.controls(claim, of["controls"], EXPLANATORY) if claim and of["controls"] else []
+    others = [arm for arm in ARMS if arm not in (*BOTH, *EXPLANATORY)]
+    tuned = None
+    if of["tuned"] and honest is not None:
+        cell = cells.honest_cell("tuned", of["tuned"], rng)
+        tuned = searches.tuned(cell, of["tuning"], of["finals"], honest.saved)
+    every = [record for records in of.values() for record in records]
+    return Findings(
+        claim=cells.claim_cell("claim", claim, rng) if claim else None,
+        claim_64=cells.claim_cell("claim, 784-64-10", claim_64, rng) if claim_64 else None,
+        honest=honest,
+        optimism=cells.optimism(claim) if claim else [],
+        stops=cells.stops(of["honest"], rng) if of["honest"] else None,
+        controls=controls,
+        averages_or_steps=explanations.averages_or_steps(controls) if controls else "",
+        explained_by=explanations.explained_by(controls),
+        flags=explanations.flags(claim, of["flags"]) if claim and of["flags"] else [],
+        tuned=tuned,
+        targets=horizons.targets(of["epochs-5"], TARGETS) if of["epochs-5"] else [],
+        prediction=horizons.prediction(of["epochs-5"], TARGETS, rng) if of["epochs-5"] else None,
+        equal_steps=_equal_steps(claim, of["epochs-5"], of["epochs-20"]),
+        wide=horizons.targets(of["wide"], WIDE_TARGETS) if of["wide"] else [],
+        fashion=cells.claim_cell("Fashion-MNIST", of["fashion"], rng) if of["fashion"] else None,
+        fashion_targets=_fashion_targets(claim, of["fashion"]),
+        descriptive=explanations.descriptive(claim, of["descriptive"], others) if claim and of["descriptive"] else [],
+        settings=explanations.settings(of["settings"], claim, of["flags"]) if of["settings"] else [],
+        calibration=searches.calibration(of["calibration"]) if of["calibration"] else [],
+        parts_done=done,
+        parts_missing=[part.name for part in PARTS if part.name not in done],
+        n_runs=len(every),
+        n_disagreeing=sum(not agrees_at_stop(record) for record in every),
+        machines=sorted({_machine(record) for record in every}),
+        versions=every[-1].versions,
+    )
+
+
+def of_config(records: Records, config: RunConfig) -> list[RunRecord]:
+    """Select the records of one configuration."""
+    return [record for record in records if RunConfig.from_record(record.config) == config]
+
+
+def _equal_steps(claim: Records, epochs_5: Records, epochs_20: Records) -> list[EqualSteps]:
+    asked = (("500 steps", claim, 500), ("5 epochs", epochs_5, 5 * EPOCH), ("20 epochs", epochs_20, 20 * EPOCH))
+    return [horizons.equal_steps(name, records, step) for name, records, step in asked if records]
+
+
+def _fashion_targets(claim: Records, fashion: Records) -> list[horizons.TargetRow]:
+    if not claim or not fashion:
+        return []
+    scratch = [[record for record in records if record.arm == "scratch"] for records in (claim, fashion)]
+    return horizons.targets(fashion, horizons.matched_targets(*scratch, [t for t in TARGETS if t <= 0.91]))
+
+
+def _machine(record: RunRecord) -> str:
+    machine = record.machine
+    return f"{machine.get('cores')} cores of {machine.get('processor')}, {machine.get('system')}"

@@ -86,7 +86,7 @@ class Control:
     explanation: Explanation | None  # explanatory controls only
     explains_p: float | None  # after Holm
     worse_p: float | None  # after Holm
-    outcome: str  # explains, worse, open, descriptive
+    outcome: str  # reference (class-means itself), explains, worse, open, descriptive
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Setting:
 
     name: str
     n_pairs: int
-    scratch_steps: float  # median E1
+    scratch_steps: float  # median E1; of a flag, with it
     saved: Comparison  # article-2023, E1
     saved_every_operation: Comparison
 
@@ -105,10 +105,10 @@ class Tuned:
     """Tuned against tuned."""
 
     cell: Cell
-    winners: dict[str, dict[str, object]]  # arm -> its configuration
+    winners: dict[str, dict[str, object]]  # arm -> what was drawn of its configuration
     scores: dict[str, list[float]]  # arm -> mean cost at E2 of every draw, inf for none
     expected_best: dict[str, list[float]]  # arm -> best of 1, 2, .. draws
-    search_cost: dict[str, int]  # arm -> operations of all its tuning runs, flop dense
+    search_cost: dict[str, int]  # arm -> operations of all its runs, finals and looks included, flop dense
     untuned: Interval  # the honest cell's, to stand beside it
 
 
@@ -134,6 +134,8 @@ class Prediction:
     steps_saved: list[float]  # mean at each target
     band: Band | None  # of steps saved - head start
     outcome: str  # held, failed, open
+    met_by_phase_1: list[float] = field(default_factory=list)  # targets left out: met before the first real step
+    outcome_with_them: str = ""  # the word if these had been asked as well
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,7 @@ def parse(arguments: Sequence[str]) -> Options:
     changes = _changes(given)
     if given.full or given.part is not None:
         _require_protocol(given, changes)
+    config = preset_config(given.preset, changes)
     settings = StudySettings(
         arms=_arms(given.arms),
         seeds=given.seeds if given.seeds is not None else _QUICK_PAIRS if given.quick else 10,
@@ -171,8 +172,9 @@ def parse(arguments: Sequence[str]) -> Options:
         workers=given.workers if given.workers is not None else available_cores(),
         executor=given.executor,
     )
+    _require_closed_form(config, settings)
     return Options(
-        config=preset_config(given.preset, changes),
+        config=config,
         settings=settings,
         dataset=given.dataset,
         data_dir=given.data_dir,
@@ -245,6 +247,13 @@ def _hidden(given: str) -> tuple[int, ...]:
         return tuple(int(size) for size in given.split(","))
     except ValueError:
         raise ConfigError(f"--hidden {given}: must be none or whole numbers, like 128 or 128,64") from None
+
+
+def _require_closed_form(config: RunConfig, settings: StudySettings) -> None:
+    """Refuse the closed form where the network cannot hold it."""
+    fits = len(config.hidden_layer_sizes) == 1 and config.hidden_layer_sizes[0] >= 10 and config.activation == "relu"
+    if "closed-form" in settings.arms and not fits:
+        raise ConfigError("--arms closed-form: needs one hidden layer, of relu, with a unit for every class")
 
 
 def _require_protocol(given: argparse.Namespace, changes: dict[str, Any]) -> None:

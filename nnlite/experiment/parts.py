@@ -11,12 +11,15 @@ import lzma
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import replacing
 from .config import RunConfig
 from .protocol import Part, Study
 from .records import FAILED, RecordsError, RunRecord, read_records
-from .worker import Run
+
+if TYPE_CHECKING:
+    from .worker import Run
 
 
 def done_file(folder: str | os.PathLike[str], name: str) -> Path:

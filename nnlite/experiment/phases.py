@@ -100,6 +100,33 @@ def _mixed(piece: Piece, pretraining: Pretraining, data: TrainingData) -> Piece:
     return Piece(images_like(piece.images, images), labels, schedule)
 
 
+def go_through(
+    learner: Learner, arm: Arm, pretraining: Pretraining | None, pieces: Sequence[Piece], stage: Ints
+) -> tuple[str, list[Outcome], dict[str, Any]]:
+    """Take phase 1 and the real steps in the arm's order; return status, outcome of each piece and record fields.
+
+    `stage` (1,) is written for people: 1 in pretraining, 2 in training.
+    """
+    fields: dict[str, Any] = {}
+    outcomes: list[Outcome] = []
+    status, steps_before = REACHED, 0
+    if pretraining is not None and arm.mixes:
+        learner.tally.merge(pretraining.tally)
+    phase_1_before = None if pretraining is None or arm.mixes else min(arm.after, 1)
+    for number, piece in enumerate(pieces):
+        if number == phase_1_before and pretraining is not None:
+            stage[0], learner.watch.done[:] = 1, 0
+            status, fields = pretrain(learner, arm, pretraining)
+        if status not in (STOPPED, DIVERGED):
+            stage[0], learner.watch.done[:] = 2, 0
+            outcomes.append(train_piece(learner, piece, steps_before))
+            steps_before += piece.schedule.n_steps
+            status = outcomes[-1].status
+        if status in (STOPPED, DIVERGED) or (status == REACHED and learner.checks.stop_at_hit):
+            break
+    return status, outcomes, fields
+
+
 def pretrain(learner: Learner, arm: Arm, pretraining: Pretraining) -> tuple[str, dict[str, Any]]:
     """Train on the arm's own images, for so many epochs or to the pretraining target; return status and record fields.
 
@@ -135,7 +162,8 @@ def _epochs(learner: Learner, pretraining: Pretraining) -> tuple[str, dict[str, 
     looks = target is not None or config.evaluate == "full"
     n_epochs = config.pretrain_epochs if target is None else PRETRAIN_EPOCHS_LIMIT
     needed = answers_needed(target if target is not None else 1.0, checks.n_images)
-    unlooked = replace(checks, steps=np.zeros(0, np.int64), apart=None)  # looked at from here; compiled code is the same
+    # Looked at from here, by none of its checks; handed over so that one compiled loop serves both phases.
+    unlooked = replace(checks, steps=np.zeros(0, np.int64), apart=None)
     own = np.unique(pretraining.rows)
     seen: list[list[int]] = []
 
@@ -225,4 +253,3 @@ def distinct_seen(read: Ints, schedule: Schedule, n_images: int, at_steps: Ints)
     first[positions] = new[numbers]
     counts = np.concatenate([[0], np.cumsum(first)]) + len(np.unique(read))
     return counts[schedule.starts[at_steps]]
-

@@ -193,7 +193,7 @@ _DESCRIPTIVE = tuple(arm for arm in ARMS if arm not in (*BOTH, *EXPLANATORY))
 PARTS = (
     Part(
         "pilot",
-        "what froze two targets: the honest cell's and Fashion-MNIST's",
+        "what froze the honest cell's and Fashion's targets",
         _fixed(
             Study(HONEST, BOTH, PILOT_SEEDS),
             Study(FASHION, ("scratch",), PILOT_SEEDS, "fashion-mnist"),

@@ -21,7 +21,7 @@ from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Images, Outcome, Prog
 from ..training import count_scaling, evaluate, prepare_images
 from .arms import ARMS, Arm, Pretraining, TrainingData
 from .config import PRETRAIN_EPOCHS_LIMIT, RunConfig
-from .phases import Learner, Piece, distinct_seen, joined, pretrain, real_pieces, real_schedule, train_piece
+from .phases import Learner, Piece, distinct_seen, go_through, joined, real_pieces, real_schedule
 from .records import RunRecord, describe
 
 INITIAL_VALUES, BATCH_ORDER, ARM, SPLIT = range(4)
@@ -165,23 +165,7 @@ def run_one(
     learner = Learner(config, mlp, checks, Tally(), Progress(progress[1:], stop))
     pretraining = data.pretraining(name, seed, training_data)
     pieces = real_pieces(arm, pretraining, training_data, real)
-    fields: dict[str, Any] = {}
-    status, outcomes = REACHED, []
-    if pretraining is not None and arm.mixes:
-        learner.tally.merge(pretraining.tally)
-    phase_1_before = None if pretraining is None or arm.mixes else min(arm.after, 1)
-    steps_before = 0
-    for number, piece in enumerate(pieces):
-        if number == phase_1_before and pretraining is not None:
-            progress[:] = 1, 0, 0
-            status, fields = pretrain(learner, arm, pretraining)
-        if status not in (STOPPED, DIVERGED):
-            progress[:] = 2, 0, 0
-            outcomes.append(train_piece(learner, piece, steps_before))
-            steps_before += piece.schedule.n_steps
-            status = outcomes[-1].status
-        if status in (STOPPED, DIVERGED) or (status == REACHED and checks.stop_at_hit):
-            break
+    status, outcomes, fields = go_through(learner, arm, pretraining, pieces, progress[:1])
     if status == STOPPED:
         return None
     outcome = joined(outcomes) if outcomes else None

@@ -72,7 +72,7 @@ def steps_by(kernels: str) -> Steps:
         before = os.environ.get("NNLITE_KERNELS")
         os.environ["NNLITE_KERNELS"] = kernels  # read by training at every call
         try:
-            (images,) = prepare_images((pixels, lambda: pixels / np.float32(255)))
+            images = prepare_images([pixels], lambda: pixels / np.float32(255))
             return train(mlp, nnlite.SGD(RATE), images, labels, same_batch).loss
         finally:
             del os.environ["NNLITE_KERNELS"]

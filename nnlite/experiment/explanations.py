@@ -1,0 +1,285 @@
+"""What explains the saving: controls beside the class averages, one flag without them, one thing changed in both arms.
+
+Place in the data path: records of parts -> explanations -> Findings -> whole_report, whole_figures. Costs are those of
+E1, a run's first hit, as its kernels counted them; a hit after the shortest budget among the runs compared is a miss,
+whatever the arm. Left out: the cells (`cells`), other targets (`horizons`), searches, the tests (`comparisons`).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from . import comparisons
+from .config import RunConfig
+from .findings import Control, Setting
+from .protocol import BATCH_16, SETTINGS, TWICE_THE_RATE
+from .records import RunRecord
+from .stats import Interval, paired_ratios
+from .summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Cost, compare, cost
+from .wording import percent, several
+
+LEVEL = 0.05
+"""Largest adjusted p-value that gives a control its word."""
+
+FLAGS = {"--learning-rate 2e-3": TWICE_THE_RATE, "--batch-size 16": BATCH_16}
+"""What scratch may change instead of pretraining."""
+
+_CHEAP = {"fresh-batches": "fresh batches of ten", "exemplar": "one fixed image a class"}
+_DIRECTION = {"closed-form": "the closed-form start", "means-10": "averages of ten images a class"}
+_NO_DIRECTION = {**_CHEAP, "permuted": "averages under wrong labels"}
+_OUTCOMES = {"explains": "explains it", "worse": "worse", "open": "open"}
+_DECIDING = {**_DIRECTION, **_NO_DIRECTION}
+
+Records = Sequence[RunRecord]
+
+
+def controls(claim_records: Records, control_records: Records, arms: Sequence[str]) -> list[Control]:
+    """Compare the explanatory controls with scratch, and their savings with the class averages' own.
+
+    Parameters
+    ----------
+    claim_records : sequence of RunRecord
+        Scratch and class-means, one configuration.
+    control_records : sequence of RunRecord
+        The controls, the same seeds.
+    arms : sequence of str
+        The family of Holm's adjustment. An arm without a pair is not in the list but still counts in the family.
+
+    Returns
+    -------
+    list of Control
+        Class-means first, outcome "reference"; then the controls: "explains" or "worse" if that adjusted p-value is at
+        most 0.05, else "open".
+
+    Raises
+    ------
+    ValueError
+        If a run stands there twice.
+    """
+    budget = _shortest_budget(claim_records, control_records)
+    reference = _control(TREATMENT, claim_records, claim_records, budget, "reference")
+    tests: dict[str, comparisons.Explanation] = {}
+    found = []
+    for arm in arms:
+        control = _control(arm, claim_records, control_records, budget, "open")
+        if control is not None and control.explanation is not None:
+            found.append(control)
+            tests[arm] = control.explanation
+    absent = [1.0] * (len(arms) - len(tests))
+    explains = comparisons.holm([*(test.p_explains for test in tests.values()), *absent]).tolist() if arms else []
+    worse = comparisons.holm([*(test.p_worse for test in tests.values()), *absent]).tolist() if arms else []
+    judged = [
+        replace(control, explains_p=p, worse_p=q, outcome=_outcome(p, q))
+        for control, p, q in zip(found, explains, worse, strict=False)
+    ]
+    return [reference, *judged] if reference else judged
+
+
+def descriptive(claim_records: Records, records: Records, arms: Sequence[str]) -> list[Control]:
+    """Compare other arms with scratch over the seeds that both have; no tests.
+
+    Parameters
+    ----------
+    claim_records, records, arms
+        As for `controls`; no family, and no class-means beside them.
+
+    Returns
+    -------
+    list of Control
+        In the order of `arms`, without those that have no pair.
+    """
+    budget = _shortest_budget(claim_records, records)
+    found = (_control(arm, claim_records, records, budget, "descriptive") for arm in arms)
+    return [control for control in found if control]
+
+
+def explained_by(found: Sequence[Control]) -> list[str]:
+    """Name the controls that explain the saving."""
+    return [control.arm for control in found if control.outcome == "explains"]
+
+
+def averages_or_steps(found: Sequence[Control]) -> str:
+    """Say in one sentence whether it is the averages or just cheap steps, by the rule fixed beforehand.
+
+    Cheap steps if fresh-batches or exemplar explain the saving; the averages' direction, not the steps, if closed-form
+    or means-10 explain it and fresh-batches, exemplar and permuted are worse; else neither alone.
+
+    Parameters
+    ----------
+    found : sequence of Control
+        As `controls` returns them.
+
+    Returns
+    -------
+    str
+        Empty while class-means or one of the five controls that decide is missing.
+    """
+    by_arm = {control.arm: control for control in found}
+    if not {TREATMENT, *_DECIDING} <= by_arm.keys():
+        return ""
+
+    def explaining(arms: Iterable[str]) -> list[str]:
+        return explained_by([by_arm[arm] for arm in arms])
+
+    def listed(arms: Iterable[str], with_outcome: bool = False) -> str:
+        texts = []
+        for arm in arms:
+            outcome = f" ({_OUTCOMES[by_arm[arm].outcome]})" if with_outcome else ""
+            texts.append(f"{_DECIDING[arm]} saved {_bounded(by_arm[arm].saved.interval)}{outcome}")
+        return several(texts)
+
+    averages = f"the class averages' {_bounded(by_arm[TREATMENT].saved.interval)}"
+    near = f"at most {100 * comparisons.EXPLAINED_MARGIN:.0f} points less than {averages}"
+    source = f"({min(by_arm[arm].n_pairs for arm in _DECIDING)} pairs, the article's counting)"
+    if cheap := explaining(_CHEAP):
+        return f"Cheap steps: {listed(cheap)}, {near} {source}."
+    direction = explaining(_DIRECTION)
+    if direction and all(by_arm[arm].outcome == "worse" for arm in _NO_DIRECTION):
+        rest = listed(_NO_DIRECTION)
+        return f"The averages' direction, not the steps: {listed(direction)}, {near}, but {rest} {source}."
+    return f"Neither alone: beside {averages}, {listed(_DECIDING, with_outcome=True)} {source}."
+
+
+def flags(claim_records: Records, flag_records: Records) -> list[Setting]:
+    """Compare scratch with one flag changed to scratch without: same seeds, same bill, no pretraining.
+
+    Parameters
+    ----------
+    claim_records, flag_records : sequence of RunRecord
+        Only scratch is looked at; `flag_records` in the configurations of `FLAGS`.
+
+    Returns
+    -------
+    list of Setting
+        saved = 1 - cost(flag) / cost(plain); its steps are those with the flag.
+    """
+    changed = _by_config(flag_records)
+    found = []
+    for name, config in FLAGS.items():
+        flagged, plain = _paired(changed.get((config, BASELINE), []), _arm(claim_records, BASELINE))
+        if flagged:
+            found.append(_setting(name, flagged, plain, steps_of=flagged))
+    return found
+
+
+def settings(records: Records, claim_records: Records, flag_records: Records) -> list[Setting]:
+    """Compare class-means with scratch where one thing is changed in both.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        In the configurations of `protocol.SETTINGS`.
+    claim_records : sequence of RunRecord
+        Their scratch stands in where only pretraining is changed, of which scratch has none.
+    flag_records : sequence of RunRecord
+        Scratch of some settings; a run may stand here and in `records`, where it is the same.
+
+    Returns
+    -------
+    list of Setting
+        In the order of `protocol.SETTINGS`, without those that have no pair; the steps are scratch's.
+    """
+    runs = _by_config([*flag_records, *records])
+    found = []
+    for name, config in SETTINGS.items():
+        own = runs.get((config, BASELINE), [])
+        treated, scratch = _paired(runs.get((config, TREATMENT), []), own or _plain(name, claim_records))
+        if treated:
+            found.append(_setting(name, treated, scratch, steps_of=scratch))
+    return found
+
+
+def _control(arm: str, claim: Records, others: Records, budget: int, outcome: str) -> Control | None:
+    """One arm against scratch; outcome "open" asks for its tests against class-means, not yet adjusted."""
+    ours, means, scratch = _paired(_arm(others, arm), _arm(claim, TREATMENT), _arm(claim, BASELINE))
+    if not ours:
+        return None
+    article = _until(budget, cost("article-2023", SCOPES["training"]))
+    explanation = None
+    if outcome == "open":
+        below = [article(run) for run in scratch]
+        theirs, averages = (paired_ratios([article(run) for run in runs], below).ratios for runs in (ours, means))
+        explanation = comparisons.explained_by(theirs, averages)
+    after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
+    return Control(
+        arm=arm,
+        n_pairs=len(ours),
+        saved=compare(ours, scratch, article),
+        saved_every_operation=compare(ours, scratch, _until(budget, cost("flop", WHOLE_BILL))),
+        after_pretrain=statistics.fmean(after) if after else None,
+        explanation=explanation,
+        explains_p=None,
+        worse_p=None,
+        outcome=outcome,
+    )
+
+
+def _outcome(explains_p: float, worse_p: float) -> str:
+    if explains_p <= LEVEL:
+        return "explains"
+    return "worse" if worse_p <= LEVEL else "open"
+
+
+def _setting(name: str, ours: Records, against: Records, steps_of: Records) -> Setting:
+    budget = _shortest_budget(ours, against)
+    return Setting(
+        name=name,
+        n_pairs=len(ours),
+        scratch_steps=statistics.median(_until(budget, _steps)(run) for run in steps_of),
+        saved=compare(ours, against, _until(budget, cost("article-2023", SCOPES["training"]))),
+        saved_every_operation=compare(ours, against, _until(budget, cost("flop", WHOLE_BILL))),
+    )
+
+
+def _plain(name: str, claim: Records) -> Records:
+    """Scratch of the claim cell for a setting that scratch does not have: how long phase 1 lasts."""
+    return _arm(claim, BASELINE) if name.endswith("epochs") else []
+
+
+def _until(budget: int, priced: Cost) -> Cost:
+    """Price a run that hit within the budget; infinite for all others."""
+
+    def within(record: RunRecord) -> float:
+        hit = record.steps_to_target
+        return priced(record) if hit is not None and hit <= budget else math.inf
+
+    return within
+
+
+def _steps(record: RunRecord) -> float:
+    return math.inf if record.steps_to_target is None else record.steps_to_target
+
+
+def _shortest_budget(*groups: Records) -> int:
+    return min((run.config["max_steps"] for group in groups for run in group), default=0)
+
+
+def _arm(records: Records, arm: str) -> Records:
+    runs = [run for run in records if run.arm == arm]
+    if len({run.seed for run in runs}) < len(runs):
+        raise ValueError(f"{arm}: a seed stands there twice: expected the records of one configuration")
+    return runs
+
+
+def _paired(*groups: Records) -> list[list[RunRecord]]:
+    """The runs of the seeds that all groups have, by seed."""
+    by_seed = [{run.seed: run for run in group} for group in groups]
+    seeds = sorted(set.intersection(*map(set, by_seed)))
+    return [[runs[seed] for seed in seeds] for runs in by_seed]
+
+
+def _by_config(records: Records) -> dict[tuple[RunConfig, str], list[RunRecord]]:
+    found: dict[tuple[RunConfig, str], list[RunRecord]] = {}
+    for run in records:
+        found.setdefault((RunConfig.from_record(run.config), run.arm), []).append(run)
+    return found
+
+
+def _bounded(saved: Interval) -> str:
+    """22.1% [20.3%, 24.6%]; without the brackets where there is no interval."""
+    if saved.low is None or saved.high is None:
+        return percent(saved.median)
+    return f"{percent(saved.median)} [{percent(saved.low)}, {percent(saved.high)}]"

@@ -1,0 +1,101 @@
+"""A section of the whole report, and its two forms: text for a terminal of 80 columns, and Markdown for a page.
+
+Place in the data path: findings -> answers, details (which fill sections) -> whole_report, page (which put them in
+order). A section answers its question in its first lines, before any table. It knows no findings and no statistics.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells that were written already; the first column is text, the others stand to the right."""
+
+    head: list[str]
+    rows: list[list[str]]
+    caption: str = ""  # above it, for people who read nothing else
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question, its answer, and what the answer rests on."""
+
+    title: str
+    answer: list[str]  # paragraphs
+    tables: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # paragraphs below the tables
+    figures: dict[str, str] = field(default_factory=dict)  # a picture's name without ending -> what it shows
+
+
+def as_text(section: Section) -> str:
+    """Write a section for a terminal.
+
+    Returns
+    -------
+    str
+        Lines of at most 80 columns, without a final newline.
+    """
+    blocks = [section.title.upper(), *(wrapped(paragraph) for paragraph in section.answer)]
+    blocks += ["\n" + _text_table(table) for table in section.tables]
+    if section.tables and section.notes:
+        blocks.append("")
+    blocks += [wrapped(note) for note in section.notes]
+    return "\n".join(blocks)
+
+
+def as_markdown(section: Section, figures: dict[str, str], level: int = 2) -> str:
+    """Write a section for a page.
+
+    Parameters
+    ----------
+    section : Section
+    figures : dict of str to str
+        From a picture's name without ending to where it is, as seen from the page; others are left out.
+    level : int
+        Of the heading.
+
+    Returns
+    -------
+    str
+        Without a final newline.
+    """
+    blocks = [f"{'#' * level} {section.title}", *map(_escaped, section.answer)]
+    blocks += [f"![{shows}]({figures[name]})" for name, shows in section.figures.items() if name in figures]
+    blocks += [_markdown_table(table) for table in section.tables]
+    blocks += map(_escaped, section.notes)
+    return "\n\n".join(blocks)
+
+
+def wrapped(paragraph: str) -> str:
+    """Break a paragraph into lines of at most 80 columns, all but the first one indented."""
+    return textwrap.fill(paragraph, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _text_table(table: Table) -> str:
+    """Align the columns; two spaces between them, or one where two do not fit."""
+    lines = [table.head, *table.rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
+    gap = "  " if sum(widths) + 2 * len(widths) <= WIDTH else " "
+    indent = gap if sum(widths) + len(gap) * len(widths) <= WIDTH else ""
+    shown = [
+        indent + gap.join(text.ljust(widths[i]) if i == 0 else text.rjust(widths[i]) for i, text in enumerate(line))
+        for line in lines
+    ]
+    caption = [wrapped(table.caption)] if table.caption else []
+    return "\n".join([*caption, *(line.rstrip() for line in shown)])
+
+
+def _markdown_table(table: Table) -> str:
+    rows = [table.head, ["---", *["---:"] * (len(table.head) - 1)], *table.rows]
+    lines = ["| " + " | ".join(_escaped(text) for text in row) + " |" for row in rows]
+    return "\n".join([*([f"{_escaped(table.caption)}\n"] if table.caption else []), *lines])
+
+
+def _escaped(text: str) -> str:
+    """Keep characters that Markdown would read as its own."""
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")

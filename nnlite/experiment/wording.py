@@ -1,0 +1,183 @@
+"""How the numbers of a study become words: one place for digits, intervals, misses and the verdict's vocabulary.
+
+Place in the data path: beside `answers` and `details`, which write sentences and tables with it. A percentage has one
+decimal, -inf is a run that never got there, a negative saving says that it cost more. Left out: layout (`sections`).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from .comparisons import EXPLAINED_MARGIN
+from .findings import Findings
+from .stats import Interval
+from .summary import BASELINE, TREATMENT, Comparison
+from .verdict import CLAIMED, CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS
+
+PEOPLE = {BASELINE: "from scratch", TREATMENT: "averages first"}
+"""What the two arms of every comparison are called in a table."""
+
+MEANING = {
+    "reproduced": f"the whole interval lies between {CLAIMED_LOW:.0%} and {CLAIMED_HIGH:.0%}, around the claimed "
+    f"{CLAIMED:.0%}",
+    "larger than claimed": f"the whole interval lies above {CLAIMED_HIGH:.0%}",
+    "no material saving": f"the whole interval lies within {IMMATERIAL:.0%} of nothing",
+    "costs more": "the whole interval lies below nothing saved",
+    "direction only": f"something is saved, and less than {CLAIMED_LOW:.0%}: the direction of the claim, not its size",
+    "saves, size not established": f"something is saved; whether it is the claimed {CLAIMED:.0%} stays open",
+    "not established": f"fewer than {MIN_PAIRS} pairs, too many misses, an interval wider than {MAX_WIDTH:.0%}, or one "
+    "that leaves the direction open",
+}
+"""The verdict's words, for people."""
+
+OUTCOMES = {
+    "reference": "the averages themselves",
+    "explains": "yes",
+    "worse": "no",
+    "open": "not shown",
+    "descriptive": "described only",
+}
+"""What a control says about the saving; `explains` allows EXPLAINED_MARGIN less than the averages save."""
+
+EXPLAINED_POINTS = f"{100 * EXPLAINED_MARGIN:.0f}"
+
+
+def number(fraction: float, digits: int = 1) -> str:
+    """Write a fraction in percent without the sign, for a column whose head has it.
+
+    Examples
+    --------
+    >>> number(0.2214), number(-0.0004), number(-2.5), number(-math.inf)
+    ('22.1', '0.0', '-250', 'missed')
+    """
+    if not math.isfinite(fraction):
+        return "missed"
+    digits = 0 if abs(fraction) >= 1 else digits  # -250 keeps a column of percentages narrow
+    return f"{round(100 * fraction, digits) + 0.0:.{digits}f}"  # + 0.0 turns -0.0 into 0.0
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """Write a fraction in percent, with the sign."""
+    text = number(fraction, digits)
+    return text if text == "missed" else f"{text}%"
+
+
+def cell(interval: Interval | None, digits: int = 1) -> str:
+    """Write an interval of fractions for a table, in percent or in percentage points.
+
+    Examples
+    --------
+    >>> cell(Interval(0.221, 0.203, 0.246)), cell(Interval(0.2, None, None)), cell(None)
+    ('22.1 (20.3 to 24.6)', '20.0 (none)', '-')
+    """
+    if interval is None:
+        return "-"
+    if interval.low is None or interval.high is None:
+        return f"{number(interval.median, digits)} (none)"
+    low, high = number(interval.low, digits), number(interval.high, digits)
+    return f"{number(interval.median, digits)} ({low} to {high})"
+
+
+def steps_cell(interval: Interval | None) -> str:
+    """Write an interval of steps for a table."""
+    if interval is None:
+        return "-"
+    ends = [interval.low, interval.high]
+    known = [steps(end) for end in ends if end is not None]
+    return f"{steps(interval.median)} ({' to '.join(known) if len(known) == 2 else 'none'})"
+
+
+def bounds(interval: Interval) -> str:
+    """Write an interval's ends as a sentence has them."""
+    if interval.low is None or interval.high is None:
+        return "too few pairs for a 95% interval"
+    return f"95% interval {percent(interval.low)} to {percent(interval.high)}"
+
+
+def saved(interval: Interval, n_pairs: int) -> str:
+    """Write a reduction as a sentence has it.
+
+    Examples
+    --------
+    >>> saved(Interval(0.221, 0.203, 0.246), 100)
+    'saved 22.1% (95% interval 20.3% to 24.6%; 100 pairs)'
+    >>> saved(Interval(-0.1, -0.12, -0.08), 30)
+    'cost 10.0% more (a saving of -10.0%, 95% interval -12.0% to -8.0%; 30 pairs)'
+    """
+    if math.isinf(interval.median) and interval.median < 0:
+        return f"never got there in most pairs ({bounds(interval)}; {pairs(n_pairs)})"
+    if interval.median < 0:
+        found = percent(-interval.median)
+        return f"cost {found} more (a saving of -{found}, {bounds(interval)}; {pairs(n_pairs)})"
+    return f"saved {percent(interval.median)} ({bounds(interval)}; {pairs(n_pairs)})"
+
+
+def brief(interval: Interval, n_pairs: int) -> str:
+    """Write a reduction in the fewest words that keep its interval and n."""
+    known = interval.low is not None and interval.high is not None
+    ends = f"{percent(interval.low or 0)} to {percent(interval.high or 0)}" if known else "no interval"
+    return f"{percent(interval.median)} ({ends}, {pairs(n_pairs)})"
+
+
+def steps(value: float | None) -> str:
+    """Write a number of steps; a miss says so."""
+    return f"{value:.0f}" if value is not None and math.isfinite(value) else "missed"
+
+
+def spread(values: Sequence[float], in_percent: bool = False) -> str:
+    """Write the median and the range of steps, or of fractions in percent."""
+    shown = [percent(v) if in_percent else steps(v) for v in (statistics.median(values), min(values), max(values))]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def operations(count: float) -> str:
+    """Write a number of operations to three digits.
+
+    Examples
+    --------
+    >>> operations(3_141_592_653), operations(math.inf), operations(1_500)
+    ('3.14 billion', 'never', '1,500')
+    """
+    if not math.isfinite(count):
+        return "never"
+    for unit, name in ((1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if count >= unit:
+            return f"{count / unit:.{max(0, 2 - int(math.log10(count / unit)))}f} {name}"
+    return f"{count:,.0f}"
+
+
+def p_value(p: float | None) -> str:
+    """Write a p-value."""
+    return "-" if p is None else "<0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def pairs(n: int) -> str:
+    """Write a number of pairs."""
+    return f"{n} pair{'' if n == 1 else 's'}"
+
+
+def n_missed(comparison: Comparison) -> int:
+    """Count the runs of a comparison that never got there."""
+    return comparison.arm_missed + comparison.scratch_missed + 2 * comparison.both_missed
+
+
+def several(names: Sequence[str]) -> str:
+    """Join names as a sentence has them.
+
+    Examples
+    --------
+    >>> several(["exemplar"]), several(["flop", "mac", "torch"])
+    ('exemplar', 'flop, mac and torch')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def missing(findings: Findings, *parts: str) -> list[str]:
+    """Name those of the parts that were not finished, in a sentence; empty if all were."""
+    lacking = [part for part in parts if part not in findings.parts_done]
+    if not lacking:
+        return []
+    commands = "nnlite --part NAME" if len(lacking) > 1 else f"nnlite --part {lacking[0]}"
+    return [f"Not finished: part{'s' if len(lacking) > 1 else ''} {several(lacking)} ({commands})."]

@@ -1,0 +1,159 @@
+"""Findings that a whole study might come to, with plausible numbers in every section; for reports and figures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nnlite.experiment.bands import Band
+from nnlite.experiment.comparisons import Equivalence, Explanation
+from nnlite.experiment.config import ARMS, EXPLANATORY
+from nnlite.experiment.findings import (
+    CalibrationRow,
+    Cell,
+    Control,
+    EqualSteps,
+    Findings,
+    Optimism,
+    Prediction,
+    SensitivityRow,
+    Setting,
+    StopComparison,
+    TargetRow,
+    Tuned,
+)
+from nnlite.experiment.protocol import PARTS
+from nnlite.experiment.stats import Interval
+from nnlite.experiment.summary import Comparison
+from nnlite.experiment.verdict import Verdict
+
+NAMES = [part.name for part in PARTS]
+NEVER = Interval(-2.5, -math.inf, 0.4)
+
+
+def comparison(low, middle, high, n=100, missed=(0, 0, 0)):
+    return Comparison([low, *[middle] * (n - 2), high], Interval(middle, low, high), *missed)
+
+
+def row(model="flop", word="direction only", **changes):
+    values = {
+        "counting": "dense",
+        "scope": "bill and evaluation",
+        "estimand": "E1",
+        "target": 0.9,
+        "n_pairs": 100,
+        "missed": 0,
+        "saved": Interval(0.19, 0.171, 0.213),
+    }
+    return SensitivityRow(model=model, word=word, **{**values, **changes})
+
+
+def cell(name="claim", word="direction only", saved=(0.2031, 0.2214, 0.2462), target=0.9, **changes):
+    low, middle, high = saved
+    values = {
+        "dataset": "mnist",
+        "target": target,
+        "stop_on": "test",
+        "n_pairs": 100,
+        "seeds": (20000, 20099),
+        "saved": Interval(middle, low, high),
+        "estimand": "E1",
+        "verdict": Verdict(word),
+        "first_hits": comparison(low, middle, high),
+        "first_hit_steps": {"scratch": [121.0, 138.0, 153.0], "class-means": [93.0, 104.0, math.inf]},
+        "stable_steps": {"scratch": 151, "class-means": 117},
+        "after_pretrain": [0.79, 0.808, 0.81],
+        "expected_costs": Interval(0.218, 0.2, 0.24),
+        "sign_test_p": 3e-21,
+        "article_rank": 93,
+        "sensitivity": [
+            row("article-2023", scope="training", estimand="E1 with 10 in a row", target=target),
+            row("flop", estimand="E2, a look every 50 steps", target=target),
+            row("mac", counting="executed", scope="bill", target=target),
+            row("mac", scope="training", target=target + 0.003),
+            row("distinct images", "no material saving", counting="passes", scope="bill", saved=NEVER, target=target),
+        ],
+        "depends_on_counting": [],
+    }
+    return Cell(name=name, **{**values, **changes})
+
+
+def control(arm, outcome, saved=(-0.156, -0.123, -0.101), n=100):
+    explained = outcome in ("explains", "worse", "open")
+    return Control(
+        arm=arm,
+        n_pairs=n,
+        saved=comparison(*saved, n=n, missed=(2, 1, 1)),
+        saved_every_operation=comparison(*saved, n=n),
+        after_pretrain=None if arm == "warm-up" else 0.62,
+        explanation=Explanation(-0.32, -0.341, -0.306, 1.0, 1e-30) if explained else None,
+        explains_p=1.0 if explained else None,
+        worse_p=8e-30 if explained else None,
+        outcome=outcome,
+    )
+
+
+def setting(name, saved=(0.353, 0.371, 0.389)):
+    return Setting(name, 100, 90.0, comparison(*saved), comparison(*saved))
+
+
+def target_row(target, share=1.0):
+    interval = Interval(0.2, 0.18, 0.22) if share == 1 else None
+    saved = Interval(33.0, 30.0, 36.0) if share == 1 else None
+    return TargetRow(target, 100, {"scratch": share, "class-means": 1.0}, 138.2, saved, interval, interval)
+
+
+def plausible(**changes):
+    """What a whole study might find, in every section."""
+    values = {
+        "claim": cell(),
+        "claim_64": cell("claim (784-64-10)", saved=(0.13, 0.16, 0.18)),
+        "honest": cell("honest", saved=(0.17, 0.19, 0.21), estimand="E2", target=0.893, stop_on="validation"),
+        "optimism": [Optimism(arm, 100, 0.9012, 0.8975, Interval(0.004, 0.002, 0.005)) for arm in list(ARMS)[:2]],
+        "stops": StopComparison(
+            Interval(0.18, 0.16, 0.2), Interval(0.19, 0.17, 0.21), {"scratch": [0.9], "class-means": [0.91]}
+        ),
+        "controls": [
+            control("class-means", "reference"),
+            *(control(arm, "worse") for arm in EXPLANATORY[:-1]),
+            control("adam-state", "open"),
+        ],
+        "averages_or_steps": "Neither alone: closed-form saved 5%.",
+        "explained_by": [],
+        "flags": [setting("--learning-rate 2e-3"), setting("--batch-size 16")],
+        "tuned": Tuned(
+            cell=cell("tuned", "no material saving", saved=(-0.01, 0.004, 0.02)),
+            winners={
+                "scratch": {"optimizer": "adam", "learning_rate": 0.00312, "batch_size": 10, "pretrain_epochs": 28},
+                "class-means": {"optimizer": "momentum", "learning_rate": 0.0412, "pretrain_epochs": 14},
+            },
+            scores={"scratch": [2e9, math.inf], "class-means": [1e9, 2e9]},
+            expected_best={"scratch": [math.inf, 2e9], "class-means": [1.5e9, 1e9]},
+            search_cost={"scratch": 1_234_567_890_123, "class-means": 2_000_000_000_000},
+            untuned=Interval(0.19, 0.17, 0.21),
+        ),
+        "targets": [target_row(0.75), target_row(0.9), target_row(0.96, 0.93)],
+        "prediction": Prediction(
+            [0.85, 0.9],
+            52.0,
+            [50.0, 31.0],
+            Band(np.array([-2.0, -21.0]), np.array([-4.0, -25.0]), np.array([0.0, -17.0]), 2.6),
+            "failed",
+        ),
+        "equal_steps": [
+            EqualSteps("500 steps", 500, 100, 0.9361, 0.9363, Equivalence(0.0002, 0.001)),
+            EqualSteps("20 epochs", 18760, 30, 0.9786, 0.9786, Equivalence(0.0, 0.2)),
+        ],
+        "wide": [target_row(0.97), target_row(0.98, 0.4)],
+        "fashion": cell("Fashion-MNIST", target=0.78, dataset="fashion-mnist"),
+        "fashion_targets": [target_row(0.682), target_row(0.78)],
+        "descriptive": [control(arm, "descriptive", n=30) for arm in ("stretched-means", "reset-optimizer")],
+        "settings": [setting("softmax regression", (-0.3, -0.25, -0.2)), setting("rate x 10", (-2.9, -2.5, -2.1))],
+        "calibration": [CalibrationRow(f"784-128-10, adam {k}e-4", 214, 0.8, 145, 0.01 * k) for k in range(1, 8)],
+        "parts_done": NAMES,
+        "n_runs": 4321,
+        "machines": ["2 cores of AMD EPYC, Linux"],
+        "versions": {"nnlite": "0.1", "numba": "0.68.1"},
+    }
+    return Findings(**{**values, **changes})

@@ -1,0 +1,294 @@
+"""Cells from hand-written records: every number of the headline and of its table worked by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_records import record
+
+from nnlite.experiment.cells import claim_cell, honest_cell, optimism, stops
+from nnlite.experiment.config import RunConfig
+from nnlite.experiment.stats import Interval
+
+F = 10  # the article's forward pass: a step of 8 images costs F (8 + 2) = 100, phase 1 F (6 + 2 x 2) = 100
+STEP = 8 * 48 + 19  # flop, 2-3 softmax with SGD: 12 + 17 + 4 + 15 an image, the mean's division and 18 a step
+BEFORE = 330 + 100  # flop: averaging and pretraining
+BUDGET = 12
+
+CONFIG = RunConfig(
+    hidden_layer_sizes=(), optimizer="sgd", batch_size=8, max_steps=BUDGET, evaluate="full", count_apart="half"
+)
+PASSES = {"steps": 2, "images_forward": 6, "images_backward": 6}
+
+
+def run(arm, seed, correct, config=CONFIG, n_checked=100, **changes):
+    """A run with these right answers at the checks of its grid; all that was counted apart is 60 of its 100 images."""
+    steps = config.check_steps()[: len(correct)]
+    needed = config.target * n_checked - 1e-9
+    hit = next((step for step, right in zip(steps, correct, strict=True) if right >= needed), None)
+    ended = hit or steps[-1]
+    seen = config.batch_size * ended
+    dense = {"train": {"matmul_forward": {"fma": 6 * seen}, "sgd_update": {"fma": 9 * ended}}}
+    passes = {"train": {"steps": ended, "images_forward": seen, "images_backward": seen}}
+    if arm == "class-means":
+        passes["pretrain"] = PASSES
+        dense["pretrain"] = {"matmul_forward": {"fma": 50}}
+        dense["data"] = {"class_sums": {"add": 300}, "divide_sums": {"div": 30}}
+    ran = {**dense, "train": {"matmul_forward": {"mul": 2 * seen}, "sgd_update": {"fma": 9 * ended}}}
+    values = {
+        "config": {**config.to_record(2, 3), "article_pass": F},
+        "dataset": {"name": "small", "sha256": {}, "n_test": 100, "n_features": 2, "n_classes": 3},
+        "status": "budget" if hit is None else "reached",
+        "reached": hit is not None,
+        "steps_to_target": hit,
+        "passes": passes,
+        "counts": {"dense": dense, "executed": ran},
+        "accuracy_after_pretrain": 0.8 if arm == "class-means" else None,
+        "checks": [list(check) for check in zip(steps, correct, strict=True)],
+        "images_seen": [config.batch_size * step for step in steps],
+        "images_read": [60 if arm == "class-means" else config.batch_size * step for step in steps],
+        "apart_correct": [right // 2 for right in correct],
+        "n_checked": n_checked,
+    }
+    return record(arm, seed, **{**values, **changes})
+
+
+def at_target_from(step, n_steps=BUDGET):
+    """80 right of 100, 90 from this step on; None: never."""
+    return [90 if step is not None and s >= step else 80 for s in range(1, n_steps + 1)]
+
+
+def study(scratch_hits, means_hits, **changes):
+    hits = {"scratch": scratch_hits, "class-means": means_hits}
+    return [run(arm, seed, at_target_from(hit), **changes) for arm in hits for seed, hit in enumerate(hits[arm])]
+
+
+def claim(records):
+    return claim_cell("claim", records, np.random.default_rng(0))
+
+
+def honest(records):
+    return honest_cell("honest", records, np.random.default_rng(0))
+
+
+def rows(cell, **wanted):
+    return [row for row in cell.sensitivity if all(getattr(row, name) == value for name, value in wanted.items())]
+
+
+def only_row(cell, **wanted):
+    (row,) = rows(cell, **wanted)
+    return row
+
+
+SIX = study([10] * 6, [6, 5, 7, 8, 6, 6])  # ratios 100 (1 + steps) / 1,000: 0.7, 0.6, 0.8, 0.9, 0.7, 0.7
+
+
+def test_the_claim_cell_is_the_median_of_paired_ratios_in_the_articles_terms():
+    cell = claim(SIX)
+    assert cell.saved == Interval(1 - 0.7, 1 - 0.9, 1 - 0.6)  # six pairs: the extremes
+    assert cell.first_hits.reductions == pytest.approx([0.3, 0.4, 0.2, 0.1, 0.3, 0.3])
+    assert cell.first_hit_steps == {"scratch": [10.0] * 6, "class-means": [6.0, 5.0, 7.0, 8.0, 6.0, 6.0]}
+    assert cell.sign_test_p == 2 / 64  # all six save
+    assert cell.article_rank == 2  # 20% and 10% lie below 29.9%
+    assert (cell.verdict.word, cell.verdict.reason) == ("not established", "6 pairs; 20 needed")
+    assert cell.after_pretrain == [0.8] * 6
+    assert (cell.estimand, cell.target, cell.stop_on, cell.n_pairs, cell.seeds) == ("E1", 0.9, "test", 6, (0, 5))
+    assert (cell.name, cell.dataset, cell.depends_on_counting) == ("claim", "small", [])
+
+
+def test_expected_costs_charge_a_miss_with_all_it_spent():
+    # Means: 100 (7 + 6 + 8 + 9 + 7) and a miss that spent 100 + 12 x 100 = 1,300: 5,000 / 5 = 1,000; scratch 1,000.
+    cell = claim(study([10] * 6, [6, 5, 7, 8, 6, None]))
+    assert cell.expected_costs.median == 1 - 1000 / 1000
+    assert claim(SIX).expected_costs.median == pytest.approx(1 - (700 + 600 + 800 + 900 + 700 + 700) / 6000)
+
+
+def test_misses_stand_in_the_headline_as_the_protocol_says():
+    # Only class-means missed: ratio inf; only scratch: 0; both: 1.
+    cell = claim(study([10, 10, None, None, 10, 10], [6, None, 6, None, 6, 6]))
+    assert cell.first_hits.reductions == pytest.approx([0.3, -math.inf, 1, 0, 0.3, 0.3])
+    assert cell.first_hit_steps["class-means"] == [6, math.inf, 6, math.inf, 6, 6]
+    row = only_row(cell, model="article-2023", estimand="E1", target=0.9)
+    assert (row.missed, row.n_pairs) == (4, 6)
+    assert (row.saved.low, row.saved.high) == (-math.inf, 1)
+
+
+def test_over_five_percent_of_pairs_with_both_missed_establish_nothing():
+    both_missed = claim(study([10] * 18 + [None] * 2, [6] * 18 + [None] * 2))
+    assert both_missed.verdict.reason == "both arms missed in 10%; at most 5% allowed"
+    assert claim(study([10] * 19 + [None], [6] * 19 + [None])).verdict.word == "reproduced"  # 1 - 7 / 10
+
+
+def test_every_cost_model_has_its_row_and_those_with_another_word_are_named():
+    cell = claim(study([10] * 20, [6] * 20))
+    assert cell.verdict.word == "reproduced"
+    saved = {
+        model: only_row(cell, model=model, counting="dense", scope="bill").saved.median
+        for model in ("flop", "mac", "torch", "3x-forward")
+    }
+    # mac: a step multiplies 8 (6 forward, 6 backward) + 9 = 105 times, phase 1 50 times.
+    # torch: 2 (6 + 6) 8 = 192 a step, 2 x 50 before; 3x-forward: 3 (8 (12 + 17) + 1) = 699 a step, 3 x 100 before.
+    assert saved["flop"] == pytest.approx(1 - (BEFORE + 6 * STEP) / (10 * STEP))  # 0.293
+    assert saved["mac"] == pytest.approx(1 - (50 + 6 * 105) / (10 * 105))  # 0.352
+    assert saved["torch"] == pytest.approx(1 - (100 + 6 * 192) / (10 * 192))  # 0.348
+    assert saved["3x-forward"] == pytest.approx(1 - (300 + 6 * 699) / (10 * 699))  # 0.357
+    assert cell.depends_on_counting == ["mac", "3x-forward"]  # above 35%: larger than claimed
+    assert only_row(cell, model="mac", counting="dense", scope="bill").word == "larger than claimed"
+
+
+def test_what_a_run_does_is_counted_in_steps_and_images():
+    cell = claim(study([10] * 6, [6] * 6))
+    assert only_row(cell, model="steps").saved.median == pytest.approx(1 - (2 + 6) / 10)
+    assert only_row(cell, model="images").saved.median == pytest.approx(1 - (6 + 8 * 6) / (8 * 10))
+    assert only_row(cell, model="distinct images").saved.median == pytest.approx(1 - 60 / 80)
+    assert {row.counting for row in cell.sensitivity if row.model in ("steps", "images")} == {"passes"}
+
+
+def test_executed_operations_are_those_of_each_runs_own_stop():
+    cell = claim(study([10] * 6, [6] * 6))
+    # flop: (330 + 100 + 6 (16 + 2 x 9)) / (10 x 34); mac: (50 + 6 (16 + 9)) / (10 x 25)
+    assert only_row(cell, model="flop", counting="executed").saved.median == pytest.approx(1 - (430 + 6 * 34) / 340)
+    assert only_row(cell, model="mac", counting="executed").saved.median == pytest.approx(1 - (50 + 6 * 25) / 250)
+
+
+def test_evaluation_is_charged_at_every_check_and_where_looks_are_rare():
+    config = replace(CONFIG, max_steps=120)
+    hits = {"scratch": 101, "class-means": 60}
+    cell = claim([run(arm, seed, at_target_from(hits[arm], 120), config) for arm in hits for seed in range(6)])
+    look = 100 * (2 * 6 + 2)  # flop: 6 multiply-adds and two comparisons an image
+    every = only_row(cell, scope="bill and evaluation", estimand="E1")
+    assert every.saved.median == pytest.approx(1 - (BEFORE + 60 * (STEP + look)) / (101 * (STEP + look)))
+    # Who looks at 50, 100, 150 only sees 60 at 100, and 101 not within the budget.
+    rare = only_row(cell, scope="bill and evaluation", estimand="E1, a look every 50 steps")
+    assert (rare.saved.median, rare.missed) == (1, 6)
+    hits["scratch"] = 99
+    cell = claim([run(arm, seed, at_target_from(hits[arm], 120), config) for arm in hits for seed in range(6)])
+    rare = only_row(cell, estimand="E1, a look every 50 steps")
+    both = 100 * STEP + 2 * look  # both arms stop at the second look
+    assert rare.saved.median == pytest.approx(1 - (BEFORE + both) / both)
+
+
+def test_hits_in_a_row_and_other_targets_are_asked_of_the_same_curves():
+    #          steps   1    2    3    4    5    6    7    8    9   10   11   12
+    means = [80.0, 897, 900, 880, 900, 900, 900, 903, 903, 903, 903, 903]
+    scratch = [800, 800, 800, 897, 900, 880, 900, 900, 900, 903, 903, 903]
+    records = [run("class-means", s, means, n_checked=1000) for s in range(6)]
+    records += [run("scratch", s, scratch, n_checked=1000) for s in range(6)]
+    cell = claim(records)
+    assert cell.saved.median == pytest.approx(1 - (1 + 3) / 5)
+    assert only_row(cell, target=0.897).saved.median == pytest.approx(1 - (1 + 2) / 4)
+    assert only_row(cell, target=0.903).saved.median == pytest.approx(1 - (1 + 8) / 10)
+    assert only_row(cell, estimand="E1 with 3 in a row").saved.median == pytest.approx(
+        1 - (1 + 7) / 9
+    )  # 5, 6, 7; 7 to 9
+    assert only_row(cell, estimand="E1 with 5 in a row").saved.median == pytest.approx(1 - (1 + 9) / 11)
+    ten = only_row(cell, estimand="E1 with 10 in a row")  # neither has ten
+    assert (ten.saved.median, ten.missed) == (0, 12)
+    # E2: the mean stays from step 5 and from step 7.
+    assert only_row(cell, estimand="E2").saved.median == pytest.approx(1 - (1 + 5) / 7)
+    assert cell.stable_steps == {"scratch": 7, "class-means": 5}
+
+
+def test_the_honest_cell_divides_what_both_arms_spent_at_their_stable_steps():
+    # Means of 80 and 90 are 90 only where all hit: steps 8 and 10, whatever the single runs did before.
+    cell = honest(SIX)
+    assert cell.stable_steps == {"scratch": 10, "class-means": 8}
+    assert cell.saved.median == pytest.approx(1 - (BEFORE + 8 * STEP) / (10 * STEP))
+    assert cell.estimand == "E2"
+    assert cell.first_hits.reductions[0] == pytest.approx(1 - (BEFORE + 6 * STEP) / (10 * STEP))
+    other = only_row(cell, model="flop", scope="bill", counting="dense", estimand="E1")
+    assert other.saved == cell.first_hits.interval
+    article = only_row(cell, model="article-2023")
+    assert (article.estimand, article.saved.median) == ("E2", pytest.approx(1 - (1 + 8) / 10))
+    # Without the one pair that is late (0.335 of resamples), the mean stays from step 7.
+    assert cell.saved.high >= 1 - (BEFORE + 7 * STEP) / (10 * STEP) - 1e-12
+    assert cell.saved.low == pytest.approx(cell.saved.median)
+
+
+def test_the_same_generator_gives_every_question_the_same_resamples():
+    rng = np.random.default_rng(5)
+    state = rng.bit_generator.state
+    one, two = honest_cell("one", SIX, rng), honest_cell("two", SIX, rng)
+    assert replace(one, name="two") == two
+    assert rng.bit_generator.state == state
+    headline = rows(one, model="flop", counting="dense", scope="bill", estimand="E2", target=0.9)
+    assert [row.saved for row in headline] == [one.saved]
+
+
+def test_tuned_arms_may_differ_in_batch_and_grid():
+    small = replace(CONFIG, batch_size=4, max_steps=24)
+    records = [run("scratch", s, at_target_from(10)) for s in range(6)]
+    records += [run("class-means", s, at_target_from(14, 24), small) for s in range(6)]
+    cell = honest(records)
+    step = 4 * 48 + 19  # of four images
+    assert cell.saved == Interval(*[pytest.approx(1 - (BEFORE + 14 * step) / (10 * STEP))] * 3)
+    assert only_row(cell, model="article-2023").saved.median == pytest.approx(1 - (100 + 14 * F * (4 + 2)) / 1000)
+
+
+def test_a_run_that_diverged_counts_nothing_right_from_there_on():
+    records = study([10] * 6, [6] * 6)
+    records[6] = run("class-means", 0, at_target_from(6)[:5], status="diverged")
+    cell = claim(records)
+    assert cell.first_hit_steps["class-means"] == [math.inf, 6, 6, 6, 6, 6]
+    # (5 x 90 + 0) / 6 = 75 from step 6 on: the mean never stays, so that all six runs miss.
+    e2 = only_row(cell, estimand="E2")
+    assert (e2.saved.median, e2.missed, cell.stable_steps["class-means"]) == (-math.inf, 6, None)
+
+
+def test_a_run_that_diverged_has_spent_what_it_had():
+    # 99 of 100 right in the nineteen others: 19 x 99 / 20 = 94 stays from step 6 on without the one that ended.
+    curves = [[80] * 5 + [99] * 7] * 19
+    records = [run("class-means", s, curve) for s, curve in enumerate(curves)]
+    records += [run("class-means", 19, [80] * 3, status="diverged")]
+    records += [run("scratch", s, at_target_from(10)) for s in range(20)]
+    spent = 19 * (BEFORE + 6 * STEP) + BEFORE + 3 * STEP
+    assert honest(records).saved.median == pytest.approx(1 - spent / (20 * 10 * STEP))
+
+
+def test_optimism_stops_on_one_half_and_reads_the_other():
+    #      step 1   2   3: of all 100, and of the half of 50, which asks for 45
+    both, half = [80, 92, 93], [44, 46, 47]
+    runs = [run("scratch", s, both, replace(CONFIG, max_steps=3), apart_correct=half) for s in range(6)]
+    runs += [run("class-means", 0, both, replace(CONFIG, max_steps=3), apart_correct=[40, 40, 40])]
+    runs += [run("scratch", 6, both, replace(CONFIG, max_steps=3), apart_correct=half, status="failed")]
+    runs += [run("scratch", 7, both, replace(CONFIG, max_steps=3, count_apart="nothing"), apart_correct=[])]
+    (scratch,) = optimism(runs)  # class-means never stops on its half
+    assert (scratch.arm, scratch.n_runs) == ("scratch", 6)
+    assert scratch.at_stop == pytest.approx(46 / 50)  # step 2
+    assert scratch.elsewhere == pytest.approx((92 - 46) / 50)
+    assert scratch.difference.median == 0
+    late = [run("scratch", s, [80, 89, 93], replace(CONFIG, max_steps=3), apart_correct=half) for s in range(6)]
+    assert optimism(late)[0].difference == Interval(*[pytest.approx(46 / 50 - (89 - 46) / 50)] * 3)
+
+
+def test_stops_compares_the_same_runs_by_test_and_by_validation():
+    config = replace(CONFIG, stop_on="validation", target=0.893, count_apart="test")
+    # Stays on validation (89.3 of 100: 90) from 6 and 10, on test (900 of 1,000; 893 from 3) from 5 and 8.
+    test = {"class-means": [800] * 2 + [895] * 2 + [910] * 8, "scratch": [800] * 7 + [900] * 5}
+    hits = {"class-means": 6, "scratch": 10}
+    sizes = {"name": "small", "sha256": {}, "n_test": 1000, "n_features": 2, "n_classes": 3}
+    records = [
+        run(arm, s, at_target_from(hits[arm]), config, apart_correct=test[arm], dataset=sizes)
+        for arm in hits
+        for s in range(6)
+    ]
+    found = stops(records, np.random.default_rng(0))
+    assert found.saved_by_validation.median == pytest.approx(1 - (BEFORE + 6 * STEP) / (10 * STEP))
+    assert found.saved_by_test.median == pytest.approx(1 - (BEFORE + 5 * STEP) / (8 * STEP))
+    assert found.test_accuracy_at_stop == {"scratch": [0.9] * 6, "class-means": [0.91] * 6}
+    assert found.saved_by_validation == honest(records).saved
+
+
+def test_failed_runs_and_other_arms_are_passed_over():
+    failed = [run(arm, 9, at_target_from(1), status="failed") for arm in ("scratch", "class-means")]
+    assert claim([*SIX, *failed, run("exemplar", 0, at_target_from(1))]) == claim(SIX)
+
+
+def test_records_that_are_no_cell_are_refused():
+    with pytest.raises(ValueError, match="found no pair"):
+        claim([r for r in SIX if r.arm == "scratch"])
+    with pytest.raises(ValueError, match="found several of class-means"):
+        claim([*SIX, run("class-means", 7, at_target_from(6), replace(CONFIG, batch_size=4))])

@@ -1,0 +1,81 @@
+"""The independent check of both headlines prints the digits of the report, on made-up records and on the kept ones."""
+
+from __future__ import annotations
+
+import lzma
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_records import record
+
+from nnlite.experiment.cells import claim_cell, honest_cell
+from nnlite.experiment.closed_forms import step_counts
+from nnlite.experiment.config import RunConfig
+from nnlite.experiment.parts import is_done, records_of
+from nnlite.experiment.wording import bounds, percent
+
+KEPT = Path(__file__).parents[1] / "data" / "runs"
+SIZES = (4, 3, 2)
+CLAIM = RunConfig(hidden_layer_sizes=(3,), batch_size=8, max_steps=40, pretrain_epochs=2, evaluate="full")
+HONEST = replace(CLAIM, stop_on="validation", target=0.893)
+
+
+def run(config, arm, seed, rng):
+    """A run whose accuracy rises by 2% a step, its bill as the kernels would have counted it."""
+    hit = int(rng.integers(18, 24)) - (6 if arm == "class-means" else 0)
+    correct = [min(1000, 893 + 20 * (step - hit) + int(rng.integers(0, 20))) for step in range(1, 41)]
+    stop = 1 + next(i for i, right in enumerate(correct) if right >= 1000 * config.target)
+    read = [70 if arm == "class-means" else 8 * step for step in range(1, 41)]
+    dense = {"data": {"scale_pixels": {"div": 4 * read[stop - 1]}}}
+    passes = {"train": {"steps": stop, "images_forward": 8 * stop, "images_backward": 8 * stop}}
+    dense["train"] = {
+        name: {kind: stop * n for kind, n in kinds.items()}
+        for name, kinds in step_counts(SIZES, "relu", "adam", n_images=8).items()
+    }
+    if arm == "class-means":
+        dense["data"] |= {"class_sums": {"add": 280}, "divide_sums": {"div": 8}}
+        dense["pretrain"] = {"matmul_forward": {"fma": 55}, "adam_update": {"sqrt": 7}}
+        passes["pretrain"] = {"steps": 2, "images_forward": 20, "images_backward": 20}  # ten averages, two epochs
+    return record(
+        arm,
+        seed,
+        config=config.to_record(4, 2),
+        dataset={"name": "small", "sha256": {}, "n_features": 4, "n_classes": 2},
+        steps_to_target=stop,
+        passes=passes,
+        counts={"dense": dense, "executed": dense},
+        checks=[[step, right] for step, right in enumerate(correct, 1)],
+        images_seen=[8 * step for step in range(1, 41)],
+        images_read=read,
+        n_checked=1000,
+    )
+
+
+def printed_by_check(folder):
+    command = [sys.executable, KEPT / "check.py", folder]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout.splitlines()
+
+
+def said_by_the_report(folder):
+    claim = [r for r in records_of(folder, "claim") if r.config["preset"] == "article"]
+    saved = claim_cell("claim", claim, np.random.default_rng(0)).saved
+    honest = honest_cell("honest", records_of(folder, "honest"), np.random.default_rng(0)).saved
+    return [f"claim: saved {percent(saved.median)} ({bounds(saved)})", f"honest: saved {percent(honest.median)}"]
+
+
+def test_the_check_prints_the_digits_of_the_report(tmp_path):
+    rng = np.random.default_rng(4)
+    for name, config in (("claim", CLAIM), ("honest", HONEST)):
+        seeds = rng.permutation(100).tolist()  # the order of the lines must not matter
+        lines = [run(config, arm, seed, rng).to_line() for arm in ("scratch", "class-means") for seed in seeds]
+        (tmp_path / f"{name}.jsonl.xz").write_bytes(lzma.compress("".join(lines).encode(), preset=0))
+    assert printed_by_check(tmp_path) == said_by_the_report(tmp_path)
+
+
+@pytest.mark.skipif(not (is_done(KEPT, "claim") and is_done(KEPT, "honest")), reason="these parts are not kept yet")
+def test_the_check_prints_the_digits_of_the_report_for_the_kept_records():
+    assert printed_by_check(KEPT) == said_by_the_report(KEPT)

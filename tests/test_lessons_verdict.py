@@ -1,0 +1,195 @@
+"""The lesson on the verdict: what it prints follows from its column, planted savings are named, exercises answered."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from test_summary import run
+
+import nnlite
+from nnlite.experiment.protocol import CLAIM, CLAIM_64
+from nnlite.experiment.stats import sign_test
+from nnlite.lessons import checker, verdict
+
+# 1: the largest k with 2 (C(40, 0) + .. + C(40, k - 1)) / 2^40 <= 5%: up to 13 heads 3.8%, up to 14 8.1%; k = 14
+# 2: 2 (C(12, 0) + C(12, 1)) / 2^12 = 26 / 4096
+# 3: the five misses are the five smallest, so the 40th of all is the 35th of the rest
+ANSWERS = {1: 14, 2: 26, 3: 35}
+
+
+def answer(number, value):
+    return checker.run("verdict", verdict.lesson, verdict.EXERCISES, ["--answer", str(number), str(value)])
+
+
+@functools.cache
+def printed(without_jit="0"):
+    finished = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "nnlite.lessons.verdict"],
+        cwd=pathlib.Path(nnlite.__file__).parents[1],
+        env={**os.environ, "NUMBA_DISABLE_JIT": without_jit},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    return finished.stdout
+
+
+def lines(start):
+    return [line.split() for line in printed().splitlines() if line.startswith(start)]
+
+
+def section(number):
+    return printed().split(f"\n{number}. ", 1)[1].split(f"\n{number + 1}. ")[0].split("\n\nExercises")[0].splitlines()
+
+
+def percents(words):
+    return [float(word[:-1]) for word in words]
+
+
+def kept(tmp_path, n_pairs=8):
+    """Records of both readings; pair s of the first saves 1 - (10 + 10 (69 + s)) / (10 (100 + s)) = 30 / (100 + s)."""
+    records = []
+    for config in (CLAIM, CLAIM_64):
+        asked = {**config.to_record(784, 10), "article_pass": 10}
+        shift = 0 if config is CLAIM else 20
+        for seed in range(n_pairs):
+            records.append(run("scratch", seed, 100 + seed, config=asked))
+            records.append(run("class-means", seed, 69 + seed + shift, config=asked))
+    path = tmp_path / "claim.jsonl"
+    path.write_text("".join(record.to_line() for record in records))
+    return path
+
+
+def test_kept_runs_give_the_column_and_the_lesson_says_so(tmp_path):
+    found, source = verdict.savings(kept(tmp_path))
+    assert found == pytest.approx([30 / (100 + seed) for seed in range(8)])
+    assert source == "kept runs, seeds 0 to 7"
+
+
+def test_without_kept_runs_the_column_is_simulated_and_the_lesson_says_so(tmp_path):
+    found, source = verdict.savings(tmp_path / "nothing.jsonl.xz")
+    assert len(found) == 100
+    assert source == "simulated: no kept runs here"
+    assert np.median(found) == pytest.approx(verdict.EFFECT, abs=0.03)  # 4 standard errors of 1.25 x 7% / 10
+
+
+def test_the_interval_is_the_second_and_the_ninth_of_the_column():
+    by_seed, in_order = (percents(lines(f"  {how}")[0][2:]) for how in ("by seed", "in order"))
+    assert sorted(by_seed) == in_order
+    (line,) = lines("  median with 95% confidence")
+    low, high = percents([line[4], line[6].rstrip(".")])
+    assert [round(low), round(high)] == pytest.approx([in_order[1], in_order[8]], abs=1)  # printed to whole percents
+
+
+def test_the_coin_is_counted():
+    # 1, 1 + 10, 1 + 10 + 45 ways of 1024, on two sides
+    rows = [line[8:] for line in lines("  at most ")]
+    assert [row[0] for row in rows] == ["2", "22", "112"]
+    assert [row[-1] for row in rows] == ["0.2%", "2.1%", "10.9%"]
+
+
+def test_a_value_is_ruled_out_exactly_where_it_lies_outside_the_interval():
+    (line,) = lines("  median with 95% confidence")
+    low, high = percents([line[4], line[6].rstrip(".")])
+    for row in lines("  saved "):
+        value = float(row[1].rstrip("?%"))
+        outside = not low - 0.05 <= value <= high + 0.05  # as printed
+        assert (row[-2:] == ["ruled", "out"]) == outside
+
+
+def test_a_miss_takes_the_last_place_and_a_mean_cannot_hold_it():
+    every, _, dropped = (row for row in lines("  ") if row[:2] in (["all", "arrive"], ["the", "best"], ["it", "is"]))
+    (missed,) = lines("  the best one misses")
+    assert missed[-1] == "missed"
+    assert float(missed[4][:-1]) <= float(every[2][:-1])
+    assert dropped[-1].endswith("%")
+
+
+def test_every_word_of_the_rule_is_shown():
+    shown = [line[26:] for line in section(5) if line[25:26] == " " and line[26:27].isalpha()]
+    assert shown == [
+        "word",
+        "not established",  # ten pairs
+        "not established",  # too wide
+        "reproduced",
+        "larger than claimed",
+        "no material saving",
+        "costs more",
+        "direction only",
+        "saves, size not established",
+        "not established",  # open
+    ]
+
+
+def test_planted_savings_are_named_with_a_hundred_pairs_and_hardly_ever_falsely():
+    shares = [percents(line.split()[-3:]) for line in section(6) if line.startswith(("  0%", "  15%", "  30%"))]
+    assert len(shares) == 3
+    for ten, _, hundred in shares:
+        assert ten == 0  # never a word
+        assert hundred >= 95
+    (line,) = lines("  1,800, ")  # 3 savings x 3 sizes x 200 studies
+    assert int(line[1]) < 0.05 * 1800
+
+
+def test_a_control_is_judged_by_what_it_truly_saves_once_there_are_enough_pairs():
+    found = {}
+    for line in section(7):
+        if "in truth" in line:
+            less, _, _, _, n, explains, worse = line.split()
+            found[less, n] = [float(p) < 0.05 for p in (explains, worse)]  # 2% is inside the margin of 5%, 12% outside
+    assert found == {
+        ("2%", "10"): [False, False],
+        ("2%", "100"): [True, False],
+        ("12%", "10"): [False, False],
+        ("12%", "100"): [False, True],
+    }
+
+
+def test_holm_counts_the_smallest_of_eight_eightfold():
+    assert "as the best of eight it is 0.096: open." in printed()  # 8 x 0.012
+
+
+def test_the_sign_test_of_the_lesson_is_that_of_the_study():
+    assert sign_test([0.1] * 11 + [-0.1], 0.0) == ANSWERS[2] / 4096
+
+
+def test_a_miss_stays_a_miss_when_savings_become_ratios():
+    found = verdict.interval(np.array([0.2] * 9 + [-math.inf]))
+    assert (found.median, found.low, found.high) == pytest.approx((0.2, 0.2, 0.2))
+
+
+def test_no_kernel_is_needed():
+    assert printed("1") == printed()
+
+
+def test_the_lesson_fits_a_plain_terminal():
+    assert printed().isascii()
+    assert max(map(len, printed().splitlines())) <= 80
+
+
+def test_the_lesson_asks_its_exercises_without_the_answers():
+    for number, exercise in enumerate(verdict.EXERCISES, start=1):
+        assert f"  {number}. {exercise.question.splitlines()[0]}" in printed()
+        assert str(ANSWERS[number]) not in printed().replace(",", "").split()
+    assert "python -m nnlite.lessons.verdict --answer 1 " in printed()
+
+
+@pytest.mark.parametrize("number", ANSWERS)
+def test_right_answers_are_right_and_wrong_ones_get_a_hint_that_does_not_tell(number, capsys):
+    assert answer(number, ANSWERS[number]) == 0
+    assert capsys.readouterr().out == "right\n"
+    for wrong in (ANSWERS[number] + 1, ANSWERS[number] - 1):
+        assert answer(number, wrong) == 1
+        text = capsys.readouterr().out
+        assert text.startswith("wrong\nhint: ")
+        assert str(ANSWERS[number]) not in text.split()
+        assert max(map(len, text.splitlines())) <= 80
