@@ -85,7 +85,7 @@ def verdict() -> str:
 
 def write_page() -> None:
     """Draw the figures of the whole study and write its page."""
-    from nnlite.experiment.whole import figures
+    from nnlite.experiment.whole.carry_out import figures
     from nnlite.experiment.whole.find import find
     from nnlite.experiment.whole.page import page
     from nnlite.experiment.whole.parts import records_of

@@ -9,7 +9,10 @@ import numpy as np
 from nnlite.experiment.bands import Band
 from nnlite.experiment.comparisons import Equivalence, Explanation
 from nnlite.experiment.config import ARMS, EXPLANATORY
-from nnlite.experiment.findings import (
+from nnlite.experiment.stats import Interval
+from nnlite.experiment.summary import Comparison
+from nnlite.experiment.verdict import Verdict
+from nnlite.experiment.whole.findings import (
     CalibrationRow,
     Cell,
     Control,
@@ -23,10 +26,7 @@ from nnlite.experiment.findings import (
     TargetRow,
     Tuned,
 )
-from nnlite.experiment.protocol import PARTS
-from nnlite.experiment.stats import Interval
-from nnlite.experiment.summary import Comparison
-from nnlite.experiment.verdict import Verdict
+from nnlite.experiment.whole.protocol import PARTS
 
 NAMES = [part.name for part in PARTS]
 NEVER = Interval(-2.5, -math.inf, 0.4)

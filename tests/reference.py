@@ -127,7 +127,10 @@ PER_PARAMETER = {
     "adam_update": {"fma": 3, "mul": 3, "add": 1, "div": 1, "sqrt": 1},
 }
 PER_STEP = {"adam_update": {"adam_coefficients": Counter(mul=4, add=4, sqrt=1, div=1)}}
-"""What belongs to an update and is computed once a step. Adam's bias corrections: powers of beta (2 mul), 1 - beta and 1 - power (4 add), a root, and rate and epsilon."""
+"""What belongs to an update and is computed once a step.
+
+Adam's bias corrections: powers of beta (2 mul), 1 - beta and 1 - power (4 add), a root, and rate and epsilon.
+"""
 
 
 def scaled(kinds, n):

@@ -50,14 +50,14 @@ TOUCHES_FILES = {
     "nnlite.kernels.jit": "the compile cache",
     "nnlite.experiment.__main__": "opens the null device when a pipe breaks",
     "nnlite.experiment.records": "one line a run",
-    "nnlite.experiment.parts": "packs the records of a part that is done",
-    "nnlite.experiment.whole": "makes the folder of the parts",
+    "nnlite.experiment.whole.parts": "packs the records of a part that is done",
+    "nnlite.experiment.whole.carry_out": "makes the folder of the parts",
     "nnlite.experiment.figures": "makes the folder of the pictures",
     "nnlite.experiment.drawing": "writes a picture",
     "nnlite.experiment.study": "reads the processor's name from /proc",
     "nnlite.lessons.*": "show files",
 }
-TALKS = ("nnlite.download", "nnlite.experiment.__main__", "nnlite.lessons.*")
+TALKS = ("nnlite.download", "nnlite.experiment.__main__", "nnlite.experiment.whole.command", "nnlite.lessons.*")
 """What may print and look at the command line: the programs."""
 
 FILE_MODULES = {"bz2", "glob", "gzip", "lzma", "mmap", "shutil", "sqlite3", "tarfile", "tempfile", "zipfile"}

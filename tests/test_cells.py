@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from test_records import record
 
-from nnlite.experiment.cells import claim_cell, honest_cell, optimism, stops
 from nnlite.experiment.config import RunConfig
 from nnlite.experiment.stats import Interval
+from nnlite.experiment.whole.cells import claim_cell, honest_cell, optimism, stops
 
 F = 10  # the article's forward pass: a step of 8 images costs F (8 + 2) = 100, phase 1 F (6 + 2 x 2) = 100
 STEP = 8 * 48 + 19  # flop, 2-3 softmax with SGD: 12 + 17 + 4 + 15 an image, the mean's division and 18 a step

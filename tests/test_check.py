@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from test_records import record
 
-from nnlite.experiment.cells import claim_cell, honest_cell
 from nnlite.experiment.closed_forms import step_counts
 from nnlite.experiment.config import RunConfig
-from nnlite.experiment.parts import is_done, records_of
+from nnlite.experiment.whole.cells import claim_cell, honest_cell
+from nnlite.experiment.whole.parts import is_done, records_of
 from nnlite.experiment.wording import bounds, percent
 
 KEPT = Path(__file__).parents[1] / "data" / "runs"

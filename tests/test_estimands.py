@@ -11,7 +11,7 @@ import pytest
 from test_cells import BEFORE, CONFIG, STEP, at_target_from, run
 
 from nnlite.experiment.costs import cost_at_checks
-from nnlite.experiment.estimands import (
+from nnlite.experiment.whole.estimands import (
     Goal,
     Price,
     at_first_check,

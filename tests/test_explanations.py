@@ -9,7 +9,9 @@ from scipy import stats as scipy_stats
 from test_records import record
 
 from nnlite.experiment.config import EXPLANATORY
-from nnlite.experiment.explanations import (
+from nnlite.experiment.stats import Interval
+from nnlite.experiment.summary import Comparison
+from nnlite.experiment.whole.explanations import (
     averages_or_steps,
     controls,
     descriptive,
@@ -17,10 +19,8 @@ from nnlite.experiment.explanations import (
     flags,
     settings,
 )
-from nnlite.experiment.findings import Control
-from nnlite.experiment.protocol import BATCH_16, CLAIM, CONTROLS, SETTINGS, TWICE_THE_RATE
-from nnlite.experiment.stats import Interval
-from nnlite.experiment.summary import Comparison
+from nnlite.experiment.whole.findings import Control
+from nnlite.experiment.whole.protocol import BATCH_16, CLAIM, CONTROLS, SETTINGS, TWICE_THE_RATE
 
 AVERAGING = 5_000  # operations of phase data
 

@@ -6,7 +6,7 @@ import numpy as np
 from claim_pairs import STEP, F, both_arms, run
 from pictures import bars, caption, marked, texts_outside, title, words
 
-from nnlite.experiment.figures_cells import bill_figure, cost_figure, pairs_figure
+from nnlite.experiment.whole.figures_cells import bill_figure, cost_figure, pairs_figure
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 

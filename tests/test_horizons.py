@@ -11,9 +11,9 @@ from scipy import stats as scipy_stats
 from test_records import record
 
 from nnlite.experiment.costs import cost_at_checks
-from nnlite.experiment.horizons import equal_steps, matched_targets, prediction, targets
-from nnlite.experiment.protocol import CLAIM
 from nnlite.experiment.stats import Interval
+from nnlite.experiment.whole.horizons import equal_steps, matched_targets, prediction, targets
+from nnlite.experiment.whole.protocol import CLAIM
 
 STEPS = [1, 2, 3, 4, 6, 8, 10, 20, 30, 40]
 EVERY_STEP = list(range(1, 11))

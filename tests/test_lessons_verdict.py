@@ -14,8 +14,8 @@ import pytest
 from test_summary import run
 
 import nnlite
-from nnlite.experiment.protocol import CLAIM, CLAIM_64
 from nnlite.experiment.stats import sign_test
+from nnlite.experiment.whole.protocol import CLAIM, CLAIM_64
 from nnlite.lessons import checker, verdict
 
 # 1: the largest k with 2 (C(40, 0) + .. + C(40, k - 1)) / 2^40 <= 5%: up to 13 heads 3.8%, up to 14 8.1%; k = 14

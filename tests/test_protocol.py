@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from nnlite.experiment import protocol
 from nnlite.experiment.config import ARMS, EXPLANATORY, RunConfig
-from nnlite.experiment.protocol import PARTS, Study, calibration, draws, n_tuned
+from nnlite.experiment.whole import protocol
+from nnlite.experiment.whole.protocol import PARTS, Study, calibration, draws, n_tuned
 
 REGISTERED = (Path(__file__).parent.parent / "data/runs/preregistration.md").read_text(encoding="utf-8")
 BURNT = [range(500, 600), range(7000, 7012), range(9000, 9100)]
@@ -31,13 +31,15 @@ def test_no_part_uses_a_seed_that_was_looked_at_before():
 def test_only_the_pilot_and_tuning_use_other_than_main_seeds():
     for name, study in fixed_studies():
         first = {"pilot": 0, "tuning": 1000, "calibration": 1100}.get(name, 20000)
-        assert study.seeds.start == first and study.seeds.stop <= first + 400
+        assert study.seeds.start == first
+        assert study.seeds.stop <= first + 400
 
 
 def test_both_cells_and_the_explanatory_controls_have_the_same_hundred_seeds():
     parts = {part.name: part.studies(none_yet) for part in PARTS if part.name in ("claim", "honest", "controls")}
     assert {study.seeds for studies in parts.values() for study in studies} == {range(20000, 20100)}
-    assert parts["controls"][0].arms == EXPLANATORY and len(EXPLANATORY) == 8
+    assert parts["controls"][0].arms == EXPLANATORY
+    assert len(EXPLANATORY) == 8
 
 
 def test_every_arm_is_run_somewhere():
@@ -64,14 +66,17 @@ def test_the_registration_names_the_constants_of_the_code(number):
 
 
 def test_the_registered_targets_are_those_of_the_code():
-    assert re.search(r"0\.893 \|", REGISTERED) and protocol.HONEST_TARGET == 0.893
-    assert re.search(r"0\.78 \|", REGISTERED) and protocol.FASHION_TARGET == 0.78
+    assert re.search(r"0\.893 \|", REGISTERED)
+    assert protocol.HONEST_TARGET == 0.893
+    assert re.search(r"0\.78 \|", REGISTERED)
+    assert protocol.FASHION_TARGET == 0.78
     assert protocol.CONTROLS.max_steps == 300
 
 
 def test_tuning_draws_64_settings_that_are_always_the_same_and_differ_between_arms_only_in_phase_1():
     pairs = draws()
-    assert pairs == draws() and len(pairs) == 64
+    assert pairs == draws()
+    assert len(pairs) == 64
     for scratch, pretrained in pairs:
         different = {name for name, value in vars(scratch).items() if vars(pretrained)[name] != value}
         assert different <= {"pretrain_epochs", "pretrain_rate_factor"}
@@ -85,13 +90,15 @@ def test_learning_rates_of_tuning_span_three_decades_below_the_highest_of_their_
         top = highest[scratch.optimizer]
         assert top / 1000 * 0.99 <= scratch.learning_rate <= top
     rates = [scratch.learning_rate / highest[scratch.optimizer] for scratch, _ in draws()]
-    assert min(rates) < 0.01 and max(rates) > 0.1  # log-uniform: a third of 64 below each decade
+    assert min(rates) < 0.01
+    assert max(rates) > 0.1  # log-uniform: a third of 64 below each decade
 
 
 def test_the_number_of_tuned_pairs_follows_from_the_spread():
     # (2 x 1.96 x 1.2533 x 0.15 / 0.05)^2 = 14.7388^2 = 217.2
     assert n_tuned(0.15) == 218
-    assert n_tuned(0.0) == 100 and n_tuned(3.0) == 400
+    assert n_tuned(0.0) == 100
+    assert n_tuned(3.0) == 400
 
 
 def test_runs_of_a_study_go_pair_by_pair():

@@ -14,16 +14,16 @@ from pictures import caption, marked, texts_outside, title, words
 
 from nnlite.experiment.bands import Band
 from nnlite.experiment.config import ARMS, EXPLANATORY
-from nnlite.experiment.figures_cells import bill_figure, cost_figure, pairs_figure
-from nnlite.experiment.figures_controls import controls_figure, rate_figure
-from nnlite.experiment.figures_horizons import steps_saved_figure
-from nnlite.experiment.figures_tuning import tuning_figure
-from nnlite.experiment.findings import Control, Findings, Prediction, Setting, TargetRow, Tuned
-from nnlite.experiment.protocol import CLAIM, N_DRAWS, SETTINGS, TARGETS, by_arm
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.summary import Comparison
-from nnlite.experiment.tuning import expected_best
-from nnlite.experiment.whole_figures import draw_all
+from nnlite.experiment.whole.figures import draw_all
+from nnlite.experiment.whole.figures_cells import bill_figure, cost_figure, pairs_figure
+from nnlite.experiment.whole.figures_controls import controls_figure, rate_figure
+from nnlite.experiment.whole.figures_horizons import steps_saved_figure
+from nnlite.experiment.whole.figures_tuning import tuning_figure
+from nnlite.experiment.whole.findings import Control, Findings, Prediction, Setting, TargetRow, Tuned
+from nnlite.experiment.whole.protocol import CLAIM, N_DRAWS, SETTINGS, TARGETS, by_arm
+from nnlite.experiment.whole.tuning import expected_best
 from nnlite.experiment.wording import OUTCOMES
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -143,9 +143,27 @@ def test_every_picture_of_a_whole_study_is_written_and_is_small(tmp_path):
     assert max(path.stat().st_size for path in paths) < 150_000
 
 
+def test_a_file_of_few_colours_keeps_those_of_the_arms(tmp_path):
+    from PIL import Image
+
+    path, *_ = draw_all(tmp_path, Findings(claim=cell()), parts)
+    colours = np.array([colour for _, colour in Image.open(path).convert("RGB").getcolors()])
+    for arm in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (255, 255, 255)):
+        assert np.abs(colours - arm).max(axis=1).min() <= 6
+
+
+def test_runs_of_another_configuration_are_in_no_picture(tmp_path):
+    draw_all(tmp_path / "with", Findings(claim=cell()), parts)
+    draw_all(tmp_path / "without", Findings(claim=cell()), lambda name: parts(name)[:6])
+    for name in ("accuracy", "cost"):
+        there, absent = (tmp_path / folder / f"{name}.png" for folder in ("with", "without"))
+        assert there.read_bytes() == absent.read_bytes()
+
+
 def test_findings_without_numbers_have_no_pictures(tmp_path):
     assert draw_all(tmp_path, Findings(), lambda name: []) == []
     assert list(tmp_path.iterdir()) == []
+    assert [path.stem for path in draw_all(tmp_path, Findings(), parts)] == ["phase1"]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +212,7 @@ def test_what_costs_far_more_is_an_arrow_at_the_edge_of_the_forest():
     forest = figure.axes[1]
     arrows = [line for line in forest.lines if line.get_marker() == "<"]
     assert [arrow.get_xdata()[0] for arrow in arrows] == [forest.get_xlim()[0]] * 2
+    assert forest.get_xlim()[1] < 0.5
     assert "missed (missed to missed)" in words(figure)
     assert "each the worst value for its arm: 60." in caption(figure)
     assert texts_outside(figure) == []
@@ -269,5 +288,5 @@ def test_a_search_in_which_all_get_there_or_none_does_is_drawn():
 
 
 def test_importing_the_module_needs_no_matplotlib():
-    program = "import sys; sys.modules['matplotlib'] = None; import nnlite.experiment.whole_figures"
+    program = "import sys; sys.modules['matplotlib'] = None; import nnlite.experiment.whole.figures"
     subprocess.run([sys.executable, "-c", program], check=True)

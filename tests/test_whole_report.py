@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from example_findings import NAMES, cell, plausible, setting
 
-from nnlite.experiment.findings import Findings
-from nnlite.experiment.page import page
 from nnlite.experiment.stats import Interval
-from nnlite.experiment.whole_report import sections, short, text, to_json
+from nnlite.experiment.whole.findings import Findings
+from nnlite.experiment.whole.page import page
+from nnlite.experiment.whole.report import sections, short, text, to_json
 
 FIGURES = {name: f"../figures/{name}.png" for name in ("accuracy", "controls", "steps-saved", "tuning")}
 NOTHING = Findings(parts_missing=NAMES)

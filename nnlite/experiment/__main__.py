@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .config import ConfigError
 from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, USAGE, Exit, Interrupted, file_error, noted_signals
-from .kept import check_kept, kept_runs, prepare_to_append, read_kept, read_part
+from .kept import check_kept, kept_runs, prepare_to_append, read_kept
 from .options import Options, arms_text, parse
 from .progress import Progress
 from .records import FAILED
@@ -62,12 +62,15 @@ def _run(options: Options) -> int:
         print(text)
         return OK
     if options.full or options.part:
-        return _whole(options)
+        from .whole import command
+
+        return command.carry_out_parts(options, lambda name: _load(replace(options, dataset=name)))
     if options.figures is not None:
         _require_matplotlib()
     if options.report is not None and os.path.isdir(options.report):
-        _print_whole(options, options.report)
-        return OK
+        from .whole import command
+
+        return command.print_found(options, options.report)
     if options.report is not None:
         records = read_kept(options.report)
         if not records:
@@ -75,52 +78,6 @@ def _run(options: Options) -> int:
         _print(options, records, expected=None)
         return OK
     return _study(options)
-
-
-def _whole(options: Options) -> int:
-    """Carry out the whole study, or a part of it."""
-    from .whole import chosen, part_list, run_parts
-
-    if options.part == "list":
-        print(part_list(options.settings.workers))
-        return OK
-    progress, settings = Progress(sys.stderr, options.quiet, repeat=60.0), options.settings
-    folder = options.out or "runs"
-    try:
-        run_parts(
-            chosen(options.part),
-            folder,
-            lambda name: _load(replace(options, dataset=name)),
-            settings.workers,
-            settings.executor,
-            progress,
-        )
-        if options.full:
-            _print_whole(options, folder)
-        return OK
-    except Interrupted as interruption:
-        progress.clear()
-        print(f"nnlite: interrupted; to go on: nnlite {shlex.join(options.arguments)}", file=sys.stderr)
-        if interruption.compiling:
-            os._exit(interruption.status)
-        return interruption.status
-
-
-def _print_whole(options: Options, folder: str) -> None:
-    """Draw the figures of the whole study, and print what it found on stdout."""
-    from .find import find
-    from .whole_report import text, to_json
-
-    found = find(folder)
-    if options.figures is not None:
-        from .whole_figures import draw_all
-
-        try:
-            for path in draw_all(options.figures, found, lambda name: read_part(folder, name)):
-                print(f"figure: {path}", file=sys.stderr)
-        except OSError as error:
-            raise Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
-    print(json.dumps(to_json(found), indent=2, allow_nan=False) if options.json else text(found))
 
 
 def _study(options: Options) -> int:

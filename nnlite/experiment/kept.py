@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from ..datasets import Dataset
 from .config import ConfigError, RunConfig
 from .exits import DATA, FAILED_RUN, USAGE, Exit, file_error
-from .parts import records_of
 from .records import (
     RecordsError,
     RunRecord,
@@ -42,22 +41,6 @@ def read_kept(path: str) -> list[RunRecord]:
     if differences:
         raise Exit(f"{path}: its runs are not of one study: {'; '.join(differences)}", DATA)
     return records
-
-
-def read_part(folder: str, name: str) -> list[RunRecord]:
-    """Return the finished runs of a part of the whole study, none where it was not begun.
-
-    Raises
-    ------
-    Exit
-        Its file cannot be read or is damaged.
-    """
-    try:
-        return records_of(folder, name)
-    except RecordsError as error:
-        raise Exit(str(error), DATA) from error
-    except OSError as error:
-        raise Exit(file_error(error), DATA) from error
 
 
 def kept_runs(path: str | None, resume: bool) -> list[RunRecord]:

@@ -11,7 +11,6 @@ import statistics
 from collections.abc import Sequence
 
 from .comparisons import EXPLAINED_MARGIN
-from .findings import Findings
 from .stats import Interval
 from .summary import BASELINE, TREATMENT, Comparison
 from .verdict import CLAIMED, CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS
@@ -172,12 +171,3 @@ def several(names: Sequence[str]) -> str:
     ('exemplar', 'flop, mac and torch')
     """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
-
-
-def missing(findings: Findings, *parts: str) -> list[str]:
-    """Name those of the parts that were not finished, in a sentence; empty if all were."""
-    lacking = [part for part in parts if part not in findings.parts_done]
-    if not lacking:
-        return []
-    commands = "nnlite --part NAME" if len(lacking) > 1 else f"nnlite --part {lacking[0]}"
-    return [f"Not finished: part{'s' if len(lacking) > 1 else ''} {several(lacking)} ({commands})."]

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 import nnlite
 from nnlite.experiment import comparisons
 from nnlite.experiment.config import RunConfig
-from nnlite.experiment.protocol import CLAIM
 from nnlite.experiment.records import read_records
 from nnlite.experiment.stats import Interval, binomial_tail, interval_ranks, median_interval, sign_test
 from nnlite.experiment.summary import BASELINE, SCOPES, TREATMENT, compare, cost, pairs
 from nnlite.experiment.verdict import CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS, verdict
+from nnlite.experiment.whole.protocol import CLAIM
 from nnlite.lessons.checker import Exercise, run
 
 RECORDS = Path(nnlite.__file__).parents[1] / "data" / "runs" / "claim.jsonl.xz"  # in a clone

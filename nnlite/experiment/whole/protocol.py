@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .config import ARMS, EXPLANATORY, RunConfig
-from .records import RunRecord
+from ..config import ARMS, EXPLANATORY, RunConfig
+from ..records import RunRecord
 
 PILOT_SEEDS = range(10)
 MAIN_SEEDS = range(20000, 20100)

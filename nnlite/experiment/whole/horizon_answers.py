@@ -1,6 +1,6 @@
 """What becomes of the saving at other targets, after equal steps and on other images: each answer before its table.
 
-Place in the data path: findings -> horizon_answers -> whole_report, page; beside `answers`, which has the verdict.
+Place in the data path: findings -> horizon_answers -> report, page; beside `answers`, which has the verdict.
 Every function turns findings into one `Section`; a part that was not run is named there.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..bands import PREDICTION_MARGIN
+from ..comparisons import EQUIVALENCE_MARGIN
+from ..summary import BASELINE, TREATMENT
+from ..wording import cell, number, p_value, pairs, percent, saved, steps, steps_cell
 from .answers import verdict_line
-from .bands import PREDICTION_MARGIN
-from .comparisons import EQUIVALENCE_MARGIN
 from .findings import Findings, Prediction, TargetRow
-from .sections import Section, Table
-from .summary import BASELINE, TREATMENT
-from .wording import cell, missing, number, p_value, pairs, percent, saved, steps, steps_cell
+from .sections import Section, Table, missing
 
 
 def targets(findings: Findings) -> Section:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .drawing import GREY, Floats
-from .stats import Interval
+from ..drawing import GREY, Floats
+from ..stats import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,6 @@
 """How the saving depends on the target, whether the prediction held, and who is better after equal steps.
 
-Place in the data path: records of long runs -> horizons -> Findings -> whole_report, whole_figures. Every number is
+Place in the data path: records of long runs -> horizons -> Findings -> report, figures. Every number is
 read off the recorded curves. Left out: the cells at their own target (`cells`), controls (`explanations`), the band and
 the tests themselves (`bands`, `comparisons`).
 """
@@ -14,15 +14,15 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from .bands import Band, simultaneous_band
-from .bands import prediction as word_of
-from .comparisons import equivalence
+from ..bands import Band, simultaneous_band
+from ..bands import prediction as word_of
+from ..comparisons import equivalence
+from ..records import RunRecord
+from ..stats import Interval, median_interval
+from ..summary import BASELINE, TREATMENT, compare, pairs
+from ..verdict import MIN_PAIRS
 from .estimands import Goal, Price, at_first_check, first_step, stable_step_of
 from .findings import EqualSteps, Prediction, TargetRow
-from .records import RunRecord
-from .stats import Interval, median_interval
-from .summary import BASELINE, TREATMENT, compare, pairs
-from .verdict import MIN_PAIRS
 
 MIN_REACHED = 0.95
 """Smallest share of pairs in which both runs reach a target that has a ratio."""

@@ -11,14 +11,15 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import drawing, marks
-from .article import PRETRAINED, SCRATCH, savings
-from .drawing import COLOURS, GREY
-from .records import RunRecord
-from .report import TITLES
-from .summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Comparison, compare, cost
-from .verdict import article_rank
-from .wording import bounds, n_missed, percent, saved
+from .. import drawing
+from ..article import PRETRAINED, SCRATCH, savings
+from ..drawing import COLOURS, GREY
+from ..records import RunRecord
+from ..report import TITLES
+from ..summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Comparison, compare, cost
+from ..verdict import article_rank
+from ..wording import bounds, n_missed, percent, saved
+from . import marks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config import ConfigError, unknown
-from .exits import DATA, FAILED_RUN, Exit, Interrupted, file_error, noted_signals
-from .kept import prepare_to_append
+from ..config import ConfigError, unknown
+from ..exits import DATA, FAILED_RUN, Exit, Interrupted, file_error, noted_signals
+from ..kept import prepare_to_append
+from ..progress import Progress
+from ..records import FAILED, RecordsError, RunRecord, append_record
+from ..worker import Run
 from .parts import done_file, estimated_seconds, finish, is_done, missing_runs, open_file, records_of
-from .progress import Progress
 from .protocol import PARTS, Part
-from .records import FAILED, RecordsError, RunRecord, append_record
-from .worker import Run
 
 if TYPE_CHECKING:
-    from ..datasets import Dataset
-    from .study import Status
+    from ...datasets import Dataset
+    from ..study import Status
 
 Load = Callable[[str], "Dataset"]
 
@@ -136,7 +136,7 @@ def _carry_out(
     where: str, dataset: Dataset, runs: list[Run], path: str, n_workers: int, executor: str, progress: Progress
 ) -> None:
     """Run these; every record is kept the moment it comes."""
-    from .study import run_all
+    from ..study import run_all
 
     n_failed = 0
     with noted_signals() as signals:

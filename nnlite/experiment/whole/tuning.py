@@ -13,11 +13,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from .config import RunConfig
-from .costs import cost_at_checks
-from .curves import stable_step
-from .records import RunRecord
-from .summary import WHOLE_BILL, cost
+from ..config import RunConfig
+from ..costs import cost_at_checks
+from ..curves import stable_step
+from ..records import RunRecord
+from ..summary import WHOLE_BILL, cost
 
 
 def of_config(records: Sequence[RunRecord], arm: str, config: RunConfig) -> list[RunRecord]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import drawing, marks
-from .comparisons import EXPLAINED_MARGIN
-from .config import ARMS, EXPLANATORY
-from .drawing import COLOURS, GREY
+from .. import drawing
+from ..comparisons import EXPLAINED_MARGIN
+from ..config import ARMS, EXPLANATORY
+from ..drawing import COLOURS, GREY
+from ..summary import BASELINE, TREATMENT, Comparison
+from ..wording import OUTCOMES, cell, n_missed, several, steps
+from . import marks
 from .findings import Control, Setting
 from .protocol import RATES
-from .summary import BASELINE, TREATMENT, Comparison
-from .wording import OUTCOMES, cell, n_missed, several, steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,6 @@
 """What the answers rest on and what else was looked at: other arms, the stop, other countings, settings, what was run.
 
-Place in the data path: findings -> details -> whole_report, page. Every function turns findings into one `Section`; a
+Place in the data path: findings -> details -> report, page. Every function turns findings into one `Section`; a
 part that was not run is named there. Nothing is computed but medians for display. The questions are in `answers`.
 """
 
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import statistics
 
+from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
+from ..wording import PEOPLE, cell, n_missed, pairs, percent, saved, several, steps
 from .answers import CELLS, saving_table
-from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
 from .findings import Cell, Findings, SensitivityRow
-from .sections import Section, Table
-from .wording import PEOPLE, cell, missing, n_missed, pairs, percent, saved, several, steps
+from .sections import Section, Table, missing
 
 _FIGURES = {
     "rate": "the saving against the learning rate",

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import replacing
-from .config import RunConfig
+from ...files import replacing
+from ..config import RunConfig
+from ..exits import DATA, Exit, file_error
+from ..records import FAILED, RecordsError, RunRecord, read_records
 from .protocol import Part, Study
-from .records import FAILED, RecordsError, RunRecord, read_records
 
 if TYPE_CHECKING:
-    from .worker import Run
+    from ..worker import Run
 
 
 def done_file(folder: str | os.PathLike[str], name: str) -> Path:
@@ -46,6 +47,22 @@ def records_of(folder: str | os.PathLike[str], name: str) -> list[RunRecord]:
         if path.exists():
             return read_records(path)
     return []
+
+
+def read_part(folder: str, name: str) -> list[RunRecord]:
+    """Return the finished runs of a part of the whole study, none where it was not begun.
+
+    Raises
+    ------
+    Exit
+        Its file cannot be read or is damaged.
+    """
+    try:
+        return records_of(folder, name)
+    except RecordsError as error:
+        raise Exit(str(error), DATA) from error
+    except OSError as error:
+        raise Exit(file_error(error), DATA) from error
 
 
 def is_done(folder: str | os.PathLike[str], name: str) -> bool:

@@ -1,6 +1,6 @@
 """The study's questions, each with its answer first: the verdict, and whether it survives what could explain it away.
 
-Place in the data path: findings -> answers -> whole_report, page. Every function turns findings into one `Section`; a
+Place in the data path: findings -> answers -> report, page. Every function turns findings into one `Section`; a
 part that was not run is named there. Nothing is computed but medians for display. The rest is in `details`.
 """
 
@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
-from .findings import Cell, Control, Findings, Tuned
-from .sections import Section, Table
-from .summary import BASELINE, TREATMENT
-from .wording import (
+from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
+from ..summary import BASELINE, TREATMENT
+from ..wording import (
     EXPLAINED_POINTS,
     MEANING,
     OUTCOMES,
     PEOPLE,
     cell,
-    missing,
     n_missed,
     number,
     operations,
@@ -30,6 +27,8 @@ from .wording import (
     spread,
     steps,
 )
+from .findings import Cell, Control, Findings, Tuned
+from .sections import Section, Table, missing
 
 CELLS = {
     "claim": "Claim cell (counted and stopped as the article does)",

@@ -2,7 +2,7 @@
 
 Place in the data path: findings, and the records of two parts for curves and dots -> figures -> files. Nothing is
 decided here. Each picture can be read alone: its title is the finding, its caption has n and what the intervals are.
-Left out: the table of targets and everything else that is text (`whole_report`).
+Left out: the table of targets and everything else that is text (`report`).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import drawing
-from .figures import accuracy_figure, phase1_figure
+from .. import drawing
+from ..figures import accuracy_figure, phase1_figure
+from ..records import RunRecord
+from ..summary import BASELINE, TREATMENT, pairs
 from .figures_cells import bill_figure, cost_figure, pairs_figure
 from .figures_controls import controls_figure, rate_figure
 from .figures_horizons import steps_saved_figure
 from .figures_tuning import tuning_figure
 from .findings import Findings
 from .protocol import BOTH, CLAIM, SETTINGS
-from .records import RunRecord
-from .summary import BASELINE, TREATMENT, pairs
 from .tuning import of_config
 
 if TYPE_CHECKING:

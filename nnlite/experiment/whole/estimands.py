@@ -16,12 +16,12 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from .bootstrap import RatioInterval
-from .config import RunConfig
-from .costs import cost_at_checks
-from .curves import Curves, first_hit, stable_cost_ratio, stable_step
-from .records import RunRecord
-from .summary import SCOPES, Cost
+from ..bootstrap import RatioInterval
+from ..config import RunConfig
+from ..costs import cost_at_checks
+from ..curves import Curves, first_hit, stable_cost_ratio, stable_step
+from ..records import RunRecord
+from ..summary import SCOPES, Cost
 
 Ints = npt.NDArray[np.int64]
 

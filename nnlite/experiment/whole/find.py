@@ -1,6 +1,6 @@
 """From a folder of parts to `Findings`: which records answer which question; nothing is trained.
 
-Place in the data path: records -> cells, explanations, searches, horizons -> Findings -> whole_report, page, figures.
+Place in the data path: records -> cells, explanations, searches, horizons -> Findings -> report, page, figures.
 A part that is missing or unfinished leaves its questions open, and is named.
 """
 
@@ -10,15 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..config import ARMS, EXPLANATORY, RunConfig
+from ..costs import agrees_at_stop
+from ..exits import DATA, Exit
+from ..records import RunRecord
 from . import cells, explanations, horizons, searches
-from .config import ARMS, EXPLANATORY, RunConfig
-from .costs import agrees_at_stop
-from .exits import DATA, Exit
-from .findings import EqualSteps, Findings
-from .kept import read_part
-from .parts import is_done
+from .findings import EqualSteps, Findings, TargetRow
+from .parts import is_done, read_part
 from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
-from .records import RunRecord
 
 ANALYSIS_SEED = 2023
 """Of every resampling: the same records always give the same report."""
@@ -96,11 +95,10 @@ def _equal_steps(claim: Records, epochs_5: Records, epochs_20: Records) -> list[
     return [horizons.equal_steps(name, records, step) for name, records, step in asked if records]
 
 
-def _fashion_targets(claim: Records, fashion: Records) -> list[horizons.TargetRow]:
+def _fashion_targets(claim: Records, fashion: Records) -> list[TargetRow]:
     if not claim or not fashion:
         return []
-    scratch = [[record for record in records if record.arm == "scratch"] for records in (claim, fashion)]
-    return horizons.targets(fashion, horizons.matched_targets(*scratch, [t for t in TARGETS if t <= 0.91]))
+    return horizons.targets(fashion, horizons.matched_targets(claim, fashion, TARGETS))
 
 
 def _machine(record: RunRecord) -> str:

@@ -1,6 +1,6 @@
 """What searches over settings found: the tuned comparison's winners, and the scan for the article's own numbers.
 
-Place in the data path: records of tuning, finals and calibration -> searches -> Findings -> whole_report. Left out: the
+Place in the data path: records of tuning, finals and calibration -> searches -> Findings -> report. Left out: the
 tuned cell itself (`cells`), which settings are tried (`protocol`), scores (`tuning`).
 """
 
@@ -10,15 +10,15 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
+from ..config import RunConfig
+from ..costs import PHASES, cost_at_checks
+from ..records import RunRecord
+from ..stats import Interval
+from ..summary import BASELINE, TREATMENT
 from . import protocol
-from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from .config import RunConfig
-from .costs import PHASES, cost_at_checks
 from .findings import CalibrationRow, Cell, Tuned
 from .protocol import BOTH, by_arm
-from .records import RunRecord
-from .stats import Interval
-from .summary import BASELINE, TREATMENT
 from .tuning import best, expected_best, of_config, score
 
 _DRAWN = ("optimizer", "learning_rate", "batch_size", "decay")

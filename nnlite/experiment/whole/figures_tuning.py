@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import drawing
-from .drawing import COLOURS, GREY
+from .. import drawing
+from ..drawing import COLOURS, GREY
+from ..wording import bounds, operations, saved
 from .findings import Tuned
 from .protocol import by_arm
-from .wording import bounds, operations, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

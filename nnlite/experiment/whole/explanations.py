@@ -1,6 +1,6 @@
 """What explains the saving: controls beside the class averages, one flag without them, one thing changed in both arms.
 
-Place in the data path: records of parts -> explanations -> Findings -> whole_report, whole_figures. Costs are those of
+Place in the data path: records of parts -> explanations -> Findings -> report, figures. Costs are those of
 E1, a run's first hit, as its kernels counted them; a hit after the shortest budget among the runs compared is a miss,
 whatever the arm. Left out: the cells (`cells`), other targets (`horizons`), searches, the tests (`comparisons`).
 """
@@ -12,14 +12,14 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from . import comparisons
-from .config import RunConfig
+from .. import comparisons
+from ..config import RunConfig
+from ..records import RunRecord
+from ..stats import Interval, paired_ratios
+from ..summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Cost, compare, cost
+from ..wording import percent, several
 from .findings import Control, Setting
 from .protocol import BATCH_16, SETTINGS, TWICE_THE_RATE
-from .records import RunRecord
-from .stats import Interval, paired_ratios
-from .summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Cost, compare, cost
-from .wording import percent, several
 
 LEVEL = 0.05
 """Largest adjusted p-value that gives a control its word."""

@@ -1,6 +1,6 @@
 """What the whole study found: plain values, one class for each question, no arithmetic.
 
-`cells`, `explanations` and `horizons` compute them from the records of parts; `whole_report` and `whole_figures` show
+`cells`, `explanations` and `horizons` compute them from the records of parts; `report` and `figures` show
 them. A part that was not run yet leaves None. Reductions, shares and accuracies are fractions.
 """
 
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .bands import Band
-from .comparisons import Equivalence, Explanation
-from .stats import Interval
-from .summary import Comparison
-from .verdict import Verdict
+from ..bands import Band
+from ..comparisons import Equivalence, Explanation
+from ..stats import Interval
+from ..summary import Comparison
+from ..verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The whole study as text for a terminal, the verdict first; as a few lines; and as one object for a program.
 
-Place in the data path: findings -> answers, details -> whole_report. It puts sections in order and computes nothing.
+Place in the data path: findings -> answers, details -> report. It puts sections in order and computes nothing.
 The same sections as a Markdown page are in `page`.
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..wording import brief
 from . import answers, details, horizon_answers
 from .findings import Findings
 from .sections import WIDTH, Section, as_text, wrapped
-from .wording import brief
 
 TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the training?"
 

@@ -1,13 +1,17 @@
 """A section of the whole report, and its two forms: text for a terminal of 80 columns, and Markdown for a page.
 
-Place in the data path: findings -> answers, details (which fill sections) -> whole_report, page (which put them in
-order). A section answers its question in its first lines, before any table. It knows no findings and no statistics.
+Place in the data path: findings -> answers, details (which fill sections) -> report, page (which put them in
+order). A section answers its question in its first lines, before any table, and names what was not finished. It knows
+no statistics.
 """
 
 from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, field
+
+from ..wording import several
+from .findings import Findings
 
 WIDTH = 80
 
@@ -99,3 +103,12 @@ def _markdown_table(table: Table) -> str:
 def _escaped(text: str) -> str:
     """Keep characters that Markdown would read as its own."""
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
+
+
+def missing(findings: Findings, *parts: str) -> list[str]:
+    """Name those of the parts that were not finished, in a sentence; empty if all were."""
+    lacking = [part for part in parts if part not in findings.parts_done]
+    if not lacking:
+        return []
+    commands = "nnlite --part NAME" if len(lacking) > 1 else f"nnlite --part {lacking[0]}"
+    return [f"Not finished: part{'s' if len(lacking) > 1 else ''} {several(lacking)} ({commands})."]

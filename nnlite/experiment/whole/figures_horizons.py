@@ -9,13 +9,14 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from . import drawing, marks
-from .bands import PREDICTION_MARGIN
-from .drawing import COLOURS, GREY
+from .. import drawing
+from ..bands import PREDICTION_MARGIN
+from ..drawing import COLOURS, GREY
+from ..stats import Interval
+from ..summary import TREATMENT
+from ..wording import percent
+from . import marks
 from .findings import Prediction, TargetRow
-from .stats import Interval
-from .summary import TREATMENT
-from .wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,19 +1,19 @@
 """The whole study as one Markdown page, data/runs/README.md, for a reader who knows no statistics.
 
-Place in the data path: findings -> answers, details -> page. The sections are those of `whole_report`; here they stand
+Place in the data path: findings -> answers, details -> page. The sections are those of `report`; here they stand
 between the question, the method, how to repeat it, the limits and prior art. No measured number is in the template.
 Left out: drawing the figures, writing the file.
 """
 
 from __future__ import annotations
 
-from .article import FLOPS_PRINTED, FLOPS_SCRATCH_PRINTED, PRETRAINED, SAVED_PRINTED
+from ..article import FLOPS_PRINTED, FLOPS_SCRATCH_PRINTED, PRETRAINED, SAVED_PRINTED
+from ..stats import interval_ranks
+from ..verdict import CLAIMED_HIGH, CLAIMED_LOW
 from .findings import Findings
 from .protocol import CLAIM, HONEST_TARGET, MAIN_SEEDS
+from .report import TITLE, sections
 from .sections import as_markdown
-from .stats import interval_ranks
-from .verdict import CLAIMED_HIGH, CLAIMED_LOW
-from .whole_report import TITLE, sections
 
 PRIOR_ART = (
     (

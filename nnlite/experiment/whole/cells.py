@@ -16,17 +16,17 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..flops import COST_MODELS
-from .article import savings
-from .bootstrap import ratio_of_expected_costs
-from .costs import MEASURES
+from ...flops import COST_MODELS
+from ..article import savings
+from ..bootstrap import ratio_of_expected_costs
+from ..costs import MEASURES
+from ..records import FAILED, RunRecord
+from ..stats import Interval, median_interval, sign_test
+from ..summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost, pairs
+from ..verdict import Verdict, article_rank, verdict
 from .estimands import Goal, Price, at_first_check, first_check, first_step, stable_ratio, stable_step_of, target_of
 from .findings import Cell, Optimism, SensitivityRow, StopComparison
 from .protocol import CLAIM
-from .records import FAILED, RunRecord
-from .stats import Interval, median_interval, sign_test
-from .summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost, pairs
-from .verdict import Verdict, article_rank, verdict
 
 ARTICLE = Price("article-2023", "training")
 """The claim cell's cost: what the article counts."""

@@ -1,0 +1,55 @@
+"""What `nnlite --full`, `--part NAME` and `--report FOLDER` do: options -> parts -> findings -> text. No arithmetic.
+
+Like `__main__` it prints the result on stdout and all else on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+
+from ..exits import FAILED_RUN, OK, Exit, Interrupted
+from ..options import Options
+from ..progress import Progress
+from .carry_out import Load, chosen, part_list, run_parts
+
+_REPEAT = 60.0  # seconds between two lines of progress where there is no terminal
+
+
+def carry_out_parts(options: Options, load: Load) -> int:
+    """Carry out the whole study or a part of it, and return the exit status; the whole ends with its report."""
+    if options.part == "list":
+        print(part_list(options.settings.workers))
+        return OK
+    progress, folder = Progress(sys.stderr, options.quiet, repeat=_REPEAT), options.out or "runs"
+    settings = options.settings
+    try:
+        run_parts(chosen(options.part), folder, load, settings.workers, settings.executor, progress)
+    except Interrupted as interruption:
+        progress.clear()
+        print(f"nnlite: interrupted; to go on: nnlite {shlex.join(options.arguments)}", file=sys.stderr)
+        if interruption.compiling:  # which cannot be stopped, and for which the interpreter would wait
+            os._exit(interruption.status)
+        return interruption.status
+    return print_found(options, folder) if options.full else OK
+
+
+def print_found(options: Options, folder: str) -> int:
+    """Draw the figures of the whole study if they are wanted, and print what it found; return the exit status."""
+    from .find import find
+    from .parts import read_part
+    from .report import text, to_json
+
+    found = find(folder)
+    if options.figures is not None:
+        from .figures import draw_all
+
+        try:
+            for path in draw_all(options.figures, found, lambda name: read_part(folder, name)):
+                print(f"figure: {path}", file=sys.stderr)
+        except OSError as error:
+            raise Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
+    print(json.dumps(to_json(found), indent=2, allow_nan=False) if options.json else text(found))
+    return OK
