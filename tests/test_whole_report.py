@@ -51,10 +51,10 @@ def test_the_verdict_of_every_cell_comes_first_with_interval_pairs_and_misses():
             {"tuned": None, "parts_done": NAMES[:3]},
             "Gone when tuned: not known. Not finished: part tuned (nnlite --part tuned).",
         ),
-        ({}, "Depends on the counting: no, one word under every cost model."),
+        ({}, "Depends on the counting: claim cell no, one word under every cost model; honest cell no"),
         (
             {"claim": cell(depends_on_counting=["flop", "mac"])},
-            "Depends on the counting: yes, another word by flop and",
+            "Depends on the counting: claim cell yes, another word by flop and",
         ),
     ],
 )

@@ -109,12 +109,16 @@ def qualifiers(findings: Findings) -> str:
     else:
         word = findings.tuned.cell.verdict.word
         tuned = f"yes ({word})." if word in GONE else f"no (tuned: {word})."
-    if findings.claim is None:
-        counting = "not known."
-    else:
-        names = findings.claim.depends_on_counting
-        counting = f"yes, another word by {several(names)}." if names else "no, one word under every cost model."
-    return f"Explained by: {explained} Gone when tuned: {tuned} Depends on the counting: {counting}"
+    counting = "; ".join(
+        f"{cell.name} cell {_counted_otherwise(cell)}" for cell in (findings.claim, findings.honest) if cell is not None
+    )
+    return f"Explained by: {explained} Gone when tuned: {tuned} Depends on the counting: {counting or 'not known'}."
+
+
+def _counted_otherwise(cell: Cell) -> str:
+    """Whether a cell's word is the same under every cost model."""
+    names = cell.depends_on_counting
+    return f"yes, another word by {several(names)}" if names else "no, one word under every cost model"
 
 
 def averages_or_steps(findings: Findings) -> Section:
