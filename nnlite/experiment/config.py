@@ -158,8 +158,11 @@ class RunConfig:
 
     @classmethod
     def from_record(cls, config: Mapping[str, Any]) -> RunConfig:
-        """Rebuild a configuration from a record."""
-        values = {field.name: config[field.name] for field in fields(cls)}
+        """Rebuild a configuration from a record; ConfigError where its fields are not those of `to_record`."""
+        values = {field.name: config.get(field.name) for field in fields(cls)}
+        differing = sorted(set(config) ^ {*values, "article_pass", "kernels"})
+        if differing:
+            raise ConfigError(f"of another version: fields of its configuration differ: {', '.join(differing)}")
         return cls(**{**values, "hidden_layer_sizes": tuple(values["hidden_layer_sizes"])})
 
 

@@ -6,8 +6,11 @@ run. Reading recognises a last line that was cut short. This module knows nothin
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import os
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 from ..datasets import Dataset
 from ..files import GZIP_MAGIC, XZ_MAGIC, reading
 from ..flops import Tally
+from .config import RunConfig
 
 SCHEMA = 1
 
@@ -80,6 +84,9 @@ class RunRecord:
         record = cls(**values)
         if not isinstance(record.arm, str) or not isinstance(record.seed, int) or not isinstance(record.config, dict):
             raise ValueError("arm, seed or config is of another type than a record's")
+        if not isinstance(record.dataset, dict) or not isinstance(record.dataset.get("name"), str):
+            raise ValueError("its data set has no name")
+        RunConfig.from_record(record.config)  # for what it refuses
         return record
 
     def comparable(self) -> dict[str, Any]:
@@ -95,13 +102,12 @@ def read_records(path: str | os.PathLike[str]) -> list[RunRecord]:
     OSError
         The file cannot be read.
     RecordsError
-        A line is no record, or a run stands there twice.
+        A compressed file is damaged or empty, a line is no record of this version, or a run stands there twice.
     """
-    with reading(path) as (stream, _):
-        text = stream.read()
+    lines = _lines(path)
     records: list[RunRecord] = []
     seen: dict[tuple[str, str, str, int], int] = {}
-    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+    for number, line in enumerate(lines, 1):
         try:
             record = RunRecord.from_line(line.decode())
         except (ValueError, TypeError) as error:
@@ -115,6 +121,19 @@ def read_records(path: str | os.PathLike[str]) -> list[RunRecord]:
             seen[key] = number
             records.append(record)
     return records
+
+
+def _lines(path: str | os.PathLike[str]) -> list[bytes]:
+    """Every whole line of a file; what is compressed was finished once, and must hold some."""
+    name = os.fspath(path)
+    try:
+        with reading(path) as (stream, _):
+            lines = stream.read().split(b"\n")[:-1]
+    except (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
+        raise RecordsError(f"{name}: damaged, no run in it can be trusted: {error}") from error
+    if not lines and name.endswith((".gz", ".xz")):
+        raise RecordsError(f"{name}: holds no run: it is empty or cut short")
+    return lines
 
 
 def is_compressed(path: str | os.PathLike[str]) -> bool:

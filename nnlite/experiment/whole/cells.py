@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,11 +20,11 @@ from ..article import savings
 from ..bootstrap import ratio_of_expected_costs
 from ..costs import MEASURES
 from ..records import FAILED, RunRecord
-from ..stats import Interval, median_interval, sign_test
+from ..stats import Interval, sign_test
 from ..summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost, pairs
 from ..verdict import Verdict, article_rank, verdict
-from .estimands import Goal, Price, at_first_check, first_check, first_step, stable_ratio, stable_step_of, target_of
-from .findings import Cell, Optimism, SensitivityRow, StopComparison
+from .estimands import Goal, Price, at_first_check, first_step, stable_ratio, stable_step_of, target_of
+from .findings import Cell, SensitivityRow
 from .protocol import CLAIM
 
 ARTICLE = Price("article-2023", "training")
@@ -69,7 +68,7 @@ def claim_cell(name: str, records: Runs, rng: np.random.Generator) -> Cell:
     ValueError
         There is no pair, or an arm's records are of several configurations.
     """
-    return _cell(name, _pairs(records), ARTICLE, "E1", rng)
+    return _cell(name, pairs_of(records), ARTICLE, "E1", rng)
 
 
 def honest_cell(name: str, records: Runs, rng: np.random.Generator) -> Cell:
@@ -94,77 +93,10 @@ def honest_cell(name: str, records: Runs, rng: np.random.Generator) -> Cell:
     ValueError
         There is no pair, or an arm's records are of several configurations.
     """
-    return _cell(name, _pairs(records), EVERY_OPERATION, "E2", rng)
+    return _cell(name, pairs_of(records), EVERY_OPERATION, "E2", rng)
 
 
-def optimism(records: Runs) -> list[Optimism]:
-    """Measure what stopping on the images that are reported adds: stop on one random half of them, read the other.
-
-    accuracy(half that stops the run) - accuracy(other half), both at the run's E1 on the first; the target is the
-    run's own.
-
-    Parameters
-    ----------
-    records : sequence of RunRecord
-        Those with right answers counted apart in a half, which stops the run here; others are passed over.
-
-    Returns
-    -------
-    list of Optimism
-        One an arm, scratch first. Runs that missed on their half have no stop and are not among `n_runs`; an arm
-        without a stop is left out.
-    """
-    rows = []
-    for arm in (BASELINE, TREATMENT):
-        at_stop, elsewhere = [], []
-        for run in records:
-            if run.arm != arm or run.status == FAILED or run.config["count_apart"] != "half":
-                continue
-            check = first_check(run, Goal(target_of(run), images="apart"))
-            if check is not None:
-                n_half = run.dataset["n_test"] // 2
-                in_half, in_both = run.apart_correct[check], run.checks[check][1]
-                at_stop.append(in_half / n_half)
-                elsewhere.append((in_both - in_half) / (run.n_checked - n_half))
-        if at_stop:
-            differences = median_interval(np.subtract(at_stop, elsewhere))
-            means = statistics.fmean(at_stop), statistics.fmean(elsewhere)
-            rows.append(Optimism(arm, len(at_stop), *means, differences))
-    return rows
-
-
-def stops(records: Runs, rng: np.random.Generator) -> StopComparison:
-    """Compare the honest cell's runs stopped on validation with the same runs stopped on test: E2, every operation.
-
-    Parameters
-    ----------
-    records : sequence of RunRecord
-        Of both arms, stopped on validation, with right answers counted apart in the whole test set.
-    rng : numpy Generator
-        Of the resampling; copied, so that both stops see the same resamples.
-
-    Returns
-    -------
-    StopComparison
-        Test accuracy is read at each run's E1 on validation; runs that missed have none and are left out.
-
-    Raises
-    ------
-    ValueError
-        There is no pair, or an arm's records are of several configurations.
-    """
-    treated, scratch = _pairs(records)
-    own = Goal(target_of(scratch[0]))
-    by_test = stable_ratio(treated, scratch, EVERY_OPERATION, Goal(TEST_TARGET, images="apart"), rng)
-    by_validation = stable_ratio(treated, scratch, EVERY_OPERATION, own, rng)
-    accuracy = {}
-    for arm, runs in ((BASELINE, scratch), (TREATMENT, treated)):
-        stopped = [(run, first_check(run, own)) for run in runs]
-        accuracy[arm] = [run.apart_correct[at] / run.dataset["n_test"] for run, at in stopped if at is not None]
-    return StopComparison(by_test.as_reduction(), by_validation.as_reduction(), accuracy)
-
-
-def _pairs(records: Runs) -> Pairs:
+def pairs_of(records: Runs) -> Pairs:
     """Pair the runs that both arms have, by seed."""
     arms: dict[str, list[RunRecord]] = {}
     for record in records:
@@ -188,7 +120,10 @@ def _cell(name: str, both: Pairs, price: Price, estimand: str, rng: np.random.Ge
     hits = compare(treated, scratch, at_first_check(price, goal))
     by_model = [_row(both, *way, rng) for way in _cost_models(estimand, goal)]
     budget = min(runs[0].config["max_steps"] for runs in both)
-    others = [_row(both, *way, rng) for way in _other_ways(price, estimand, goal) if (way[2].every or 0) <= budget]
+    ways = _other_ways(price, estimand, goal)
+    if treated[0].config["batch_size"] != scratch[0].config["batch_size"]:  # steps of the arms are not alike
+        ways = [way for way in ways if way[0].model != "steps" and way[2].every is None]
+    others = [_row(both, *way, rng) for way in ways if (way[2].every or 0) <= budget]
     return Cell(
         name=name,
         dataset=scratch[0].dataset["name"],
@@ -199,6 +134,7 @@ def _cell(name: str, both: Pairs, price: Price, estimand: str, rng: np.random.Ge
         saved=headline.saved,
         estimand=estimand,
         verdict=headline.verdict,
+        missed=headline.missed,
         first_hits=hits,
         first_hit_steps={arm: [first_step(run, goal) for run in runs] for arm, runs in arms.items()},
         stable_steps={arm: stable_step_of(runs, goal) for arm, runs in arms.items()},

@@ -25,8 +25,8 @@ from ..summary import SCOPES, Cost
 
 Ints = npt.NDArray[np.int64]
 
-IMAGES = ("stop", "apart")
-"""Which right answers of a record: of the images that stop the run, or of those that were counted apart."""
+IMAGES = ("stop", "apart", "rest")
+"""Which right answers of a record: of the images that stop the run, of those counted apart, of those that stop it less these."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,10 @@ def stable_ratio(
 def _curve(record: RunRecord, images: str) -> tuple[Ints, Ints]:
     """Steps and right answers (n_checks,) of one run."""
     checks = np.array(record.checks, np.int64).reshape(-1, 2)
-    return checks[:, 0], checks[:, 1] if images == "stop" else np.array(record.apart_correct, np.int64)
+    if images == "stop":
+        return checks[:, 0], checks[:, 1]
+    apart = np.array(record.apart_correct, np.int64)
+    return checks[:, 0], apart if images == "apart" else checks[:, 1] - apart
 
 
 def _n_images(record: RunRecord, images: str) -> int:
@@ -173,7 +176,8 @@ def _n_images(record: RunRecord, images: str) -> int:
     if images == "stop":
         return record.n_checked
     n_test = int(record.dataset["n_test"])
-    return {"half": n_test // 2, "test": n_test}[record.config["count_apart"]]
+    n_apart = {"half": n_test // 2, "test": n_test}[record.config["count_apart"]]
+    return n_apart if images == "apart" else record.n_checked - n_apart
 
 
 def _is_look(steps: Ints, every: int | None) -> npt.NDArray[np.bool_]:

@@ -21,6 +21,10 @@ from ..wording import percent, several
 from .findings import Control, Setting
 from .protocol import BATCH_16, SETTINGS, TWICE_THE_RATE
 
+AS_ARTICLE = cost("article-2023", SCOPES["training"])
+FULL_BILL = cost("flop", WHOLE_BILL)
+"""What the controls are tested on, since they differ in what their images cost to make."""
+
 LEVEL = 0.05
 """Largest adjusted p-value that gives a control its word."""
 
@@ -61,21 +65,40 @@ def controls(claim_records: Records, control_records: Records, arms: Sequence[st
     """
     budget = _shortest_budget(claim_records, control_records)
     reference = _control(TREATMENT, claim_records, claim_records, budget, "reference")
-    tests: dict[str, comparisons.Explanation] = {}
-    found = []
-    for arm in arms:
-        control = _control(arm, claim_records, control_records, budget, "open")
-        if control is not None and control.explanation is not None:
-            found.append(control)
-            tests[arm] = control.explanation
-    absent = [1.0] * (len(arms) - len(tests))
-    explains = comparisons.holm([*(test.p_explains for test in tests.values()), *absent]).tolist() if arms else []
-    worse = comparisons.holm([*(test.p_worse for test in tests.values()), *absent]).tolist() if arms else []
+    controls_of = {arm: _control(arm, claim_records, control_records, budget, "open") for arm in arms}
+    found = [control for control in controls_of.values() if control is not None]
+    if not found:
+        return [reference] if reference else []
+    groups = [(_arm(control_records, control.arm), claim_records) for control in found]
+    full_bill = [_explanation(*group, _until(budget, FULL_BILL)) for group in groups]
+    as_article = [_explanation(*group, _until(budget, AS_ARTICLE)) for group in groups]
     judged = [
-        replace(control, explains_p=p, worse_p=q, outcome=_outcome(p, q))
-        for control, p, q in zip(found, explains, worse, strict=False)
+        replace(control, explanation=test, explains_p=p, worse_p=q, outcome=_outcome(p, q), outcome_as_article=other)
+        for control, test, (p, q), other in zip(
+            found,
+            full_bill,
+            _adjusted(full_bill, len(arms)),
+            [_outcome(p, q) for p, q in _adjusted(as_article, len(arms))],
+            strict=True,
+        )
     ]
     return [reference, *judged] if reference else judged
+
+
+def _explanation(ours: Records, claim: Records, priced: Cost) -> comparisons.Explanation:
+    """Test an arm's saving against the class averages', pair by pair."""
+    runs, means, scratch = _paired(ours, _arm(claim, TREATMENT), _arm(claim, BASELINE))
+    below = [priced(run) for run in scratch]
+    theirs, averages = (paired_ratios([priced(run) for run in group], below).ratios for group in (runs, means))
+    return comparisons.explained_by(theirs, averages)
+
+
+def _adjusted(tests: Sequence[comparisons.Explanation], n_family: int) -> list[tuple[float, float]]:
+    """Holm's p-values of both one-sided tests; an arm of the family without runs counts with p = 1."""
+    absent = [1.0] * (n_family - len(tests))
+    explains = comparisons.holm([*(test.p_explains for test in tests), *absent]).tolist()
+    worse = comparisons.holm([*(test.p_worse for test in tests), *absent]).tolist()
+    return list(zip(explains, worse, strict=True))[: len(tests)]
 
 
 def descriptive(claim_records: Records, records: Records, arms: Sequence[str]) -> list[Control]:
@@ -128,12 +151,12 @@ def averages_or_steps(found: Sequence[Control]) -> str:
         texts = []
         for arm in arms:
             outcome = f" ({_OUTCOMES[by_arm[arm].outcome]})" if with_outcome else ""
-            texts.append(f"{_DECIDING[arm]} saved {_bounded(by_arm[arm].saved.interval)}{outcome}")
+            texts.append(f"{_DECIDING[arm]} saved {_bounded(by_arm[arm].saved_every_operation.interval)}{outcome}")
         return several(texts)
 
-    averages = f"the class averages' {_bounded(by_arm[TREATMENT].saved.interval)}"
+    averages = f"the class averages' {_bounded(by_arm[TREATMENT].saved_every_operation.interval)}"
     near = f"at most {100 * comparisons.EXPLAINED_MARGIN:.0f} points less than {averages}"
-    source = f"({min(by_arm[arm].n_pairs for arm in _DECIDING)} pairs, the article's counting)"
+    source = f"({min(by_arm[arm].n_pairs for arm in _DECIDING)} pairs, every operation counted)"
     if cheap := explaining(_CHEAP):
         return f"Cheap steps: {listed(cheap)}, {near} {source}."
     direction = explaining(_DIRECTION)
@@ -193,24 +216,18 @@ def settings(records: Records, claim_records: Records, flag_records: Records) ->
 
 
 def _control(arm: str, claim: Records, others: Records, budget: int, outcome: str) -> Control | None:
-    """One arm against scratch; outcome "open" asks for its tests against class-means, not yet adjusted."""
-    ours, means, scratch = _paired(_arm(others, arm), _arm(claim, TREATMENT), _arm(claim, BASELINE))
+    """One arm against scratch."""
+    ours, _, scratch = _paired(_arm(others, arm), _arm(claim, TREATMENT), _arm(claim, BASELINE))
     if not ours:
         return None
-    article = _until(budget, cost("article-2023", SCOPES["training"]))
-    explanation = None
-    if outcome == "open":
-        below = [article(run) for run in scratch]
-        theirs, averages = (paired_ratios([article(run) for run in runs], below).ratios for runs in (ours, means))
-        explanation = comparisons.explained_by(theirs, averages)
     after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
     return Control(
         arm=arm,
         n_pairs=len(ours),
-        saved=compare(ours, scratch, article),
-        saved_every_operation=compare(ours, scratch, _until(budget, cost("flop", WHOLE_BILL))),
+        saved=compare(ours, scratch, _until(budget, AS_ARTICLE)),
+        saved_every_operation=compare(ours, scratch, _until(budget, FULL_BILL)),
         after_pretrain=statistics.fmean(after) if after else None,
-        explanation=explanation,
+        explanation=None,
         explains_p=None,
         worse_p=None,
         outcome=outcome,
@@ -229,8 +246,8 @@ def _setting(name: str, ours: Records, against: Records, steps_of: Records) -> S
         name=name,
         n_pairs=len(ours),
         scratch_steps=statistics.median(_until(budget, _steps)(run) for run in steps_of),
-        saved=compare(ours, against, _until(budget, cost("article-2023", SCOPES["training"]))),
-        saved_every_operation=compare(ours, against, _until(budget, cost("flop", WHOLE_BILL))),
+        saved=compare(ours, against, _until(budget, AS_ARTICLE)),
+        saved_every_operation=compare(ours, against, _until(budget, FULL_BILL)),
     )
 
 

@@ -14,7 +14,7 @@ from ..config import ARMS, EXPLANATORY, RunConfig
 from ..costs import agrees_at_stop
 from ..exits import DATA, Exit
 from ..records import RunRecord
-from . import cells, explanations, horizons, searches
+from . import cells, explanations, horizons, searches, stopping
 from .findings import EqualSteps, Findings, TargetRow
 from .parts import is_done, read_part
 from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
@@ -60,8 +60,8 @@ def find(folder: str) -> Findings:
         claim=cells.claim_cell("claim", claim, rng) if claim else None,
         claim_64=cells.claim_cell("claim, 784-64-10", claim_64, rng) if claim_64 else None,
         honest=honest,
-        optimism=cells.optimism(claim) if claim else [],
-        stops=cells.stops(of["honest"], rng) if of["honest"] else None,
+        optimism=stopping.optimism(claim) if claim else [],
+        stops=stopping.stops(of["honest"], rng) if of["honest"] else None,
         controls=controls,
         averages_or_steps=explanations.averages_or_steps(controls) if controls else "",
         explained_by=explanations.explained_by(controls),

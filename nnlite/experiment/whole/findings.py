@@ -1,6 +1,6 @@
 """What the whole study found: plain values, one class for each question, no arithmetic.
 
-`cells`, `explanations` and `horizons` compute them from the records of parts; `report` and `figures` show
+`cells`, `explanations`, `searches` and `horizons` compute them from the records of parts; `report` and `figures` show
 them. A part that was not run yet leaves None. Reductions, shares and accuracies are fractions.
 """
 
@@ -19,7 +19,7 @@ from ..verdict import Verdict
 class SensitivityRow:
     """One other way to ask the same question of the same runs."""
 
-    model: str  # cost model, or steps, images, distinct images, seconds
+    model: str  # cost model, or steps, images, distinct images
     counting: str  # dense, executed, passes
     scope: str  # what is on the bill
     estimand: str  # E1, E1 with 3 in a row, .., E2
@@ -43,6 +43,7 @@ class Cell:
     saved: Interval  # the headline, by the cell's own estimand and cost
     estimand: str  # E1 or E2
     verdict: Verdict
+    missed: int  # runs by the cell's own estimand; all of an arm's where its mean never stays at the target
     first_hits: Comparison  # E1, the cell's cost, pair by pair
     first_hit_steps: dict[str, list[float]]  # arm -> E1 on real images, by seed; inf for a miss
     stable_steps: dict[str, int | None]  # arm -> E2
@@ -60,9 +61,9 @@ class Optimism:
 
     arm: str
     n_runs: int
-    at_stop: float  # mean accuracy on the half that stopped the run, at its E1
+    at_stop: float  # mean accuracy on the half that stopped the run, at its E1; of both halves in turn
     elsewhere: float  # on the other half, same step
-    difference: Interval  # median over runs of the difference, order statistics
+    difference: Interval  # median over runs of the mean difference of both turns, order statistics
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,12 @@ class Control:
     n_pairs: int
     saved: Comparison  # against scratch, article-2023, E1
     saved_every_operation: Comparison  # flop, whole bill
-    after_pretrain: float | None  # mean accuracy
-    explanation: Explanation | None  # explanatory controls only
+    after_pretrain: float | None  # mean accuracy at the end of phase 1, before anything is put back
+    explanation: Explanation | None  # explanatory controls only; of savings on the full bill, flop
     explains_p: float | None  # after Holm
     worse_p: float | None  # after Holm
     outcome: str  # reference (class-means itself), explains, worse, open, descriptive
+    outcome_as_article: str = ""  # the same by the article's counting, which is free to make images
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class EqualSteps:
     scratch: float  # mean accuracy on test
     class_means: float
     test: Equivalence
+    difference: Interval  # median over pairs of class-means - scratch
 
 
 @dataclass(frozen=True)

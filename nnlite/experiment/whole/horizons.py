@@ -7,6 +7,7 @@ the tests themselves (`bands`, `comparisons`).
 
 from __future__ import annotations
 
+import copy
 import statistics
 from collections.abc import Sequence
 from fractions import Fraction
@@ -89,7 +90,7 @@ def prediction(records: Sequence[RunRecord], wanted: Sequence[float], rng: np.ra
     records, wanted
         As for `targets`.
     rng : numpy Generator
-        Source of the band's resamples; advanced.
+        Source of the band's resamples; copied, not advanced.
 
     Returns
     -------
@@ -157,6 +158,7 @@ def equal_steps(name: str, records: Sequence[RunRecord], step: int) -> EqualStep
         steps=step,
         n_pairs=len(scratch),
         test=equivalence(treated, scratch),
+        difference=median_interval(np.subtract(treated, scratch)),
         scratch=float(np.mean(scratch)),
         class_means=float(np.mean(treated)),
     )
@@ -218,7 +220,7 @@ def _judged(differences: Sequence[Floats], rng: np.random.Generator) -> tuple[Ba
     """The band of D, a column a target, and what it says of the prediction."""
     if not differences:
         return None, "open"
-    band = simultaneous_band(np.stack(differences, axis=1), rng)
+    band = simultaneous_band(np.stack(differences, axis=1), copy.deepcopy(rng))
     enough = band is not None and len(differences[0]) >= MIN_PAIRS
     return band, word_of(band) if band is not None and enough else "open"
 

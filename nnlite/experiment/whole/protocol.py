@@ -145,7 +145,7 @@ def n_tuned(paired_ratio_sd: float) -> int:
     >>> n_tuned(0.12), n_tuned(0.01)
     (140, 100)
     """
-    return min(400, max(100, math.ceil((2 * 1.96 * 1.2533 * paired_ratio_sd / 0.05) ** 2)))
+    return max(100, math.ceil(min(400.0, (2 * 1.96 * 1.2533 * paired_ratio_sd / 0.05) ** 2)))
 
 
 def calibration() -> list[RunConfig]:

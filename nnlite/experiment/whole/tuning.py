@@ -66,7 +66,7 @@ def ratio_sd(winners: Mapping[str, RunConfig], records: Sequence[RunRecord]) -> 
         for seed in seeds
         if of["class-means"][seed].reached and of["scratch"][seed].reached
     ]
-    return statistics.stdev(ratios) if len(ratios) > 1 else 0.0
+    return statistics.stdev(ratios) if len(ratios) > 1 else math.inf
 
 
 def expected_best(scores: Sequence[float]) -> list[float]:
