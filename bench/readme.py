@@ -83,17 +83,17 @@ def verdict() -> str:
     return f"```\n{short(find(str(RUNS)))}\n```"
 
 
-def write_page() -> None:
-    """Draw the figures of the whole study and write its page."""
-    from nnlite.experiment.whole.carry_out import figures
+def write_page(runs: pathlib.Path = RUNS, pictures: pathlib.Path = FIGURES) -> None:
+    """Draw the figures of the whole study that is kept in RUNS, and write its page into a folder beside theirs."""
+    from nnlite.experiment.whole import figures
     from nnlite.experiment.whole.find import find
     from nnlite.experiment.whole.page import page
     from nnlite.experiment.whole.parts import records_of
 
     found = find(str(RUNS))
-    paths = figures.draw_all(FIGURES, found, lambda name: records_of(RUNS, name))
-    names = {path.stem: f"../figures/{path.name}" for path in paths}
-    (RUNS / "README.md").write_text(page(found, names), encoding="utf-8")
+    paths = figures.draw_all(pictures, found, lambda name: records_of(RUNS, name))
+    names = {path.stem: f"../{pictures.name}/{path.name}" for path in paths}
+    (runs / "README.md").write_text(page(found, names), encoding="utf-8")
 
 
 def main() -> None:
@@ -111,11 +111,11 @@ def main() -> None:
         if place is None:
             raise SystemExit(f"README.md has no place for {name}")
         text = text[: place.end(1)] + make() + "\n" + text[place.start(2) :]
-    README.write_text(text, encoding="utf-8")
     print("figures ...", file=sys.stderr)
     if not only_verdict:
         nnlite(f"--seeds 10 --max-steps 300 --figures {FIGURES}")
     write_page()
+    README.write_text(text, encoding="utf-8")  # last, so that whatever fails leaves it as it was
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from test_records import record
 
 from nnlite.experiment.config import RunConfig
 from nnlite.experiment.stats import Interval
-from nnlite.experiment.whole.cells import claim_cell, honest_cell, optimism, stops
+from nnlite.experiment.whole.cells import claim_cell, honest_cell
 
 F = 10  # the article's forward pass: a step of 8 images costs F (8 + 2) = 100, phase 1 F (6 + 2 x 2) = 100
 STEP = 8 * 48 + 19  # flop, 2-3 softmax with SGD: 12 + 17 + 4 + 15 an image, the mean's division and 18 a step
@@ -113,6 +113,7 @@ def test_misses_stand_in_the_headline_as_the_protocol_says():
     assert cell.first_hit_steps["class-means"] == [6, math.inf, 6, math.inf, 6, 6]
     row = only_row(cell, model="article-2023", estimand="E1", target=0.9)
     assert (row.missed, row.n_pairs) == (4, 6)
+    assert cell.missed == 4  # one, one and a pair
     assert (row.saved.low, row.saved.high) == (-math.inf, 1)
 
 
@@ -197,7 +198,7 @@ def test_the_honest_cell_divides_what_both_arms_spent_at_their_stable_steps():
     cell = honest(SIX)
     assert cell.stable_steps == {"scratch": 10, "class-means": 8}
     assert cell.saved.median == pytest.approx(1 - (BEFORE + 8 * STEP) / (10 * STEP))
-    assert cell.estimand == "E2"
+    assert (cell.estimand, cell.missed) == ("E2", 0)
     assert cell.first_hits.reductions[0] == pytest.approx(1 - (BEFORE + 6 * STEP) / (10 * STEP))
     other = only_row(cell, model="flop", scope="bill", counting="dense", estimand="E1")
     assert other.saved == cell.first_hits.interval
@@ -228,6 +229,21 @@ def test_tuned_arms_may_differ_in_batch_and_grid():
     assert only_row(cell, model="article-2023").saved.median == pytest.approx(1 - (100 + 14 * F * (4 + 2)) / 1000)
 
 
+def test_steps_and_rare_looks_are_not_asked_where_batches_differ():
+    long = replace(CONFIG, max_steps=60)  # with room for a look after 50 steps
+    small = replace(long, batch_size=4)
+
+    def asked(config):
+        """Models, and whether looks are rare, of a study in which class-means have this configuration."""
+        scratch = [run("scratch", s, at_target_from(50, 60), long) for s in range(6)]
+        cell = honest([*scratch, *(run("class-means", s, at_target_from(30, 60), config) for s in range(6))])
+        return [(row.model, "look every" in row.estimand) for row in cell.sensitivity]
+
+    left_out = {("steps", False), ("flop", True)}
+    assert set(asked(long)) - set(asked(small)) == left_out
+    assert len(asked(long)) - len(asked(small)) == 2
+
+
 def test_a_run_that_diverged_counts_nothing_right_from_there_on():
     records = study([10] * 6, [6] * 6)
     records[6] = run("class-means", 0, at_target_from(6)[:5], status="diverged")
@@ -236,6 +252,7 @@ def test_a_run_that_diverged_counts_nothing_right_from_there_on():
     # (5 x 90 + 0) / 6 = 75 from step 6 on: the mean never stays, so that all six runs miss.
     e2 = only_row(cell, estimand="E2")
     assert (e2.saved.median, e2.missed, cell.stable_steps["class-means"]) == (-math.inf, 6, None)
+    assert (cell.missed, honest(records).missed) == (1, 6)  # by each cell's own estimand
 
 
 def test_a_run_that_diverged_has_spent_what_it_had():
@@ -246,40 +263,6 @@ def test_a_run_that_diverged_has_spent_what_it_had():
     records += [run("scratch", s, at_target_from(10)) for s in range(20)]
     spent = 19 * (BEFORE + 6 * STEP) + BEFORE + 3 * STEP
     assert honest(records).saved.median == pytest.approx(1 - spent / (20 * 10 * STEP))
-
-
-def test_optimism_stops_on_one_half_and_reads_the_other():
-    #      step 1   2   3: of all 100, and of the half of 50, which asks for 45
-    both, half = [80, 92, 93], [44, 46, 47]
-    runs = [run("scratch", s, both, replace(CONFIG, max_steps=3), apart_correct=half) for s in range(6)]
-    runs += [run("class-means", 0, both, replace(CONFIG, max_steps=3), apart_correct=[40, 40, 40])]
-    runs += [run("scratch", 6, both, replace(CONFIG, max_steps=3), apart_correct=half, status="failed")]
-    runs += [run("scratch", 7, both, replace(CONFIG, max_steps=3, count_apart="nothing"), apart_correct=[])]
-    (scratch,) = optimism(runs)  # class-means never stops on its half
-    assert (scratch.arm, scratch.n_runs) == ("scratch", 6)
-    assert scratch.at_stop == pytest.approx(46 / 50)  # step 2
-    assert scratch.elsewhere == pytest.approx((92 - 46) / 50)
-    assert scratch.difference.median == 0
-    late = [run("scratch", s, [80, 89, 93], replace(CONFIG, max_steps=3), apart_correct=half) for s in range(6)]
-    assert optimism(late)[0].difference == Interval(*[pytest.approx(46 / 50 - (89 - 46) / 50)] * 3)
-
-
-def test_stops_compares_the_same_runs_by_test_and_by_validation():
-    config = replace(CONFIG, stop_on="validation", target=0.893, count_apart="test")
-    # Stays on validation (89.3 of 100: 90) from 6 and 10, on test (900 of 1,000; 893 from 3) from 5 and 8.
-    test = {"class-means": [800] * 2 + [895] * 2 + [910] * 8, "scratch": [800] * 7 + [900] * 5}
-    hits = {"class-means": 6, "scratch": 10}
-    sizes = {"name": "small", "sha256": {}, "n_test": 1000, "n_features": 2, "n_classes": 3}
-    records = [
-        run(arm, s, at_target_from(hits[arm]), config, apart_correct=test[arm], dataset=sizes)
-        for arm in hits
-        for s in range(6)
-    ]
-    found = stops(records, np.random.default_rng(0))
-    assert found.saved_by_validation.median == pytest.approx(1 - (BEFORE + 6 * STEP) / (10 * STEP))
-    assert found.saved_by_test.median == pytest.approx(1 - (BEFORE + 5 * STEP) / (8 * STEP))
-    assert found.test_accuracy_at_stop == {"scratch": [0.9] * 6, "class-means": [0.91] * 6}
-    assert found.saved_by_validation == honest(records).saved
 
 
 def test_failed_runs_and_other_arms_are_passed_over():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import lzma
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import time
 
 import pytest
 from synthetic import write_dataset
+from test_records import record
 
 from nnlite.experiment.__main__ import main
 from nnlite.experiment.config import ARMS, EXPLANATORY
@@ -118,6 +120,15 @@ def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):
             "--pretrain-target: goes with no --pretrain-epochs",
         ),
         (["--figures", "f", "--evaluate", "decide"], 2, "--figures: needs whole curves"),
+        (["--full", "--no-verify"], 2, "--no-verify: --full runs the registered study, on the registered data"),
+        (["--part", "claim", "--no-verify"], 2, "--no-verify: --part runs the registered study"),
+        (["--full", "--bill"], 2, "--bill: --full has a report of its own"),
+        (["--part", ""], 2, "--part : unknown; there are pilot, claim,"),
+        (["--report", ".", "--bill"], 2, "--bill: goes with no --report of a folder"),
+        (["--report", ".", "--quick"], 2, "--quick: goes with no --report of a folder"),
+        (["--report", ".", "--seeds=3"], 2, "--seeds: goes with no --report of a folder"),
+        (["--report", "."], 3, ".: holds no finished part of the study"),
+        (["--part", "finals"], 2, "--part finals: needs part tuning first, which runs does not hold"),
         (["--report", "nothing.jsonl"], 3, "nothing.jsonl: No such file or directory"),
         (["--dataset", "mnits"], 3, "mnits: unknown data set, and no folder; did you mean mnist?"),
         (["--dataset", "no/such"], 3, "no/such: no such folder"),
@@ -169,6 +180,41 @@ def test_an_existing_file_is_never_overwritten(small, tmp_path, capsys):
     assert "exists; --resume goes on with it" in capsys.readouterr().err
     assert main([*small, "--out", str(kept), "--resume"]) == 3
     assert kept.read_text() == "precious\n"
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], lambda data: data[:-9]])
+@pytest.mark.parametrize("arguments", [["--report", "tuning.jsonl.xz"], ["--report", "."], ["--part", "finals"]])
+def test_a_damaged_compressed_file_is_named_whoever_reads_it(damage, arguments, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "tuning.jsonl.xz"
+    path.write_bytes(damage(lzma.compress(record().to_line().encode())))
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, *(["--out", "."] if "--part" in arguments else [])]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "tuning.jsonl.xz: " in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_record_of_another_version_is_named_whoever_reads_it(tmp_path, capsys):
+    config = {**record().config, "dropout": 0.5}
+    path = tmp_path / "tuning.jsonl.xz"
+    path.write_bytes(lzma.compress(record(config=config).to_line().encode()))
+    for arguments in (
+        ["--report", str(path)],
+        ["--report", str(tmp_path)],
+        ["--part", "finals", "--out", str(tmp_path)],
+    ):
+        assert main(arguments) == 3
+        assert "tuning.jsonl.xz: line 1: not a run record: of another version: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", [["--full"], ["--report", "."]])
+def test_figures_without_matplotlib_are_refused_at_once(what, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main([*what, "--figures", "f"]) == 2
+    assert "nnlite: --figures: needs matplotlib" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_resume_refuses_another_configuration_and_shows_the_difference(small, tmp_path, capsys):

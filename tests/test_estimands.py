@@ -71,6 +71,8 @@ def test_images_apart_have_their_own_number():
     correct, half, whole = [95] * 12, [44] * 6 + [45] * 6, [89] * 3 + [90] * 9
     halves = run("scratch", 0, correct, apart_correct=half)  # 45 of 50
     assert first_step(halves, Goal(NINETY, images="apart")) == 7
+    behind = run("scratch", 0, [89] * 4 + [90] * 8, apart_correct=[45] * 12)  # 44, then 45 of the other 50
+    assert first_step(behind, Goal(NINETY, images="rest")) == 5
     on_test = run("scratch", 0, correct, replace(CONFIG, count_apart="test"), apart_correct=whole)  # 90 of 100
     assert first_step(on_test, Goal(NINETY, images="apart")) == 4
     assert stable_step_of([on_test], Goal(NINETY, images="apart")) == 4

@@ -135,6 +135,14 @@ def test_the_head_start_is_that_of_each_pair():
     assert found.band.high[0] > -3 > found.band.low[0]
 
 
+def test_the_prediction_leaves_the_generator_as_it_was():
+    rng = np.random.default_rng(3)
+    runs = [replace(r, accuracy_after_pretrain=0.81) if r.arm == "class-means" and r.seed % 2 else r for r in study(20)]
+    first, second = (prediction(runs, [0.9], rng) for _ in range(2))
+    assert (first.band.low, first.band.high) == (second.band.low, second.band.high)
+    assert rng.bit_generator.state == np.random.default_rng(3).bit_generator.state
+
+
 def test_too_many_steps_saved_fail_the_prediction():
     # At 90%: 40 - 20 = 20 saved, 20 - 6 = 14 more than the head start.
     found = prediction(study(20, scratch=[*SCRATCH[:8], 89, 90]), [0.75, 0.9], np.random.default_rng(0))
@@ -176,6 +184,8 @@ def test_equal_steps_are_scipys_two_one_sided_paired_tests():
     ref = max(scipy_stats.ttest_1samp(differences, end, alternative=side).pvalue for end, side in tails)
     assert found.test.p_value == pytest.approx(ref)
     assert found.test.mean == pytest.approx(0.005)
+    # Sorted: -1, 0, 0, 1, 1, 2 images; the median of six and its extremes.
+    assert found.difference == Interval(*(pytest.approx(images / 100) for images in (0.5, -1, 2)))
 
 
 def test_a_run_that_diverged_before_the_step_gets_nothing_right():

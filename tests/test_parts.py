@@ -1,28 +1,37 @@
 """A folder of parts: resumed at any point, compressed when done, and the same whatever happened in between."""
 
 import io
+import os
 import random
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 from synthetic import small_config, small_dataset
 
 from nnlite.experiment.config import ConfigError
-from nnlite.experiment.exits import Exit, Interrupted
+from nnlite.experiment.exits import DATA, FAILED_RUN, Exit, Interrupted
 from nnlite.experiment.progress import Progress
 from nnlite.experiment.records import FAILED, RecordsError
+from nnlite.experiment.run import DataError
 from nnlite.experiment.whole import carry_out as whole
 from nnlite.experiment.whole.parts import (
+    at_work,
     done_file,
     estimated_seconds,
     finish,
     is_done,
     missing_runs,
+    n_lacking,
     open_file,
     records_of,
     run_of,
+    strays,
 )
 from nnlite.experiment.whole.protocol import Part, Study
+from nnlite.prototypes import EmptyClassError
 
 FULL = small_config(evaluate="full", max_steps=12)
 STUDIES = [
@@ -144,6 +153,142 @@ def test_a_damaged_file_is_named_and_nothing_is_lost(carry_out, tmp_path):
     with pytest.raises(Exit, match="line 1: not a run record"):
         carry_out("runs")
     assert open_file(folder, "first").read_text() == "not a record\n"
+
+
+def begun(folder, n=2, change=lambda record: record):
+    """Take a finished part back to where only its first n runs were kept, each changed."""
+    lines = [change(record).to_line() for record in records_of(folder, "first")[:n]]
+    done_file(folder, "first").unlink()
+    open_file(folder, "first").write_text("".join(lines))
+    return "".join(lines)
+
+
+def test_runs_kept_with_other_kernels_are_not_gone_on_with(carry_out):
+    folder = carry_out("runs")
+    lines = begun(folder, change=lambda record: replace(record, config={**record.config, "kernels": "slow"}))
+    with pytest.raises(ConfigError, match=r"first.jsonl was begun otherwise: kernels: slow in the file, \w+ asked for"):
+        carry_out("runs")
+    assert open_file(folder, "first").read_text() == lines
+
+
+@pytest.mark.parametrize(("field", "value"), [("n_train", 59), ("sha256", {"train-images-idx3-ubyte": "0"})])
+def test_runs_kept_of_another_data_set_of_that_name_are_not_gone_on_with(carry_out, field, value):
+    folder = carry_out("runs")
+    lines = begun(folder, change=lambda record: replace(record, dataset={**record.dataset, field: value}))
+    with pytest.raises(ConfigError, match=f"begun otherwise: dataset {field}: .* in the file, .* asked for"):
+        carry_out("runs")
+    assert open_file(folder, "first").read_text() == lines
+
+
+def test_runs_that_are_not_the_parts_are_refused_before_it_starts_and_stay(carry_out):
+    folder = carry_out("runs")
+    lines = begun(folder, n=3, change=lambda record: replace(record, seed=record.seed + 100))
+    with pytest.raises(
+        Exit, match=r"3 of its runs are not part first's, like scratch, seed 100, on small; move"
+    ) as told:
+        carry_out("runs")
+    assert told.value.status == DATA
+    assert open_file(folder, "first").read_text() == lines
+
+
+def test_strays_are_told_by_data_set_configuration_arm_and_seed(carry_out):
+    records = records_of(carry_out("runs"), "first")
+    assert strays(STUDIES, records) == []
+    assert strays(STUDIES[:1], records) == records[6:]  # 3 seeds of 2 arms, then another configuration's
+    elsewhere = [replace(study, dataset="other") for study in STUDIES]
+    assert strays(elsewhere, records) == records
+
+
+def test_a_finished_file_that_lacks_runs_is_refused_and_can_be_gone_on_with(carry_out):
+    folder = carry_out("runs")
+    whole_text = comparable(folder, "first")
+    lines = begun(folder, n=N_RUNS - 2)
+    done_file(folder, "first").write_text(lines)  # compressed or not: known by content
+    open_file(folder, "first").unlink()
+    with pytest.raises(Exit, match=r"lacks 2 of the part's runs; after xz -d .* the same command makes them"):
+        carry_out("runs")
+    done_file(folder, "first").rename(open_file(folder, "first"))  # what xz -d does
+    carry_out("runs")
+    assert comparable(folder, "first") == whole_text
+
+
+def test_what_a_part_lacks_is_not_known_where_an_earlier_one_is_missing(carry_out):
+    records = records_of(carry_out("runs"), "first")
+    earlier = {"first": records}
+    assert n_lacking(FIRST, records[1:], earlier.__getitem__) == 1
+    assert n_lacking(SECOND, [], earlier.__getitem__) == N_RUNS
+    assert n_lacking(SECOND, [], {}.__getitem__) == 0
+
+
+def test_an_empty_compressed_file_is_refused_and_stays(carry_out):
+    folder = carry_out("runs")
+    done_file(folder, "first").write_bytes(b"")
+    with pytest.raises(Exit, match=r"first.jsonl.xz: holds no run: it is empty or cut short") as told:
+        carry_out("runs", (SECOND,))
+    assert told.value.status == DATA
+
+
+HOLDS = """
+import sys, time
+from nnlite.experiment.whole.parts import at_work
+with at_work(sys.argv[1], "first"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no flock")
+def test_a_part_that_another_program_runs_is_refused_until_that_ends_even_by_a_kill(carry_out):
+    folder = carry_out("runs")
+    lines = begun(folder)
+    with subprocess.Popen([sys.executable, "-c", HOLDS, folder], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(Exit, match=r"^another nnlite is at work on .*first\.jsonl$") as told:
+            carry_out("runs")
+        assert told.value.status == FAILED_RUN
+        assert open_file(folder, "first").read_text() == lines
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait(timeout=10)
+    carry_out("runs")
+    assert is_done(folder, "first")
+
+
+def test_two_parts_may_run_in_one_folder(tmp_path):
+    with at_work(tmp_path, "first"), at_work(tmp_path, "second"):
+        pass
+
+
+def test_a_folder_that_cannot_be_read_is_a_data_error(carry_out, tmp_path, monkeypatch):
+    stat = os.stat
+
+    def refuse(path, *args, **options):
+        if os.fspath(path).endswith(".jsonl.xz"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return stat(path, *args, **options)
+
+    monkeypatch.setattr("os.stat", refuse)  # who runs as root may read all
+    with pytest.raises(Exit, match=r"first.jsonl.xz: Permission denied") as told:
+        carry_out("runs")
+    assert told.value.status == DATA
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (MemoryError(), FAILED_RUN, "part 1/1, first: not enough memory"),
+        (EmptyClassError("class 2 has no image"), DATA, "small: class 2 has no image"),
+        (DataError("a validation split needs at least 6"), DATA, "small: a validation split needs at least 6"),
+    ],
+)
+def test_data_or_memory_that_cannot_do_gives_one_line(carry_out, monkeypatch, error, status, message):
+    def run_all(*arguments):
+        yield from ()
+        raise error
+
+    monkeypatch.setattr("nnlite.experiment.study.run_all", run_all)
+    with pytest.raises(Exit, match=message) as told:
+        carry_out("runs")
+    assert told.value.status == status
 
 
 def test_the_estimate_grows_with_looks_units_and_runs():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnlite.experiment.config import RunConfig
 from nnlite.experiment.records import (
     RecordsError,
     RunRecord,
@@ -24,7 +26,7 @@ def record(arm="scratch", seed=0, **changes):
     values = {
         "arm": arm,
         "seed": seed,
-        "config": {"learning_rate": 0.001, "article_pass": 10},
+        "config": RunConfig(learning_rate=0.001).to_record(4, 3),
         "dataset": {"name": "small", "sha256": {}},
         "status": "reached",
         "reached": True,
@@ -98,6 +100,49 @@ def test_a_line_that_is_no_record_is_named(tmp_path, line):
     path = tmp_path / "runs.jsonl"
     path.write_bytes(record().to_line().encode() + line.encode("latin-1") + b"\n")
     with pytest.raises(RecordsError, match=r"runs.jsonl: line 2: not a run record"):
+        read_records(path)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 12, 40, -1])
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
+def test_a_compressed_file_cut_anywhere_is_named(tmp_path, compress, keep):
+    path = tmp_path / ("runs.jsonl" + (".gz" if compress is gzip.compress else ".xz"))
+    path.write_bytes(compress(record().to_line().encode())[:keep])
+    with pytest.raises(RecordsError, match=f"{path.name}: "):
+        read_records(path)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lzma.compress])
+def test_a_compressed_file_with_a_damaged_byte_is_named(tmp_path, compress):
+    path = tmp_path / "runs.jsonl"
+    data = bytearray(compress(record().to_line().encode()))
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(RecordsError, match=r"runs.jsonl: damaged, no run in it can be trusted"):
+        read_records(path)
+
+
+def test_a_record_of_another_version_names_line_and_fields(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    config = {**record().config, "dropout": 0.5}
+    del config["decay"]
+    path.write_text(record().to_line() + record(config=config).to_line())
+    with pytest.raises(RecordsError, match=r"runs.jsonl: line 2: .* another version: .* differ: decay, dropout$"):
+        read_records(path)
+
+
+def test_a_record_whose_configuration_cannot_be_is_named(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    for changes in ({"learning_rate": -1}, {"hidden_layer_sizes": None}, {"max_steps": "many"}, {"optimizer": 3}):
+        path.write_text(record(config={**record().config, **changes}).to_line())
+        with pytest.raises(RecordsError, match="line 1: not a run record"):
+            read_records(path)
+
+
+def test_a_record_without_a_data_set_is_named(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    path.write_text(record(dataset={}).to_line())
+    with pytest.raises(RecordsError, match=r"line 1: .* its data set has no name"):
         read_records(path)
 
 

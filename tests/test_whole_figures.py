@@ -213,7 +213,7 @@ def test_what_costs_far_more_is_an_arrow_at_the_edge_of_the_forest():
     arrows = [line for line in forest.lines if line.get_marker() == "<"]
     assert [arrow.get_xdata()[0] for arrow in arrows] == [forest.get_xlim()[0]] * 2
     assert forest.get_xlim()[1] < 0.5
-    assert "missed (missed to missed)" in words(figure)
+    assert "miss (miss to miss)" in words(figure)
     assert "each the worst value for its arm: 60." in caption(figure)
     assert texts_outside(figure) == []
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
-from example_findings import NAMES, cell, plausible, setting
+from example_findings import NAMES, cell, control, plausible, row, setting
 
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.whole.findings import Findings
@@ -33,7 +34,9 @@ def test_the_verdict_of_every_cell_comes_first_with_interval_pairs_and_misses():
     lines = " ".join(text(plausible()).split("IS IT THE AVERAGES")[0].split())
     assert lines.index("THE VERDICT") < lines.index("Claim cell") < lines.index("Honest cell")
     assert "DIRECTION ONLY. The averages saved 22.1% (95% interval 20.3% to 24.6%; 100 pairs); 0 runs missed." in lines
-    assert "DIRECTION ONLY. The averages saved 19.0% (95% interval 17.0% to 21.0%; 100 pairs); 0 runs missed." in lines
+    assert (
+        "DIRECTION ONLY. The averages saved 19.0% (95% interval 17.0% to 21.0%; 100 pairs); the means of both" in lines
+    )
     assert "The article's single pair (29.9%) lies above 93 of these 100." in lines
     assert '"direction only" means: something is saved, and less than 25%' in lines
     assert "steps from scratch 214 138 (121 to 153)" in lines
@@ -51,15 +54,32 @@ def test_the_verdict_of_every_cell_comes_first_with_interval_pairs_and_misses():
             {"tuned": None, "parts_done": NAMES[:3]},
             "Gone when tuned: not known. Not finished: part tuned (nnlite --part tuned).",
         ),
-        ({}, "Depends on the counting: claim cell no, one word under every cost model; honest cell no"),
+        ({}, "Depends on the counting: no, the claim cell has one word for all cost models. By operations that ran,"),
         (
-            {"claim": cell(depends_on_counting=["flop", "mac"])},
-            "Depends on the counting: claim cell yes, another word by flop and",
+            {},
+            "zeros skipped: costs more in the claim cell, -4.2% (-6.4% to -1.0%, 100 pairs); costs more in the honest",
         ),
+        (
+            {"claim": cell(depends_on_counting=["flop", "torch"])},
+            "Depends on the counting: yes, the claim cell has another word for operations and PyTorch's count. By",
+        ),
+        (
+            {"honest": cell("honest", estimand="E2", depends_on_counting=["3x-forward"])},
+            "for all cost models. The honest cell also has another word for 3 x the forward pass. By operations",
+        ),
+        ({"claim": None, "parts_done": []}, "Depends on the counting: not known. Not finished: part claim"),
     ],
 )
 def test_every_qualifier_is_told_or_says_why_not(changes, sentence):
     assert sentence in flat(plausible(**changes))
+
+
+def test_misses_are_those_of_the_cells_own_question():
+    some = plausible(claim=cell(missed=3))  # first_hits has none: what counts is the cell's own number
+    assert "100 pairs); 3 runs missed." in flat(some)
+    assert "100 pairs); 1 run missed." in flat(plausible(claim=cell(missed=1)))
+    never = cell("honest", estimand="E2", missed=100, stable_steps={"scratch": 151, "class-means": None})
+    assert "100 pairs); the mean averages first does not stay at the target." in flat(plausible(honest=never))
 
 
 def test_a_tuned_saving_that_stays_is_not_gone():
@@ -86,10 +106,19 @@ def test_an_unfinished_part_is_named_beside_the_numbers_it_has_so_far():
 
 def test_controls_say_what_they_save_and_whether_they_explain_it():
     report = text(plausible())
-    # misses: 2 of the arm alone, 1 of scratch alone, 1 pair of both: 2 + 1 + 2 x 1 = 5
+    # Misses: 2 of the arm alone, 1 of scratch alone, 1 pair of both: 2 + 1 + 2 x 1 = 5
     assert "fresh-batches 100 5 62% -12.3 (-15.6 to -10.1) -12.3 (-15.6 to -10.1)" in " ".join(report.split())
-    assert "fresh-batches -32.0 (-34.1 to -30.6) 1 <0.0001 no" in " ".join(report.split())
-    assert "adam-state -32.0 (-34.1 to -30.6) 1 <0.0001 not shown" in " ".join(report.split())
+    assert "fresh-batches -32.0 (-34.1 to -30.6) 1 <0.0001 no no" in " ".join(report.split())
+    assert "adam-state -32.0 (-34.1 to -30.6) 1 <0.0001 not shown no" in " ".join(report.split())
+
+
+def test_accuracy_after_phase_1_is_shown_only_where_it_is_the_arms_own():
+    report = " ".join(text(plausible()).split())
+    assert "permuted 100 5 62%" in report
+    assert "adam-state 100 5 - " in report  # its weights were put back after that look
+    assert "first-layer 30 5 - " in report
+    assert "averages-last 30 5 62%* " in report
+    assert "* averages-last has trained on 100 real batches before." in report
 
 
 def test_one_flag_stands_beside_the_averages():
@@ -125,32 +154,65 @@ def test_the_prediction_says_what_became_of_it():
 
 def test_same_accuracy_is_said_only_where_it_was_shown():
     report = flat(plausible())
-    assert "after 500 steps averages first is 0.02 points better (100 pairs), shown to be the same;" in report
-    assert "after 20 epochs averages first is 0.00 points better (30 pairs), not shown to be the same." in report
-    assert "500 steps 100 93.61% 93.63% 0.02 0.001" in report
-    assert "20 epochs (18,760) 30 97.86% 97.86% 0.00 0.2" in report
+    said = "after 500 steps averages first is 0.02 points better (95% interval 0.01 to 0.03; 100 pairs): "
+    assert f"{said}shown to be the same;" in report  # although the interval excludes 0
+    said = "after 5 epochs (4,690 steps) from scratch is 0.09 points better (95% interval 0.04 to 0.20; 100 pairs): "
+    assert f"{said}they differ;" in report
+    said = "after 20 epochs (18,760 steps) neither is better (95% interval -0.10 to 0.10; 30 pairs): "
+    assert f"{said}not shown to be the same." in report
+    assert " 500 100 93.61% 93.63% 0.02 (0.01 to 0.03) 0.001" in report
+    assert " 18,760 30 97.86% 97.86% 0.00 (-0.10 to 0.10) 0.2" in report
 
 
 def test_stopping_on_test_flatters_only_where_the_interval_says_so():
-    assert "It flatters from scratch and averages first: a run that stops" in flat(plausible())
-    rows = [replace(row, difference=Interval(-0.0001, -0.0014, 0.0018)) for row in plausible().optimism]
+    said = "It flatters averages first by 0.40 points (95% interval 0.20 to 0.50; 100 runs)."
+    assert said in flat(plausible())
+    assert "89.75%" not in flat(plausible())  # the mean of the other half: medians are shown, and nothing beside them
+    unsure, below = Interval(-0.0001, -0.0014, 0.0018), Interval(-0.002, -0.003, -0.001)
+    rows = [replace(row, difference=d) for row, d in zip(plausible().optimism, (unsure, below), strict=True)]
     report = flat(plausible(optimism=rows))
-    assert "It does not flatter visibly" in report
-    assert "from scratch -0.01 (-0.14 to 0.18); averages first -0.01 (-0.14 to 0.18); 100 runs." in report
+    said = "It is not shown to flatter from scratch: -0.01 points (95% interval -0.14 to 0.18; 100 runs)."
+    assert said in report
+    assert (
+        "It is no flattery of averages first, which does 0.20 points worse where it stops (95% interval -0.30" in report
+    )
+    few = [replace(plausible().optimism[0], n_runs=3, difference=Interval(0.004, None, None))]
+    assert "It is not shown to flatter from scratch: 0.40 points (3 runs)." in flat(plausible(optimism=few))
 
 
 def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
     report = text(plausible())
     assert (
-        '4 of 5 ways to ask give the same word, direction only; "no material saving" by distinct images.'
-        in " ".join(report.split())
+        '4 of 6 ways to ask give the same word, direction only. The others: "costs more" for operations that ran; '
+        '"no material saving" for distinct images.' in " ".join(report.split())
     )
     other = report.split("Claim cell, no material saving; 100 pairs:")[1]
     assert "distinct images" in other
-    assert "-250 (missed to 40.0)" in other
+    assert "x 3.5 (0.6 to miss)" in other
+    # 1 - (-2.5) = 3.5 times as many
+    assert "the averages read 3.5 times as many distinct images as scratch." in flat(plausible())
     assert "multiply-adds, training first touch, 90.3% 0 19.0 (17.1 to 21.3)" in " ".join(report.split())
-    assert "operations and looks for good, 1 look in 50 0 19.0" in " ".join(report.split())
+    assert "operations with looks for good, 1 look in 50 0 19.0" in " ".join(report.split())
     assert "multiply-adds that ran first touch 0 19.0" in " ".join(report.split())
+
+
+def test_rows_that_are_first_touch_in_a_cell_of_another_question_say_so():
+    rows = [row("flop", "costs more", counting="executed", scope="bill"), row("flop", estimand="E2")]
+    report = flat(plausible(honest=cell("honest", estimand="E2", sensitivity=rows)))
+    assert "Honest cell: 1 of 2 ways to ask give the same word, direction only." in report
+    assert 'The others: "costs more" for operations that ran (first touch).' in report
+    assert "those rows are first touch in every cell, also where its own question is for good." in report
+    assert "No row is in seconds: these runs look after every step" in report
+
+
+def test_no_line_is_too_long_where_every_control_misses():
+    worst = [replace(c, saved_every_operation=c.saved) for c in (
+        control("stretched-means", "descriptive", saved=(-math.inf, -0.123, -0.101), n=30),
+        control("averages-last", "descriptive", saved=(-math.inf, -math.inf, -math.inf), n=30),
+    )]  # fmt: skip
+    report = text(plausible(descriptive=worst))
+    assert max(map(len, report.splitlines())) <= 80
+    assert "averages-last 30 5 62%* miss (miss to miss) miss (miss to miss)" in " ".join(report.split())
 
 
 def test_the_scan_shows_the_nearest_five():
@@ -167,9 +229,20 @@ def test_closed_forms_that_disagree_are_not_hidden():
 def test_the_short_form_has_both_verdicts_the_controls_the_flags_and_tuning():
     lines = short(plausible()).splitlines()
     joined = " ".join(lines)
+    assert "784-64-10: DIRECTION ONLY, saved 16.0% (13.0% to 18.0%, 100 pairs)." in joined
+    assert "Neither alone; explained by none." in joined
     for words in ("Claim cell", "Honest cell", "Neither alone", "--batch-size 16", "Tuned against tuned"):
         assert words in joined
-    assert len(lines) <= 10
+    assert len(lines) <= 12
+
+
+def test_the_short_form_stays_short_where_every_word_is_long():
+    long = cell(word="saves, size not established", saved=(-0.1031, -0.1214, 0.1462))
+    every = dict.fromkeys(("claim", "claim_64", "honest"), long)
+    found = plausible(**every, explained_by=["closed-form", "means-10", "exemplar"])
+    lines = short(replace(found, tuned=replace(found.tuned, cell=long))).splitlines()
+    assert len(lines) <= 12
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_program_gets_numbers_and_null_for_what_is_not_finite():

@@ -61,15 +61,16 @@ def _run(options: Options) -> int:
         text = json.dumps(article.accounting(), indent=2) if options.json else article.accounting_text()
         print(text)
         return OK
-    if options.full or options.part:
+    if options.figures is not None:
+        _require_matplotlib()  # before hours of runs, not after them
+    if options.full or options.part is not None:
         from .whole import command
 
         return command.carry_out_parts(options, lambda name: _load(replace(options, dataset=name)))
-    if options.figures is not None:
-        _require_matplotlib()
     if options.report is not None and os.path.isdir(options.report):
         from .whole import command
 
+        _require_whole_report(options)
         return command.print_found(options, options.report)
     if options.report is not None:
         records = read_kept(options.report)
@@ -233,6 +234,14 @@ def _expected(options: Options) -> str | None:
     from .report import EXPECTED
 
     return EXPECTED.get(options.config.preset) if options.preset_unchanged else None
+
+
+def _require_whole_report(options: Options) -> None:
+    """Refuse what changes the report of a file; that of a folder is one text."""
+    given = {argument.split("=")[0] for argument in options.arguments}
+    for option in ("--bill", "--quick", "--seeds"):
+        if option in given:
+            raise ConfigError(f"{option}: goes with no --report of a folder, which is always whole")
 
 
 def _require_matplotlib() -> None:

@@ -159,10 +159,11 @@ class RunConfig:
     @classmethod
     def from_record(cls, config: Mapping[str, Any]) -> RunConfig:
         """Rebuild a configuration from a record; ConfigError where its fields are not those of `to_record`."""
-        values = {field.name: config.get(field.name) for field in fields(cls)}
-        differing = sorted(set(config) ^ {*values, "article_pass", "kernels"})
+        names = {field.name for field in fields(cls)}
+        differing = sorted(set(config) ^ {*names, "article_pass", "kernels"})
         if differing:
             raise ConfigError(f"of another version: fields of its configuration differ: {', '.join(differing)}")
+        values = {name: config[name] for name in names}
         return cls(**{**values, "hidden_layer_sizes": tuple(values["hidden_layer_sizes"])})
 
 

@@ -267,6 +267,10 @@ def _require_protocol(given: argparse.Namespace, changes: dict[str, Any]) -> Non
     if changes or given.arms != "scratch,class-means" or given.quick or given.report is not None:
         changed = next(iter(changes), "arms" if given.arms != "scratch,class-means" else "quick or --report")
         raise ConfigError(f"--{changed.replace('_', '-')}: {name} runs the registered study as it stands")
+    if given.no_verify:
+        raise ConfigError(f"--no-verify: {name} runs the registered study, on the registered data")
+    if given.bill:
+        raise ConfigError(f"--bill: {name} has a report of its own, always whole")
     if given.part is not None and given.figures is not None:
         raise ConfigError("--figures: go with --full, or with --report FOLDER")
 

@@ -116,8 +116,8 @@ def read_records(path: str | os.PathLike[str]) -> list[RunRecord]:
             study = json.dumps(record.config, sort_keys=True)
             key = record.dataset["name"], study, record.arm, record.seed
             if key in seen:
-                lines = f"lines {seen[key]} and {number}"
-                raise RecordsError(f"{os.fspath(path)}: {lines} both hold {record.arm}, seed {record.seed}")
+                both = f"lines {seen[key]} and {number}"
+                raise RecordsError(f"{os.fspath(path)}: {both} both hold {record.arm}, seed {record.seed}")
             seen[key] = number
             records.append(record)
     return records

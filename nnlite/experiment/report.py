@@ -52,8 +52,9 @@ def report(summary: Summary, expected: str | None = None, interrupted: str | Non
     lines = [_title(summary, interrupted)]
     lines += _headline(summary)
     lines += _table(summary)
+    lines += _others(summary)
     lines += [f"{message}" for message in _mishaps(summary)]
-    if expected:
+    if expected and summary.headline is not None:
         lines.append(f'Expected here: {expected}. Far outside? See README, "If it differs".')
     lines.append("Next: --learning-rate 2e-3 | --stop-on validation | --article | --figures out")
     return "\n".join([*lines, _LEGEND])
@@ -93,7 +94,8 @@ def _title(summary: Summary, interrupted: str | None) -> str:
     config, name = summary.config, summary.dataset["name"]
     seeds = sorted({record.seed for runs in summary.arms.values() for record in runs})
     where = "the TEST set" if config["stop_on"] == "test" else "a validation split"
-    pairs = f"{summary.n_pairs} pair{'' if summary.n_pairs == 1 else 's'}"
+    n_pairs = max([summary.n_pairs, *(article.n_pairs for article, _ in summary.others.values())])
+    pairs = f"{n_pairs} pair{'' if n_pairs == 1 else 's'}"
     span = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]}-{seeds[-1]}" if seeds else "no seed"
     title = f"Average-image pretraining on {TITLES.get(name, name)}: {pairs}, {span}, stopped on {where}"
     return title + (f"\n{interrupted}" if interrupted else "")
@@ -103,7 +105,7 @@ def _headline(summary: Summary) -> list[str]:
     """What was found, in sentences."""
     comparison = summary.headline
     if comparison is None:
-        return ["No pair of scratch and class-means is complete: nothing to compare."]
+        return [] if summary.others else ["No pair of scratch and class-means is complete: nothing to compare."]
     interval = comparison.interval
     saved = interval.median
     what = "saved" if saved >= 0 else "cost"
@@ -155,6 +157,21 @@ def _table(summary: Summary) -> list[str]:
         averaging = f"(averaging {_n_averaged(arms[TREATMENT][0]):,} images included)"
         rows.append(("saved, every operation", "-", f"{_percent(every.interval.median)} {averaging}"))
     return [f"  {label:26s}{theirs:>7s}   {ours}" for label, theirs, ours in rows]
+
+
+def _others(summary: Summary) -> list[str]:
+    """The other arms that were named, each against scratch."""
+    if not summary.others:
+        return []
+    lines = [
+        f"  {'against scratch':18s}{'pairs':>5s}  {'steps':>5s}  {'saved, article (95%)':22s}every operation (95%)"
+    ]
+    for arm, (article, every) in summary.others.items():
+        steps = statistics.median(_steps_or_miss(record) for record in summary.arms[arm])
+        took = f"{steps:.0f}" if math.isfinite(steps) else "miss"
+        saved = [f"{_percent(c.interval.median)} ({_range(c.interval)})" for c in (article, every)]
+        lines.append(f"  {arm:18s}{article.n_pairs:5d}  {took:>5s}  {saved[0]:22s}{saved[1]}")
+    return lines
 
 
 def _mishaps(summary: Summary) -> Iterable[str]:

@@ -64,6 +64,7 @@ class Summary:
     sign_test_p: float | None  # of the headline against no saving at all, two-sided
     article_rank: int  # pairs whose reduction lies below the article's single pair
     n_failed: int
+    others: dict[str, tuple[Comparison, Comparison]]  # arm -> by the article's accounting, by every operation
 
 
 def cost(model: str, phases: Sequence[str], executed: bool = False) -> Cost:
@@ -161,7 +162,18 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summar
         sign_test_p=sign_test(headline.reductions, 0.0) if headline else None,
         article_rank=article_rank(headline.reductions, float(savings()["flops"])) if headline else 0,
         n_failed=sum(record.status == FAILED for record in records),
+        others={arm: both for arm in arms if arm not in (BASELINE, TREATMENT) and (both := _other(arms, arm))},
     )
+
+
+def _other(arms: dict[str, list[RunRecord]], arm: str) -> tuple[Comparison, Comparison] | None:
+    """Compare an arm beside class-means with scratch, by both accountings that the table shows."""
+    ours, baseline = pairs(arms, arm)
+    if not ours:
+        return None
+    accountings = cost("article-2023", SCOPES["training"]), cost("flop", WHOLE_BILL)
+    article, every = (compare(ours, baseline, priced) for priced in accountings)
+    return article, every
 
 
 def _sensitivity(treated: list[RunRecord], baseline: list[RunRecord]) -> list[dict[str, Any]]:
@@ -229,6 +241,10 @@ def to_json(summary: Summary, article: dict[str, Any]) -> dict[str, Any]:
         "n_failed": summary.n_failed,
         "arms": arms,
         "reduction": {model: finite(c.interval) for model, c in summary.reductions.items()},
+        "others": {
+            arm: {"article-2023": finite(article.interval), "flop": finite(every.interval)}
+            for arm, (article, every) in summary.others.items()
+        },
         "sensitivity": summary.sensitivity,
         "article": article,
         "article_lies_above": summary.article_rank,

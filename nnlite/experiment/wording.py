@@ -31,6 +31,15 @@ MEANING = {
 }
 """The verdict's words, for people."""
 
+PRICES = {
+    "article-2023": "the article's count",
+    "flop": "operations",
+    "mac": "multiply-adds",
+    "torch": "PyTorch's count",
+    "3x-forward": "3 x the forward pass",
+}
+"""Cost models, for people; other measures are called what they are."""
+
 OUTCOMES = {
     "reference": "the averages themselves",
     "explains": "yes",
@@ -70,13 +79,28 @@ def cell(interval: Interval | None, digits: int = 1) -> str:
     --------
     >>> cell(Interval(0.221, 0.203, 0.246)), cell(Interval(0.2, None, None)), cell(None)
     ('22.1 (20.3 to 24.6)', '20.0 (none)', '-')
+    >>> cell(Interval(-2.5, -math.inf, 0.4))
+    '-250 (miss to 40.0)'
     """
     if interval is None:
         return "-"
-    if interval.low is None or interval.high is None:
-        return f"{number(interval.median, digits)} (none)"
-    low, high = number(interval.low, digits), number(interval.high, digits)
-    return f"{number(interval.median, digits)} ({low} to {high})"
+    low, high = interval.low, interval.high
+    shown = [number(value, digits) for value in (interval.median, low, high) if value is not None]
+    middle, *ends = ["miss" if text == "missed" else text for text in shown]  # keeps the column narrow
+    return f"{middle} ({' to '.join(ends) if len(ends) == 2 else 'none'})"
+
+
+def times(saved: Interval) -> str:
+    """Write a reduction far below nothing as what it is, a multiple.
+
+    Examples
+    --------
+    >>> times(Interval(-5.49, -5.56, -5.33)), times(Interval(-2.5, -math.inf, 0.4))
+    ('6.5 (6.3 to 6.6)', '3.5 (0.6 to miss)')
+    """
+    values = [saved.median, saved.high, saved.low]
+    middle, *ends = [f"{1 - v:.1f}" if math.isfinite(v) else "miss" for v in values if v is not None]
+    return f"{middle} ({' to '.join(ends) if len(ends) == 2 else 'none'})"
 
 
 def steps_cell(interval: Interval | None) -> str:

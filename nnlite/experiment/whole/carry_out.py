@@ -7,18 +7,29 @@ is done. This module talks on stderr; what was found is `--report FOLDER`'s matt
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import ConfigError, unknown
+from ..config import ConfigError, RunConfig, unknown
 from ..exits import DATA, FAILED_RUN, Exit, Interrupted, file_error, noted_signals
 from ..kept import prepare_to_append
 from ..progress import Progress
-from ..records import FAILED, RecordsError, RunRecord, append_record
+from ..records import FAILED, RecordsError, RunRecord, append_record, config_differences, describe
 from ..worker import Run
-from .parts import done_file, estimated_seconds, finish, is_done, missing_runs, open_file, records_of
-from .protocol import PARTS, Part
+from .parts import (
+    at_work,
+    done_file,
+    estimated_seconds,
+    finish,
+    is_done,
+    missing_runs,
+    n_lacking,
+    open_file,
+    records_of,
+    strays,
+)
+from .protocol import PARTS, Part, Study
 
 if TYPE_CHECKING:
     from ...datasets import Dataset
@@ -78,8 +89,10 @@ def run_parts(
 
     Raises
     ------
+    ConfigError
+        A part needs another first, or was begun with other kernels or another data set.
     Exit
-        A file that cannot be used, data that is missing, a run that could not be carried out.
+        A file that cannot be used, data that is missing, a run that could not be carried out, another program at work.
     Interrupted
         After the run that was told to end; everything finished is kept.
     """
@@ -89,10 +102,11 @@ def run_parts(
             progress.line(_plan(parts, folder, n_workers))
         for number, part in enumerate(parts, 1):
             where = f"part {number}/{len(parts)}, {part.name}"
-            if is_done(folder, part.name):
-                progress.line(f"{where}: done, in {done_file(folder, part.name)}")
+            if not is_done(folder, part.name):
+                _run_part(part, where, folder, load, n_workers, executor, progress)
                 continue
-            _run_part(part, where, folder, load, n_workers, executor, progress)
+            _require_whole(part, folder)
+            progress.line(f"{where}: done, in {done_file(folder, part.name)}")
     except RecordsError as error:
         raise Exit(str(error), DATA) from error
     except OSError as error:
@@ -116,27 +130,69 @@ def _plan(parts: Sequence[Part], folder: str, n_workers: int) -> str:
 def _run_part(
     part: Part, where: str, folder: str, load: Load, n_workers: int, executor: str, progress: Progress
 ) -> None:
-    studies = part.studies(lambda name: _earlier(folder, part, name))
+    try:
+        studies = part.studies(lambda name: _earlier(folder, name))
+    except _MissingPart as missing_part:
+        needs = f"needs part {missing_part} first, which {os.fspath(folder)} does not hold"
+        raise ConfigError(f"--part {part.name}: {needs}") from missing_part
     path = str(open_file(folder, part.name))
-    aside = prepare_to_append(path)
-    if aside:
-        progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
-    missing = missing_runs(studies, records_of(folder, part.name))
-    n_runs, n_missing = sum(len(study.runs()) for study in studies), sum(map(len, missing.values()))
-    minutes = estimated_seconds(studies, n_workers) / 60 * n_missing / n_runs
-    kept = f", {n_runs - n_missing} kept" if n_missing < n_runs else ""
-    progress.line(f"{where}: {part.sentence}; {n_runs} runs{kept}, about {minutes:.0f} min on {n_workers} cores")
-    for name, runs in missing.items():
-        _carry_out(where, load(name), runs, path, n_workers, executor, progress)
-    progress.clear()
-    progress.line(f"{where}: kept in {finish(folder, part, studies)}")
+    with at_work(folder, part.name):
+        aside = prepare_to_append(path)
+        if aside:
+            progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
+        kept = records_of(folder, part.name)
+        _refuse_strays(path, part, studies, kept)
+        missing = missing_runs(studies, kept)
+        datasets = {name: load(name) for name in {study.dataset: None for study in studies}} if missing else {}
+        _require_same(path, kept, datasets)
+        n_runs, n_missing = sum(len(study.runs()) for study in studies), sum(map(len, missing.values()))
+        minutes = estimated_seconds(studies, n_workers) / 60 * n_missing / n_runs
+        already = f", {n_runs - n_missing} kept" if n_missing < n_runs else ""
+        progress.line(f"{where}: {part.sentence}; {n_runs} runs{already}, about {minutes:.0f} min on {n_workers} cores")
+        for name, runs in missing.items():
+            _carry_out(where, datasets[name], runs, path, n_workers, executor, progress)
+        progress.clear()
+        progress.line(f"{where}: kept in {finish(folder, part, studies)}")
+
+
+def _refuse_strays(path: str, part: Part, studies: Sequence[Study], kept: Sequence[RunRecord]) -> None:
+    """Nothing is left out of a finished part in silence, and nothing else is mixed into it."""
+    found = strays(studies, kept)
+    if found:
+        example = f"{found[0].arm}, seed {found[0].seed}, on {found[0].dataset['name']}"
+        mend = "move the file away and the part begins anew"
+        raise RecordsError(f"{path}: {len(found)} of its runs are not part {part.name}'s, like {example}; {mend}")
+
+
+def _require_same(path: str, kept: Sequence[RunRecord], datasets: Mapping[str, Dataset]) -> None:
+    """Refuse to go on with runs of other kernels, which round differently, or of another data set of that name."""
+    for record in kept:
+        dataset = datasets.get(record.dataset["name"])
+        if dataset is None:
+            continue
+        now = RunConfig.from_record(record.config).to_record(dataset.train_pixels.shape[1], dataset.n_classes)
+        differences = config_differences([record], now, describe(dataset))
+        if differences:
+            raise ConfigError(f"{path} was begun otherwise: {'; '.join(differences)}")
+
+
+def _require_whole(part: Part, folder: str) -> None:
+    n = n_lacking(part, records_of(folder, part.name), lambda name: _earlier(folder, name))
+    if n:
+        path = done_file(folder, part.name)
+        raise RecordsError(f"{path}: lacks {n} of the part's runs; after xz -d {path} the same command makes them")
 
 
 def _carry_out(
     where: str, dataset: Dataset, runs: list[Run], path: str, n_workers: int, executor: str, progress: Progress
 ) -> None:
     """Run these; every record is kept the moment it comes."""
-    from ..study import run_all
+    try:
+        from ..study import run_all
+    except ImportError as error:
+        raise Exit(str(error), FAILED_RUN) from error
+    from ...prototypes import EmptyClassError
+    from ..run import DataError
 
     n_failed = 0
     with noted_signals() as signals:
@@ -150,6 +206,10 @@ def _carry_out(
                 if signals:
                     raise Interrupted(signals[0], event.compiling)
                 progress.show(*_describe(where, event))
+        except (EmptyClassError, DataError) as error:
+            raise Exit(f"{dataset.name}: {error}", DATA) from error
+        except MemoryError as error:
+            raise Exit(f"{where}: not enough memory for its networks and its data set", FAILED_RUN) from error
         finally:
             study.close()
     if n_failed:
@@ -164,7 +224,11 @@ def _describe(where: str, status: Status) -> tuple[str, str, float | None]:
     return "running", text, status.n_done / status.n_runs
 
 
-def _earlier(folder: str, part: Part, name: str) -> list[RunRecord]:
+class _MissingPart(LookupError):
+    """An earlier part is needed and is not finished; its name."""
+
+
+def _earlier(folder: str, name: str) -> list[RunRecord]:
     if not is_done(folder, name):
-        raise ConfigError(f"--part {part.name}: needs part {name} first, which {os.fspath(folder)} does not hold")
+        raise _MissingPart(name)
     return records_of(folder, name)

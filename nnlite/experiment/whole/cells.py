@@ -1,8 +1,7 @@
 """The cells of the protocol from their records: the headline, its verdict, and the same question in every other way.
 
-Place in the data path: records -> estimands, summary, curves, bootstrap -> cells -> Findings. Also what stopping on the
-images that are reported adds, and the honest cell's runs stopped by test. Left out: reading parts, explanations, words
-for people.
+Place in the data path: records -> estimands, summary, curves, bootstrap -> cells -> Findings. Left out: reading parts,
+what stopping on test does (`stopping`), explanations, words for people.
 """
 
 from __future__ import annotations

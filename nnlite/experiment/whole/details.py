@@ -6,13 +6,15 @@ part that was not run is named there. Nothing is computed but medians for displa
 
 from __future__ import annotations
 
+import math
 import statistics
 
 from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from ..wording import PEOPLE, cell, n_missed, pairs, percent, saved, several, steps
-from .answers import CELLS, saving_table
-from .findings import Cell, Findings, SensitivityRow
+from ..wording import PEOPLE, PRICES, cell, n_missed, number, pairs, percent, saved, several, steps, times
+from .answers import AFTER_REAL_STEPS, SAVED, saving_table
+from .findings import Cell, Findings, Optimism, SensitivityRow
 from .sections import Section, Table, missing
+from .verdict_answers import CELLS
 
 _FIGURES = {
     "rate": "the saving against the learning rate",
@@ -21,15 +23,6 @@ _FIGURES = {
 
 N_CALIBRATED = 5
 """Settings of the scan that are shown, the nearest first."""
-
-PRICES = {
-    "article-2023": "as the article does",
-    "flop": "operations",
-    "mac": "multiply-adds",
-    "torch": "as PyTorch does",
-    "3x-forward": "3 x forward",
-}
-"""Cost models and measures, for people."""
 
 SETTING_NAMES = {"softmax regression": "no hidden layer"}
 """What a setting is called for people, where its name takes knowing."""
@@ -45,7 +38,11 @@ def others(findings: Findings) -> Section:
         return Section("Other arms and settings", ["Not described.", *lacking])
     tables = []
     if findings.descriptive:
-        tables.append(saving_table(findings.descriptive, "Other arms against scratch, watched to step 300:"))
+        caption = "What other arms save against scratch (95%), n pairs, to step 300; phase 1: accuracy then."
+        tables.append(saving_table(findings.descriptive, caption))
+        if any(control.arm == AFTER_REAL_STEPS for control in findings.descriptive):
+            lacking.insert(0, f"* {AFTER_REAL_STEPS} has trained on 100 real batches before.")
+        lacking.insert(0, "Phase 1 of arms that put weights back has no accuracy: what is read then is not kept.")
     if findings.settings:
         rows = [
             [
@@ -58,8 +55,8 @@ def others(findings: Findings) -> Section:
             ]
             for setting in findings.settings
         ]
-        head = ["", "n", "missed", "steps", "saved, % (95%)", "every operation, %"]
-        tables.append(Table(head, rows, "One thing changed in both arms; n pairs; steps: scratch's median."))
+        head = ["", "n", "missed", "steps", *SAVED]
+        tables.append(Table(head, rows, "One thing changed in both arms, n pairs (95%); steps: scratch's median."))
     answer = "Descriptive: few pairs and no tests, so no line here supports or refutes anything."
     return Section("Other arms and settings", [answer], tables, lacking, _FIGURES)
 
@@ -70,40 +67,42 @@ def stopping(findings: Findings) -> Section:
     lacking = missing(findings, "claim", "honest")
     if not rows and found is None:
         return Section(title, ["Not answered.", *lacking])
-    answer, tables = [], []
+    answer: list[str] = []
+    notes: list[str] = []
     if rows:
-        flattered = [PEOPLE.get(row.arm, row.arm) for row in rows if row.difference.low and row.difference.low > 0]
-        said = f"flatters {several(flattered)}" if flattered else "does not flatter visibly"
-        each = [f"{PEOPLE.get(row.arm, row.arm)} {cell(row.difference, 2)}" for row in rows]
-        answer.append(
-            f"It {said}: a run that stops on half of the test images is, on that half, so many points better than on "
-            f"the other, median and 95% interval: {'; '.join(each)}; {max(row.n_runs for row in rows)} runs."
+        answer += map(_flattery, rows)
+        notes.append(
+            "Measured by halves: a run stops on one random half of the test images, and the other half is read at the "
+            "same step; then the other way round. Points: that half less the other, mean of both turns, median over "
+            "runs."
         )
-        head = ["stopped on one half", "runs", "that half", "other half", "points apart"]
-        lines = [
-            [
-                PEOPLE.get(row.arm, row.arm),
-                str(row.n_runs),
-                percent(row.at_stop, 2),
-                percent(row.elsewhere, 2),
-                cell(row.difference, 2),
-            ]
-            for row in rows
-        ]
-        tables.append(Table(head, lines))
     if found is not None:
         n = findings.honest.n_pairs if findings.honest else len(next(iter(found.test_accuracy_at_stop.values()), []))
         answer.append(
             f"The honest cell's runs, stopped on test instead: {saved(found.saved_by_test, n)}; "
             f"on held-out images: {saved(found.saved_by_validation, n)}."
         )
-        for arm, accuracy in found.test_accuracy_at_stop.items():
-            if accuracy:
-                middle = percent(statistics.median(accuracy), 2)
-                answer.append(
-                    f"Stopped there, {PEOPLE.get(arm, arm)}: {middle} right on test (median of {len(accuracy)})."
-                )
-    return Section(title, answer, tables, lacking)
+        read = [
+            f"{percent(statistics.median(accuracy), 2)} {PEOPLE.get(arm, arm)} (median of {len(accuracy)})"
+            for arm, accuracy in found.test_accuracy_at_stop.items()
+            if accuracy
+        ]
+        if read:
+            answer.append(f"Where they stop on held-out images, so much of test is right: {'; '.join(read)}.")
+    return Section(title, answer, [], [*notes, *lacking])
+
+
+def _flattery(row: Optimism) -> str:
+    """Say what stopping on the images that are reported does to an arm, as its interval allows."""
+    arm, low, high = PEOPLE.get(row.arm, row.arm), row.difference.low, row.difference.high
+    apart = f"{number(abs(row.difference.median), 2)} points"
+    known = f"95% interval {number(low, 2)} to {number(high, 2)}; " if low is not None and high is not None else ""
+    source = f"({known}{row.n_runs} runs)"
+    if low is not None and low > 0:
+        return f"It flatters {arm} by {apart} {source}."
+    if high is not None and high < 0:
+        return f"It is no flattery of {arm}, which does {apart} worse where it stops {source}."
+    return f"It is not shown to flatter {arm}: {number(row.difference.median, 2)} points {source}."
 
 
 def sensitivity(findings: Findings) -> Section:
@@ -118,11 +117,17 @@ def sensitivity(findings: Findings) -> Section:
         same, n = len(groups[found.verdict.word]), len(found.sensitivity)
         title = title.split(" (")[0]
         others = [
-            f'; "{word}" by {several(list(dict.fromkeys(map(_counted, rows))))}'
+            f'"{word}" for {several([_asked(row, found) for row in rows])}'
             for word, rows in groups.items()
             if word != found.verdict.word
         ]
-        answer.append(f"{title}: {same} of {n} ways to ask give the same word, {found.verdict.word}{''.join(others)}.")
+        told = f"{title}: {same} of {n} ways to ask give the same word, {found.verdict.word}."
+        answer.append(f"{told} The others: {'; '.join(others)}." if others else told)
+        answer += [
+            f"{title}: the averages read {1 - row.saved.median:.1f} times as many distinct images as scratch."
+            for row in found.sensitivity
+            if _is_multiple(row)
+        ]
         for word, rows in groups.items():
             if rows:
                 caption = f"{title}, {word}; {pairs(rows[0].n_pairs)}:"
@@ -133,7 +138,12 @@ def sensitivity(findings: Findings) -> Section:
     notes = [
         "First touch: the first look at or above the target. For good: the first look from which the mean over seeds "
         "stays there. Counted is all from scaling and averaging to the target, or training alone where it says so. "
-        "That ran: zeros skipped. Looks: what finding out the accuracy costs. Distinct images: labels needed.",
+        "That ran: zeros skipped. Looks: what finding out the accuracy costs. Distinct images: labels needed; "
+        "x 6: six times as many.",
+        "What ran is known at each run's own stop alone, and hits in a row have no meaning for a mean: those rows are "
+        "first touch in every cell, also where its own question is for good.",
+        "No row is in seconds: these runs look after every step and go on to the end of their budget, so most of their "
+        "time is spent on looks that nobody who trains would make.",
         *lacking,
     ]
     return Section("Does the word depend on how it is asked?", answer, tables, notes)
@@ -187,17 +197,32 @@ def what_was_run(findings: Findings) -> Section:
 def _sensitivity_table(rows: list[SensitivityRow], found: Cell, caption: str) -> Table:
     lines = []
     for row in rows:
-        when = ESTIMANDS.get(row.estimand[:2], row.estimand[:2])
-        when += row.estimand[2:].replace(" with ", ", ").replace("a look every 50 steps", "1 look in 50")
-        when += "" if row.target == found.target else f", {percent(row.target)}"
-        lines.append([_counted(row), when, str(row.missed), cell(row.saved)])
+        shown = f"x {times(row.saved)}" if _is_multiple(row) else cell(row.saved)
+        lines.append([_counted(row), _until(row, found), str(row.missed), shown])
     return Table(["what is counted", "until", "missed", "saved, % (95%)"], lines, caption)
+
+
+def _is_multiple(row: SensitivityRow) -> bool:
+    return row.model == "distinct images" and -math.inf < row.saved.median < 0
+
+
+def _until(row: SensitivityRow, found: Cell) -> str:
+    """Name when a row's target counts as reached."""
+    when = ESTIMANDS.get(row.estimand[:2], row.estimand[:2])
+    when += row.estimand[2:].replace(" with ", ", ").replace("a look every 50 steps", "1 look in 50")
+    return when if row.target == found.target else f"{when}, {percent(row.target)}"
+
+
+def _asked(row: SensitivityRow, found: Cell) -> str:
+    """Name a row in a sentence; the cell's own estimand and target go without saying."""
+    usual = row.estimand == found.estimand and row.target == found.target
+    return _counted(row) if usual else f"{_counted(row)} ({_until(row, found)})"
 
 
 def _counted(row: SensitivityRow) -> str:
     """Name what a row adds up; the whole bill goes without saying."""
     counted = PRICES.get(row.model, row.model) + (" that ran" if row.counting == "executed" else "")
     if row.scope == "bill and evaluation":
-        return f"{counted} and looks"
+        return f"{counted} with looks"
     only = row.scope == "training" and row.counting != "passes" and row.model != "article-2023"
     return f"{counted}, training" if only else counted

@@ -26,7 +26,7 @@ from ..summary import SCOPES, Cost
 Ints = npt.NDArray[np.int64]
 
 IMAGES = ("stop", "apart", "rest")
-"""Which right answers of a record: of the images that stop the run, of those counted apart, of those that stop it less these."""
+"""Which right answers of a record: of the images that stop the run, of those counted apart, of the first less these."""
 
 
 @dataclass(frozen=True)

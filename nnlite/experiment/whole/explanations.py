@@ -69,17 +69,15 @@ def controls(claim_records: Records, control_records: Records, arms: Sequence[st
     found = [control for control in controls_of.values() if control is not None]
     if not found:
         return [reference] if reference else []
-    groups = [(_arm(control_records, control.arm), claim_records) for control in found]
-    full_bill = [_explanation(*group, _until(budget, FULL_BILL)) for group in groups]
-    as_article = [_explanation(*group, _until(budget, AS_ARTICLE)) for group in groups]
+    full_bill, as_article = (
+        [_explanation(_arm(control_records, control.arm), claim_records, _until(budget, priced)) for control in found]
+        for priced in (FULL_BILL, AS_ARTICLE)
+    )
+    adjusted, others = _adjusted(full_bill, len(arms)), _adjusted(as_article, len(arms))
     judged = [
-        replace(control, explanation=test, explains_p=p, worse_p=q, outcome=_outcome(p, q), outcome_as_article=other)
-        for control, test, (p, q), other in zip(
-            found,
-            full_bill,
-            _adjusted(full_bill, len(arms)),
-            [_outcome(p, q) for p, q in _adjusted(as_article, len(arms))],
-            strict=True,
+        replace(control, explanation=test, explains_p=p, worse_p=q, outcome=_outcome(p, q), outcome_as_article=word)
+        for control, test, (p, q), word in zip(
+            found, full_bill, adjusted, [_outcome(*other) for other in others], strict=True
         )
     ]
     return [reference, *judged] if reference else judged
@@ -144,22 +142,20 @@ def averages_or_steps(found: Sequence[Control]) -> str:
     if not {TREATMENT, *_DECIDING} <= by_arm.keys():
         return ""
 
-    def explaining(arms: Iterable[str]) -> list[str]:
-        return explained_by([by_arm[arm] for arm in arms])
+    saved = {arm: control.saved_every_operation.interval for arm, control in by_arm.items()}
+    cheap, direction = ([arm for arm in arms if arm in explained_by(found)] for arms in (_CHEAP, _DIRECTION))
 
     def listed(arms: Iterable[str], with_outcome: bool = False) -> str:
-        texts = []
-        for arm in arms:
-            outcome = f" ({_OUTCOMES[by_arm[arm].outcome]})" if with_outcome else ""
-            texts.append(f"{_DECIDING[arm]} saved {_bounded(by_arm[arm].saved_every_operation.interval)}{outcome}")
-        return several(texts)
+        words = {arm: f" ({_OUTCOMES[by_arm[arm].outcome]})" if with_outcome else "" for arm in arms}
+        return several([f"{_DECIDING[arm]} saved {_bounded(saved[arm])}{word}" for arm, word in words.items()])
 
-    averages = f"the class averages' {_bounded(by_arm[TREATMENT].saved_every_operation.interval)}"
-    near = f"at most {100 * comparisons.EXPLAINED_MARGIN:.0f} points less than {averages}"
+    averages = f"the class averages' {_bounded(saved[TREATMENT])}"
+    margin = f"at most {100 * comparisons.EXPLAINED_MARGIN:.0f} points less than"
+    above = all(saved[arm].median >= saved[TREATMENT].median for arm in cheap or direction)
+    near = f"{'no less than' if above else margin} {averages}"
     source = f"({min(by_arm[arm].n_pairs for arm in _DECIDING)} pairs, every operation counted)"
-    if cheap := explaining(_CHEAP):
+    if cheap:
         return f"Cheap steps: {listed(cheap)}, {near} {source}."
-    direction = explaining(_DIRECTION)
     if direction and all(by_arm[arm].outcome == "worse" for arm in _NO_DIRECTION):
         rest = listed(_NO_DIRECTION)
         return f"The averages' direction, not the steps: {listed(direction)}, {near}, but {rest} {source}."

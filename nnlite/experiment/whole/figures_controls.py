@@ -59,8 +59,8 @@ def controls_figure(controls: Sequence[Control], descriptive: Sequence[Control],
         _controls_title(controls),
         "Saved: median over pairs of 1 - cost(arm) / cost(scratch) at the first check to reach 90%, same seeds, with "
         "its 95% interval by order statistics. Full dots, and the numbers: the article's counting; hollow dots: every "
-        "operation, data and pretraining included. An arm explains the saving if it saves at most "
-        f"{100 * EXPLAINED_MARGIN:.0f} points less than class-means (one-sided sign test at 5%, Holm over "
+        "operation, data and pretraining included. An arm explains the saving if, every operation counted, it saves at "
+        f"most {100 * EXPLAINED_MARGIN:.0f} points less than class-means (one-sided sign test at 5%, Holm over "
         f"{len(EXPLANATORY)}); the rest is not tested. Arrows: outside the picture. Dashed: the article's 30%. Runs "
         f"that missed the target, each the worst value for its arm: {missed}.",
         (13, 1.9 + 0.25 * n_lines),

@@ -1,7 +1,7 @@
 """From a folder of parts to `Findings`: which records answer which question; nothing is trained.
 
 Place in the data path: records -> cells, explanations, searches, horizons -> Findings -> report, page, figures.
-A part that is missing or unfinished leaves its questions open, and is named.
+A part that is missing, unfinished or lacks a run of the protocol leaves its questions open, and is named.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..exits import DATA, Exit
 from ..records import RunRecord
 from . import cells, explanations, horizons, searches, stopping
 from .findings import EqualSteps, Findings, TargetRow
-from .parts import is_done, read_part
+from .parts import is_done, n_lacking, read_part
 from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
 
 ANALYSIS_SEED = 2023
@@ -42,10 +42,10 @@ def find(folder: str) -> Findings:
     Exit
         A file that cannot be read, or no finished part.
     """
-    done = [part.name for part in PARTS if is_done(folder, part.name)]
+    of = _whole_parts(folder)
+    done = [name for name, records in of.items() if records]
     if not done:
         raise Exit(f"{folder}: holds no finished part of the study; nnlite --full --out {folder} makes them", DATA)
-    of = {part.name: read_part(folder, part.name) if part.name in done else [] for part in PARTS}
     claim, claim_64 = of_config(of["claim"], CLAIM), of_config(of["claim"], CLAIM_64)
     rng = np.random.default_rng(ANALYSIS_SEED)
     honest = cells.honest_cell("honest", of["honest"], rng) if of["honest"] else None
@@ -81,8 +81,23 @@ def find(folder: str) -> Findings:
         n_runs=len(every),
         n_disagreeing=sum(not agrees_at_stop(record) for record in every),
         machines=sorted({_machine(record) for record in every}),
-        versions=every[-1].versions,
+        versions=_versions(every),
     )
+
+
+def _whole_parts(folder: str) -> dict[str, list[RunRecord]]:
+    """Read every part that is done and has all its runs; the others have none."""
+    of: dict[str, list[RunRecord]] = {}
+
+    def earlier(name: str) -> list[RunRecord]:
+        if not of[name]:
+            raise LookupError(name)
+        return of[name]
+
+    for part in PARTS:
+        records = read_part(folder, part.name) if is_done(folder, part.name) else []
+        of[part.name] = [] if n_lacking(part, records, earlier) else records
+    return of
 
 
 def of_config(records: Records, config: RunConfig) -> list[RunRecord]:
@@ -99,6 +114,15 @@ def _fashion_targets(claim: Records, fashion: Records) -> list[TargetRow]:
     if not claim or not fashion:
         return []
     return horizons.targets(fashion, horizons.matched_targets(claim, fashion, TARGETS))
+
+
+def _versions(records: Records) -> dict[str, str]:
+    """Every version that occurs, of each program."""
+    of: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record.versions.items():
+            of.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in of.items()}
 
 
 def _machine(record: RunRecord) -> str:

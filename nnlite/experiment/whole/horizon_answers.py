@@ -12,9 +12,13 @@ from ..bands import PREDICTION_MARGIN
 from ..comparisons import EQUIVALENCE_MARGIN
 from ..summary import BASELINE, TREATMENT
 from ..wording import cell, number, p_value, pairs, percent, saved, steps, steps_cell
-from .answers import verdict_line
-from .findings import Findings, Prediction, TargetRow
+from .answers import SAVED
+from .findings import EqualSteps, Findings, Prediction, TargetRow
 from .sections import Section, Table, missing
+from .verdict_answers import verdict_line
+
+LEVEL = 0.05
+"""Of the tests of equal accuracy."""
 
 
 def targets(findings: Findings) -> Section:
@@ -31,7 +35,7 @@ def targets(findings: Findings) -> Section:
     ]
     if told:
         ends = "; ".join(dict.fromkeys([told[0], told[-1]]))
-        answer.append(f"By the article's counting, {ends}.")
+        answer.append(f"By the article's count, {ends}.")
     found = findings.prediction
     answer.append(_prediction_sentence(found) if found else "The prediction was not tested.")
     if findings.targets:
@@ -46,7 +50,7 @@ def targets(findings: Findings) -> Section:
 
 def target_table(rows: Sequence[TargetRow], caption: str) -> Table:
     """Lay out targets: steps from scratch, steps saved, and the saving by both countings."""
-    head = ["target", "scratch", "missed", "steps saved (95%)", "saved, % (95%)", "every operation, %"]
+    head = ["target", "scratch", "missed", "steps saved (95%)", *SAVED]
     lines = []
     for row in rows:
         lost = sum(round((1 - share) * row.n_pairs) for share in row.reached.values())
@@ -68,28 +72,48 @@ def equal_steps(findings: Findings) -> Section:
         return Section(title, ["Not answered.", *lacking])
     told = []
     for row in rows:
-        same = "shown to be the same" if row.test.p_value < 0.05 else "not shown to be the same"
-        apart = number(abs(row.class_means - row.scratch), 2)
-        ahead = "averages first" if row.class_means >= row.scratch else "from scratch"
-        told.append(f"after {row.name} {ahead} is {apart} points better ({pairs(row.n_pairs)}), {same}")
+        apart = number(abs(row.difference.median), 2)
+        ahead = "averages first" if row.difference.median > 0 else "from scratch"
+        found = f"{ahead} is {apart} points better" if float(apart) else "neither is better"
+        name = row.name if row.name.endswith("steps") else f"{row.name} ({row.steps:,} steps)"
+        told.append(f"after {name} {found} ({_ends(row)}{pairs(row.n_pairs)}): {_same(row)}")
     answer = f"The same means within {margin} points: {'; '.join(told)}."
-    head = ["after", "pairs", "from scratch", "averages first", "points apart", "p"]
+    head = ["after step", "pairs", "from scratch", "averages first", "points apart (95%)", "p"]
     lines = [
         [
-            row.name if row.name.endswith("steps") else f"{row.name} ({row.steps:,})",
+            f"{row.steps:,}",
             str(row.n_pairs),
             percent(row.scratch, 2),
             percent(row.class_means, 2),
-            number(row.class_means - row.scratch, 2),
+            cell(row.difference, 2),
             p_value(row.test.p_value),
         ]
         for row in rows
     ]
     notes = [
-        "Mean accuracy on test. Two one-sided paired t tests: p under 0.05 shows the same.",
+        "Accuracy on test: the mean of each arm, and the median over pairs of how far averages first is ahead. p: two "
+        "one-sided paired t tests; under 0.05 they are shown to be the same. Where that is not shown and the interval "
+        "excludes 0, they differ.",
         *lacking,
     ]
     return Section(title, [answer], [Table(head, lines)], notes)
+
+
+def _same(row: EqualSteps) -> str:
+    """Shown to be the same comes first: a difference may be sure and yet too small to matter."""
+    if row.test.p_value < LEVEL:
+        return "shown to be the same"
+    low, high = row.difference.low, row.difference.high
+    differs = low is not None and high is not None and (low > 0 or high < 0)
+    return "they differ" if differs else "not shown to be the same"
+
+
+def _ends(row: EqualSteps) -> str:
+    low, high = row.difference.low, row.difference.high
+    if low is None or high is None:
+        return ""
+    ahead = (low, high) if row.difference.median >= 0 else (-high, -low)
+    return f"95% interval {' to '.join(number(end, 2) for end in ahead)}; "
 
 
 def fashion(findings: Findings) -> Section:

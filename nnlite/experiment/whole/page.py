@@ -51,8 +51,8 @@ good*.
 
 A *95% interval* is made so that, of a hundred studies with other seeds, about 95 would have the true saving inside
 theirs. Its ends decide the word of the *verdict*: *reproduced*, for example, needs the whole of it between
-{CLAIMED_LOW:.0%} and {CLAIMED_HIGH:.0%}. Rule, margins, controls and seeds were written down before any run:
-[preregistration.md](preregistration.md)."""
+{CLAIMED_LOW:.0%} and {CLAIMED_HIGH:.0%}. Rule, margins, controls and seeds were written down before any run of the
+study; what was changed later stands there with its date and reason: [preregistration.md](preregistration.md)."""
 
 _MIND = """\
 ## What would change our mind

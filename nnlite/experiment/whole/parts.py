@@ -2,25 +2,31 @@
 
 A part that runs appends to FOLDER/NAME.jsonl, one line a run. When its last run is done, the lines are sorted and
 written to FOLDER/NAME.jsonl.xz, and only when that can be read again is the first file removed: a part is done exactly
-when its compressed file is there. Left out: what the parts are (`protocol`), progress and messages (`__main__`).
+when its compressed file is there. Only one program at a time may run a part: it holds a lock on the first file. Left
+out: what the parts are (`protocol`), progress and carrying out runs (`carry_out`).
 """
 
 from __future__ import annotations
 
 import lzma
 import os
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...files import replacing
 from ..config import RunConfig
-from ..exits import DATA, Exit, file_error
+from ..exits import DATA, FAILED_RUN, Exit, file_error
 from ..records import FAILED, RecordsError, RunRecord, read_records
-from .protocol import Part, Study
+from .protocol import Earlier, Part, Study
 
 if TYPE_CHECKING:
     from ..worker import Run
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def done_file(folder: str | os.PathLike[str], name: str) -> Path:
@@ -41,10 +47,10 @@ def records_of(folder: str | os.PathLike[str], name: str) -> list[RunRecord]:
     OSError
         The file cannot be read.
     RecordsError
-        A line is no record.
+        It is damaged, or a line is no record.
     """
     for path in (done_file(folder, name), open_file(folder, name)):
-        if path.exists():
+        if _exists(path):
             return read_records(path)
     return []
 
@@ -66,8 +72,52 @@ def read_part(folder: str, name: str) -> list[RunRecord]:
 
 
 def is_done(folder: str | os.PathLike[str], name: str) -> bool:
-    """Whether a part is finished."""
-    return done_file(folder, name).exists()
+    """Return whether the file of a finished part is there.
+
+    Raises
+    ------
+    Exit
+        The folder cannot be read.
+    """
+    try:
+        return _exists(done_file(folder, name))
+    except OSError as error:
+        raise Exit(file_error(error), DATA) from error
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; Path.exists takes a folder that may not be read for an empty one, in some Pythons."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def at_work(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
+    """Hold the lock on the file in which a part gathers, made if missing, until the block or the process ends.
+
+    The kernel releases it however the process ends, so it is never left behind. Systems and file systems without locks
+    go on without one.
+
+    Raises
+    ------
+    Exit
+        Another program holds it.
+    OSError
+        The file cannot be written.
+    """
+    path = open_file(folder, name)
+    with open(path, "ab") as file:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Exit(f"another nnlite is at work on {path}", FAILED_RUN) from error
+            except OSError:  # a file system without locks
+                pass
+        yield
 
 
 def run_of(record: RunRecord) -> tuple[str, Run]:
@@ -83,6 +133,34 @@ def missing_runs(studies: Sequence[Study], records: Iterable[RunRecord]) -> dict
         runs = [run for run in study.runs() if (study.dataset, run) not in finished]
         missing.setdefault(study.dataset, []).extend(runs)
     return {dataset: runs for dataset, runs in missing.items() if runs}
+
+
+def strays(studies: Sequence[Study], records: Iterable[RunRecord]) -> list[RunRecord]:
+    """List the records of runs that are not the studies'."""
+    asked = {(study.dataset, run) for study in studies for run in study.runs()}
+    return [record for record in records if run_of(record) not in asked]
+
+
+def n_lacking(part: Part, records: Iterable[RunRecord], earlier: Earlier) -> int:
+    """Count the runs of a part that are not among the records.
+
+    Parameters
+    ----------
+    part : Part
+    records : iterable of RunRecord
+    earlier : function of a part's name
+        Returns its records, or raises LookupError where it is not finished.
+
+    Returns
+    -------
+    int
+        0 where what the part runs was decided by one that is not there; then nobody can tell.
+    """
+    try:
+        studies = part.studies(earlier)
+    except LookupError:
+        return 0
+    return sum(map(len, missing_runs(studies, records).values()))
 
 
 def finish(folder: str | os.PathLike[str], part: Part, studies: Sequence[Study]) -> Path:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..wording import brief
-from . import answers, details, horizon_answers
+from ..wording import brief, several
+from . import answers, details, horizon_answers, verdict_answers
 from .findings import Findings
 from .sections import WIDTH, Section, as_text, wrapped
 
@@ -23,7 +23,7 @@ TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the tra
 def sections(findings: Findings) -> list[Section]:
     """List every section in the order of the report: what decides first, then what it rests on."""
     return [
-        answers.verdict(findings),
+        verdict_answers.verdict(findings),
         answers.averages_or_steps(findings),
         answers.one_flag(findings),
         answers.tuned(findings),
@@ -55,7 +55,7 @@ def text(findings: Findings) -> str:
 
 
 def short(findings: Findings) -> str:
-    """Write the findings in at most ten lines: verdicts, averages or steps, one flag, tuned.
+    """Write the findings in at most twelve lines: verdicts, averages or steps, one flag, tuned.
 
     Returns
     -------
@@ -64,6 +64,7 @@ def short(findings: Findings) -> str:
     """
     cells = {
         "Claim cell": findings.claim,
+        "The same, 784-64-10": findings.claim_64,
         "Honest cell": findings.honest,
         "Tuned against tuned": findings.tuned.cell if findings.tuned else None,
     }
@@ -74,12 +75,12 @@ def short(findings: Findings) -> str:
         for name, found in cells.items()
     ]
     flags = [f"{flag.name} saved {brief(flag.saved.interval, flag.n_pairs)}" for flag in findings.flags]
-    asked = findings.averages_or_steps or "Averages or cheap steps: open."
-    lines[2:2] = [asked, f"One flag instead: {'; '.join(flags) or 'open'}."]
-    lines.append(
-        "Claim cell: counted and stopped as the article does. Honest cell: every operation, held-out images. "
-        "In brackets 95% intervals over seeds."
-    )
+    asked = "Averages or cheap steps: open."
+    if findings.averages_or_steps:
+        found, _, _ = findings.averages_or_steps.partition(":")  # the rest is numbers
+        asked = f"{found}; explained by {several(findings.explained_by)}."
+    lines[3:3] = [asked, f"One flag instead: {'; '.join(flags) or 'open'}."]
+    lines.append("Honest: every operation, held-out images. In brackets 95% intervals over seeds.")
     return "\n".join(wrapped(line) for line in lines)
 
 

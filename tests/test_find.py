@@ -1,0 +1,88 @@
+"""From a folder of parts to findings: a part that lacks a run is unfinished, and all that ran it is told."""
+
+from __future__ import annotations
+
+import lzma
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_check import run
+
+from nnlite.experiment.exits import DATA, Exit
+from nnlite.experiment.whole import find as whole
+from nnlite.experiment.whole.find import find
+from nnlite.experiment.whole.parts import done_file, read_part
+from nnlite.experiment.whole.protocol import PARTS, Part, Study
+
+FLAGS = next(part for part in PARTS if part.name == "flags")  # two configurations, 100 seeds of scratch each
+
+
+def nothing_earlier(name):
+    raise LookupError(name)
+
+
+@pytest.fixture(scope="module")
+def flags():
+    """Made-up records of every run of the part."""
+    rng = np.random.default_rng(0)
+    runs = [each for study in FLAGS.studies(nothing_earlier) for each in study.runs()]
+    records = [run(config, arm, seed, rng) for config, arm, seed in runs]
+    return [replace(record, dataset={**record.dataset, "name": "mnist"}) for record in records]
+
+
+def keep(folder, name, records):
+    done_file(folder, name).write_bytes(lzma.compress("".join(record.to_line() for record in records).encode()))
+
+
+def test_a_part_with_every_run_is_done_and_the_others_are_named(tmp_path, flags):
+    keep(tmp_path, "flags", flags)
+    found = find(str(tmp_path))
+    assert found.parts_done == ["flags"]
+    assert found.parts_missing == [part.name for part in PARTS if part.name != "flags"]
+    assert found.n_runs == 200
+
+
+def test_a_file_that_lacks_a_run_counts_as_unfinished(tmp_path, flags):
+    keep(tmp_path, "flags", flags[1:])
+    keep(tmp_path, "finals", flags[:1])  # nobody can tell what is wanted of it without tuning
+    found = find(str(tmp_path))
+    assert found.parts_done == ["finals"]
+    assert "flags" in found.parts_missing
+    assert found.n_runs == 1
+
+
+def test_a_part_that_depends_on_others_is_held_against_what_the_folder_says(tmp_path, flags, monkeypatch):
+    config = FLAGS.studies(nothing_earlier)[0].config
+    depends = Part(
+        "finals", "", lambda earlier: [Study(config, ("scratch",), range(20000, 20000 + len(earlier("flags"))))]
+    )
+    monkeypatch.setattr(whole, "PARTS", [depends if part.name == "finals" else part for part in PARTS])
+    keep(tmp_path, "flags", flags)
+    keep(tmp_path, "finals", flags[:100])  # 100 of the 200 that are wanted now
+    assert find(str(tmp_path)).parts_done == ["flags"]
+    keep(tmp_path, "flags", flags[1:])  # unfinished, so that it decides nothing
+    assert find(str(tmp_path)).parts_done == ["finals"]
+
+
+def test_only_files_that_lack_runs_are_no_finished_part(tmp_path, flags):
+    keep(tmp_path, "flags", flags[:3])
+    with pytest.raises(Exit, match="holds no finished part of the study") as told:
+        find(str(tmp_path))
+    assert told.value.status == DATA
+
+
+def test_every_version_that_occurs_is_told(tmp_path, flags):
+    versions = {"nnlite": "0.1.0", "numpy": "2.4.6"}, {"nnlite": "0.1.0", "numpy": "2.3.0", "numba": "0.68.1"}
+    keep(tmp_path, "flags", [replace(record, versions=versions[i % 2]) for i, record in enumerate(flags)])
+    assert find(str(tmp_path)).versions == {"nnlite": "0.1.0", "numpy": "2.3.0, 2.4.6", "numba": "0.68.1"}
+
+
+def test_failed_runs_alone_are_no_finished_part(tmp_path, flags):
+    keep(tmp_path, "finals", [replace(flags[0], status="failed")])
+    with pytest.raises(Exit, match="holds no finished part"):
+        find(str(tmp_path))
+
+
+def test_a_part_that_was_not_begun_has_no_records(tmp_path):
+    assert read_part(str(tmp_path), "flags") == []
