@@ -80,3 +80,19 @@ def test_the_bill_ends_with_what_is_free():
     text = bill(summarize(study(1)))
     assert "The bill of scratch, seed 0" in text
     assert "Free by convention" in text
+
+
+def test_every_other_arm_that_was_named_stands_against_scratch_too():
+    records = [*study(), *(run("medoid", seed, 90 + seed) for seed in range(10))]
+    text = report(summarize(records))
+    # seed s: 1 - 10 (90 + s) / (10 (100 + s)) = 10 / (100 + s): 10% to 9.2%, median 9.6%; so is every operation's
+    assert "  medoid               10     94  10% (9% to 10%)       10% (9% to 10%)" in text.splitlines()
+
+
+def test_arms_without_class_means_are_compared_all_the_same():
+    records = [run("scratch", 0, 100), run("medoid", 0, 110)]
+    text = report(summarize(records), expected="so many steps")
+    assert text.startswith("Average-image pretraining on small: 1 pair, seed 0")
+    assert "-10% (none)" in text
+    assert "Expected" not in text
+    assert "nothing to compare" not in text

@@ -149,3 +149,14 @@ def test_comparing_needs_positive_costs():
 def test_a_study_without_the_treatment_compares_nothing():
     found = summarize([run("scratch", 0, 9)])
     assert (found.headline, found.verdict, found.sensitivity) == (None, None, [])
+
+
+def test_other_arms_are_in_the_json_by_both_accountings():
+    records = [*(run("scratch", s, 100) for s in range(6)), *(run("medoid", s, 90) for s in range(6))]
+    found = to_json(summarize(records), {})["others"]["medoid"]
+    assert found["article-2023"] == {
+        "median": pytest.approx(0.1),
+        "low": pytest.approx(0.1),
+        "high": pytest.approx(0.1),
+    }
+    assert found["flop"]["median"] == pytest.approx(0.1)

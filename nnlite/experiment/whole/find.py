@@ -55,6 +55,7 @@ def find(folder: str) -> Findings:
     if of["tuned"] and honest is not None:
         cell = cells.honest_cell("tuned", of["tuned"], rng)
         tuned = searches.tuned(cell, of["tuning"], of["finals"], honest.saved)
+    long = of["epochs-5"] or claim  # the same runs, which the claim cell ends after 500 steps
     every = [record for records in of.values() for record in records]
     return Findings(
         claim=cells.claim_cell("claim", claim, rng) if claim else None,
@@ -67,8 +68,9 @@ def find(folder: str) -> Findings:
         explained_by=explanations.explained_by(controls),
         flags=explanations.flags(claim, of["flags"]) if claim and of["flags"] else [],
         tuned=tuned,
-        targets=horizons.targets(of["epochs-5"], TARGETS) if of["epochs-5"] else [],
-        prediction=horizons.prediction(of["epochs-5"], TARGETS, rng) if of["epochs-5"] else None,
+        targets=horizons.targets(long, TARGETS) if long else [],
+        targets_within="5 epochs" if of["epochs-5"] else f"{CLAIM.max_steps} steps",
+        prediction=horizons.prediction(long, TARGETS, rng) if long else None,
         equal_steps=_equal_steps(claim, of["epochs-5"], of["epochs-20"]),
         wide=horizons.targets(of["wide"], WIDE_TARGETS) if of["wide"] else [],
         fashion=cells.claim_cell("Fashion-MNIST", of["fashion"], rng) if of["fashion"] else None,

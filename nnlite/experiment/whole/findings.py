@@ -179,6 +179,7 @@ class Findings:
     flags: list[Setting] = field(default_factory=list)
     tuned: Tuned | None = None
     targets: list[TargetRow] = field(default_factory=list)
+    targets_within: str = "5 epochs"  # the budget of the runs behind targets and prediction
     prediction: Prediction | None = None
     equal_steps: list[EqualSteps] = field(default_factory=list)
     wide: list[TargetRow] = field(default_factory=list)

@@ -39,7 +39,7 @@ def targets(findings: Findings) -> Section:
     found = findings.prediction
     answer.append(_prediction_sentence(found) if found else "The prediction was not tested.")
     if findings.targets:
-        tables.append(target_table(findings.targets, "The network of the claim, within 5 epochs"))
+        tables.append(target_table(findings.targets, f"The network of the claim, within {findings.targets_within}"))
     if found is not None and found.band is not None:
         tables.append(_prediction_table(found))
     if findings.wide:
