@@ -58,7 +58,8 @@ def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None)
     above = (
         "Above, dots: mean steps saved at a target that all runs reached, bars: simultaneous 95% band (sup-t bootstrap "
         f"over pairs); grey: the head start, scratch's mean steps to the accuracy after phase 1, ±"
-        f"{PREDICTION_MARGIN:g}; hollow: medians with intervals by order statistics, where a run missed. "
+        f"{PREDICTION_MARGIN:g}; hollow: medians with intervals by order statistics, where a run missed or phase 1 "
+        "had been there before. "
         if prediction and prediction.band
         else "Above: median steps saved with 95% intervals by order statistics. "
     )
@@ -111,8 +112,11 @@ def _draw_steps(
     axes.set_ylabel("real steps saved", fontsize=11)
     if prediction is not None:
         words = f"predicted: the head start of {prediction.head_start:.0f} steps, ±{PREDICTION_MARGIN:g}"
-        edge = axes.get_xlim()[1], prediction.head_start + PREDICTION_MARGIN
-        drawing.label_beside(axes, words, edge, (-4, 3), GREY)
+        edge = (
+            axes.get_xlim()[0],
+            prediction.head_start + PREDICTION_MARGIN,
+        )  # where fewer steps are saved than predicted
+        drawing.label_beside(axes, words, edge, (4, 3), GREY)
 
 
 def _draw_saved(axes: Axes, rows: Sequence[TargetRow], aside: float) -> None:
