@@ -19,7 +19,7 @@ from ..stats import Interval, paired_ratios
 from ..summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Cost, compare, cost
 from ..wording import percent, several
 from .findings import Control, Setting
-from .protocol import BATCH_16, SETTINGS, TWICE_THE_RATE
+from .protocol import FLAGS, SETTINGS
 
 AS_ARTICLE = cost("article-2023", SCOPES["training"])
 FULL_BILL = cost("flop", WHOLE_BILL)
@@ -27,9 +27,6 @@ FULL_BILL = cost("flop", WHOLE_BILL)
 
 LEVEL = 0.05
 """Largest adjusted p-value that gives a control its word."""
-
-FLAGS = {"--learning-rate 2e-3": TWICE_THE_RATE, "--batch-size 16": BATCH_16}
-"""What scratch may change instead of pretraining."""
 
 _CHEAP = {"fresh-batches": "fresh batches of ten", "exemplar": "one fixed image a class"}
 _DIRECTION = {"closed-form": "the closed-form start", "means-10": "averages of ten images a class"}

@@ -1,8 +1,8 @@
 """The whole study as code: its parts, their configurations, arms and seeds; every constant was fixed before it ran.
 
 data/runs/preregistration.md says the same in words, and why. A part is a list of studies (a configuration, arms, seeds,
-a data set); only the tuned comparison depends on what earlier parts found. `parts` carries them out, `findings` reads
-them. Nothing is run here.
+a data set); only the tuned comparison depends on what earlier parts found. `carry_out` runs them, `find` reads them.
+Nothing is run here.
 """
 
 from __future__ import annotations
@@ -68,6 +68,9 @@ SETTINGS = {
     "rate x 10": replace(CONTROLS, learning_rate=1e-2),
 }
 """One thing changed in the preset, both arms; descriptive."""
+
+FLAGS = {"--learning-rate 2e-3": TWICE_THE_RATE, "--batch-size 16": BATCH_16}
+"""What scratch may change instead of pretraining."""
 
 RATES = {1.0: CONTROLS, 2.0: TWICE_THE_RATE, 4.0: SETTINGS["rate x 4"], 10.0: SETTINGS["rate x 10"]}
 """The saving against the learning rate, as a multiple of the preset's."""
@@ -209,7 +212,7 @@ PARTS = (
     Part(
         "flags",
         "what one flag saves without pretraining",
-        _fixed(Study(TWICE_THE_RATE, ("scratch",), MAIN_SEEDS), Study(BATCH_16, ("scratch",), MAIN_SEEDS)),
+        _fixed(*(Study(config, ("scratch",), MAIN_SEEDS) for config in FLAGS.values())),
     ),
     Part(
         "tuning",
@@ -226,7 +229,8 @@ PARTS = (
         "one thing changed in both arms",
         _fixed(
             *(
-                Study(config, ("class-means",) if "epochs" in name else BOTH, FEW_SEEDS)
+                # Scratch knows no epochs of phase 1, and part flags has it for two of the settings.
+                Study(config, ("class-means",) if "epochs" in name or config in FLAGS.values() else BOTH, FEW_SEEDS)
                 for name, config in SETTINGS.items()
             )
         ),
