@@ -308,3 +308,16 @@ def test_the_list_of_parts_names_each_with_its_minutes():
 def test_an_unknown_part_is_a_usage_error():
     with pytest.raises(ConfigError, match="--part claims: unknown; did you mean claim"):
         whole.chosen("claims")
+
+
+def test_an_interruption_says_how_many_runs_are_kept(carry_out, monkeypatch):
+    write, shown = whole.append_record, io.StringIO()
+
+    def write_one(path, record):
+        write(path, record)
+        raise Interrupted(2, compiling=False)
+
+    monkeypatch.setattr(whole, "append_record", write_one)
+    with pytest.raises(Interrupted):
+        carry_out("runs", progress=Progress(shown))
+    assert f"1 of {N_RUNS} runs are kept in " in shown.getvalue()

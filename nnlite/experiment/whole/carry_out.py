@@ -149,8 +149,13 @@ def _run_part(
         minutes = estimated_seconds(studies, n_workers) / 60 * n_missing / n_runs
         already = f", {n_runs - n_missing} kept" if n_missing < n_runs else ""
         progress.line(f"{where}: {part.sentence}; {n_runs} runs{already}, about {minutes:.0f} min on {n_workers} cores")
-        for name, runs in missing.items():
-            _carry_out(where, datasets[name], runs, path, n_workers, executor, progress)
+        try:
+            for name, runs in missing.items():
+                _carry_out(where, datasets[name], runs, path, n_workers, executor, progress)
+        except Interrupted:
+            n_kept = len(records_of(folder, part.name))
+            progress.line(f"{where}: {n_kept} of {n_runs} runs are kept in {path}; those under way begin again")
+            raise
         progress.clear()
         progress.line(f"{where}: kept in {finish(folder, part, studies)}")
 
