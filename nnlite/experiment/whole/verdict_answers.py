@@ -88,6 +88,8 @@ def qualifiers(findings: Findings) -> list[str]:
     else:
         word = findings.tuned.cell.verdict.word
         tuned = f"yes ({word})." if word in GONE else f"no (tuned: {word})."
+        if word == "not established":
+            tuned = f"open (tuned: {word})."
     counting = _counting(findings)
     return [f"Explained by: {explained}", f"Gone when tuned: {tuned}", f"Depends on the counting: {counting}"]
 
