@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import pathlib
-import subprocess
-import sys
 from fractions import Fraction
 
 import pytest
+from lesson_output import printed_by
 from synthetic import small_config, small_dataset
 
-import nnlite
 from nnlite.experiment import article
 from nnlite.lessons import checker, claim
 
@@ -29,19 +24,8 @@ def answer(number, value):
     return checker.run("claim", claim.lesson, claim.EXERCISES, ["--answer", str(number), str(value)])
 
 
-@functools.cache
 def printed(without_jit="0"):
-    finished = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "nnlite.lessons.claim"],
-        cwd=pathlib.Path(nnlite.__file__).parents[1],
-        env={**os.environ, "NUMBA_DISABLE_JIT": without_jit},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (finished.returncode, finished.stderr) == (0, "")
-    return finished.stdout
+    return printed_by("claim", without_jit)
 
 
 def columns(start):

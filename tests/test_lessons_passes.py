@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from lesson_output import printed_by
 
 import nnlite
 from nnlite.lessons import backward as backward_lesson
@@ -29,21 +27,6 @@ ANSWERS = {("forward", 1): 109386, ("forward", 2): 9378, ("backward", 1): 203540
 def answer(name, number, value):
     lesson = LESSONS[name]
     return checker.run(name, lesson.lesson, lesson.EXERCISES, ["--answer", str(number), str(value)])
-
-
-@functools.cache
-def printed_by(name, without_jit):
-    finished = subprocess.run(
-        [sys.executable, "-W", "error", "-m", f"nnlite.lessons.{name}"],
-        cwd=pathlib.Path(nnlite.__file__).parents[1],
-        env={**os.environ, "NUMBA_DISABLE_JIT": without_jit},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (finished.returncode, finished.stderr) == (0, "")
-    return finished.stdout
 
 
 def columns(text, start):

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from lesson_output import printed_by
 from test_summary import run
 
-import nnlite
 from nnlite.experiment.stats import sign_test
 from nnlite.experiment.whole.protocol import CLAIM, CLAIM_64
 from nnlite.lessons import checker, verdict
@@ -28,19 +23,8 @@ def answer(number, value):
     return checker.run("verdict", verdict.lesson, verdict.EXERCISES, ["--answer", str(number), str(value)])
 
 
-@functools.cache
 def printed(without_jit="0"):
-    finished = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "nnlite.lessons.verdict"],
-        cwd=pathlib.Path(nnlite.__file__).parents[1],
-        env={**os.environ, "NUMBA_DISABLE_JIT": without_jit},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (finished.returncode, finished.stderr) == (0, "")
-    return finished.stdout
+    return printed_by("verdict", without_jit)
 
 
 def lines(start):

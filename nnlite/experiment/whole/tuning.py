@@ -9,15 +9,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-
-import numpy as np
 
 from ..config import RunConfig
 from ..costs import cost_at_checks
-from ..curves import stable_step
 from ..records import RunRecord
 from ..summary import WHOLE_BILL, cost
+from .estimands import Goal, stable_step_of, target_of
 
 
 def of_config(records: Sequence[RunRecord], arm: str, config: RunConfig) -> list[RunRecord]:
@@ -33,11 +30,10 @@ def stable_costs(runs: Sequence[RunRecord]) -> list[float]:
     """
     if not runs or any(run.status == "diverged" for run in runs):
         return [math.inf] * max(1, len(runs))
-    steps = [step for step, _ in runs[0].checks]
-    correct = np.array([[right for _, right in run.checks] for run in runs])
-    step = stable_step(steps, correct, Fraction(str(runs[0].config["target"])) * runs[0].n_checked)
+    step = stable_step_of(runs, Goal(target_of(runs[0])))
     if step is None:
         return [math.inf] * len(runs)
+    steps = [at for at, _ in runs[0].checks]
     return [float(cost_at_checks(run, "flop", WHOLE_BILL)[steps.index(step)]) for run in runs]
 
 
