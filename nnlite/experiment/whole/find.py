@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..config import ARMS, EXPLANATORY, RunConfig
+from ..config import ARMS, EXPLANATORY
 from ..costs import agrees_at_stop
 from ..exits import DATA, Exit
 from ..records import RunRecord
@@ -18,6 +18,7 @@ from . import cells, explanations, horizons, searches, stopping
 from .findings import EqualSteps, Findings, TargetRow
 from .parts import is_done, n_lacking, read_part
 from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
+from .tuning import of_config
 
 ANALYSIS_SEED = 2023
 """Of every resampling: the same records always give the same report."""
@@ -46,7 +47,9 @@ def find(folder: str) -> Findings:
     done = [name for name, records in of.items() if records]
     if not done:
         raise Exit(f"{folder}: holds no finished part of the study; nnlite --full --out {folder} makes them", DATA)
-    claim, claim_64 = of_config(of["claim"], CLAIM), of_config(of["claim"], CLAIM_64)
+    claim, claim_64 = (
+        [run for arm in BOTH for run in of_config(of["claim"], arm, config)] for config in (CLAIM, CLAIM_64)
+    )
     rng = np.random.default_rng(ANALYSIS_SEED)
     honest = cells.honest_cell("honest", of["honest"], rng) if of["honest"] else None
     controls = explanations.controls(claim, of["controls"], EXPLANATORY) if claim and of["controls"] else []
@@ -100,11 +103,6 @@ def _whole_parts(folder: str) -> dict[str, list[RunRecord]]:
         records = read_part(folder, part.name) if is_done(folder, part.name) else []
         of[part.name] = [] if n_lacking(part, records, earlier) else records
     return of
-
-
-def of_config(records: Records, config: RunConfig) -> list[RunRecord]:
-    """Select the records of one configuration."""
-    return [record for record in records if RunConfig.from_record(record.config) == config]
 
 
 def _equal_steps(claim: Records, epochs_5: Records, epochs_20: Records) -> list[EqualSteps]:
