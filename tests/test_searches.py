@@ -56,10 +56,17 @@ def step_cost(arm, draw):
 LOOK_COST = operations(evaluation_counts(SIZES, "relu", 10))
 
 
-def tried(arm, draw, seed, correct, n_steps=None, status="budget"):
-    """A run of a draw over 10 held-out images, looked at after steps 1, 2, .. of one image each; 9 must be right."""
-    config, n_looks = by_arm(arm)[draw], len(correct)
-    n_steps = n_steps or n_looks
+def tried(arm, draw, seed, correct, n_steps=None):
+    """A run of a draw over 10 held-out images, steps of one image each; 9 must be right.
+
+    `correct` are its first looks; it stays at the last to the end of its budget, or diverges at `n_steps`.
+    """
+    config = by_arm(arm)[draw]
+    looks = config.check_steps()
+    if n_steps is None:
+        correct = [*correct, *[correct[-1]] * (len(looks) - len(correct))]
+    n_looks, status = len(correct), "budget" if n_steps is None else "diverged"
+    n_steps = n_steps or config.max_steps
     bills = {
         "train": (step_counts(SIZES, "relu", config.optimizer, 1), n_steps),
         "evaluate": (evaluation_counts(SIZES, "relu", 10), n_looks),
@@ -76,8 +83,8 @@ def tried(arm, draw, seed, correct, n_steps=None, status="budget"):
         status=status,
         passes={"train": {"steps": n_steps, "images_forward": n_steps, "images_backward": n_steps}},
         counts={"dense": dense, "executed": {}},
-        checks=[[i + 1, right] for i, right in enumerate(correct)],
-        images_seen=list(range(1, n_looks + 1)),
+        checks=[[step, right] for step, right in zip(looks, correct, strict=False)],
+        images_seen=looks[:n_looks],
         images_read=[0] * n_looks,
         n_checked=10,
     )
@@ -86,7 +93,7 @@ def tried(arm, draw, seed, correct, n_steps=None, status="budget"):
 TUNING = [
     tried("scratch", 0, 1000, [8, 9, 9]),
     tried("scratch", 1, 1000, [8, 8, 9]),
-    tried("scratch", 2, 1000, [8], n_steps=2, status="diverged"),
+    tried("scratch", 2, 1000, [8], n_steps=2),
     tried("class-means", 5, 1000, [9, 9, 9]),
 ]
 FINALS = [
@@ -110,8 +117,9 @@ def test_the_winner_is_that_of_the_finals_and_tells_what_was_drawn():
 def test_every_draw_has_its_score_and_k_draws_their_expected_best():
     found = tuned(CELL, TUNING, FINALS, UNTUNED)
     scores = found.scores["scratch"]
-    # Stays at 9 of 10 from step 2 and from step 3; the third diverged, the others were not run.
-    assert scores[:3] == [2 * step_cost("scratch", 0), 3 * step_cost("scratch", 1), math.inf]
+    # Batches of 32 are looked at every 2 steps: at 9 of 10 from the second look, step 4, and from the third, step 6.
+    # The third draw diverged, the others were not run.
+    assert scores[:3] == [4 * step_cost("scratch", 0), 6 * step_cost("scratch", 1), math.inf]
     assert scores[3:] == [math.inf] * (len(by_arm("scratch")) - 3)
     assert found.expected_best["scratch"][-1] == min(scores)
     assert found.expected_best["scratch"][0] == math.inf
@@ -119,10 +127,15 @@ def test_every_draw_has_its_score_and_k_draws_their_expected_best():
 
 def test_a_search_costs_all_its_runs_to_their_ends_with_every_look():
     found = tuned(CELL, TUNING, FINALS, UNTUNED)
-    # Draws 0 and 1, tuning and final: 3 steps and 3 looks each. Draw 2: 2 steps, 1 look.
-    whole = 2 * 3 * (step_cost("scratch", 0) + step_cost("scratch", 1)) + 4 * 3 * LOOK_COST
-    assert found.search_cost["scratch"] == whole + 2 * step_cost("scratch", 2) + LOOK_COST
-    assert found.search_cost["class-means"] == 2 * 3 * (step_cost("class-means", 5) + LOOK_COST)
+
+    def whole(arm, draw):
+        config = by_arm(arm)[draw]
+        return config.max_steps * step_cost(arm, draw) + len(config.check_steps()) * LOOK_COST
+
+    # Draws 0 and 1 once in tuning and once in the finals. Draw 2: 2 steps, 1 look.
+    diverged = 2 * step_cost("scratch", 2) + LOOK_COST
+    assert found.search_cost["scratch"] == 2 * (whole("scratch", 0) + whole("scratch", 1)) + diverged
+    assert found.search_cost["class-means"] == 2 * whole("class-means", 5)
 
 
 def test_nothing_is_told_while_something_is_missing():
