@@ -273,5 +273,5 @@ def test_failed_runs_and_other_arms_are_passed_over():
 def test_records_that_are_no_cell_are_refused():
     with pytest.raises(ValueError, match="found no pair"):
         claim([r for r in SIX if r.arm == "scratch"])
-    with pytest.raises(ValueError, match="found several of class-means"):
+    with pytest.raises(ValueError, match="class-means: expected records of one configuration, found several"):
         claim([*SIX, run("class-means", 7, at_target_from(6), replace(CONFIG, batch_size=4))])

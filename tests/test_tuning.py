@@ -11,7 +11,7 @@ import pytest
 from test_cells import BEFORE, CONFIG, STEP, at_target_from, run
 
 from nnlite.experiment.whole.protocol import n_tuned
-from nnlite.experiment.whole.tuning import best, expected_best, of_config, ratio_sd, score, stable_costs
+from nnlite.experiment.whole.tuning import best, expected_best, ratio_sd, score, stable_costs
 
 SLOW, FAST = replace(CONFIG, learning_rate=0.01), replace(CONFIG, learning_rate=0.02)
 WINNERS = {"scratch": SLOW, "class-means": FAST}
@@ -19,13 +19,6 @@ WINNERS = {"scratch": SLOW, "class-means": FAST}
 
 def runs_of(arm, hits, config=CONFIG):
     return [run(arm, seed, at_target_from(hit), config) for seed, hit in enumerate(hits)]
-
-
-def test_one_arms_records_of_one_configuration_are_found_by_seed():
-    wanted = runs_of("scratch", [4, 5, 6], SLOW)
-    others = [*runs_of("scratch", [7], FAST), *runs_of("class-means", [7], SLOW)]
-    assert of_config([wanted[2], *others, wanted[0], wanted[1]], "scratch", SLOW) == wanted
-    assert of_config(wanted, "scratch", FAST) == []
 
 
 def test_a_run_has_spent_what_it_had_at_the_step_from_which_the_mean_stays():

@@ -18,13 +18,14 @@ from ...flops import COST_MODELS
 from ..article import savings
 from ..bootstrap import ratio_of_expected_costs
 from ..costs import MEASURES
-from ..records import FAILED, RunRecord
+from ..records import RunRecord
 from ..stats import Interval, sign_test
-from ..summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost, pairs
+from ..summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost
 from ..verdict import Verdict, article_rank, verdict
 from .estimands import Goal, Price, at_first_check, first_step, stable_ratio, stable_step_of, target_of
 from .findings import Cell, SensitivityRow
 from .protocol import CLAIM
+from .selecting import of_arm, paired
 
 ARTICLE = Price("article-2023", "training")
 """The claim cell's cost: what the article counts."""
@@ -97,16 +98,9 @@ def honest_cell(name: str, records: Runs, rng: np.random.Generator) -> Cell:
 
 def pairs_of(records: Runs) -> Pairs:
     """Pair the runs that both arms have, by seed."""
-    arms: dict[str, list[RunRecord]] = {}
-    for record in records:
-        if record.status != FAILED:
-            arms.setdefault(record.arm, []).append(record)
-    treated, scratch = pairs(arms, TREATMENT)
+    treated, scratch = paired(of_arm(records, TREATMENT), of_arm(records, BASELINE))
     if not treated:
         raise ValueError(f"a cell needs {TREATMENT} and {BASELINE} of the same seeds, found no pair")
-    for arm in (TREATMENT, BASELINE):
-        if any(run.config != arms[arm][0].config for run in arms[arm]):
-            raise ValueError(f"a cell takes one configuration an arm, found several of {arm}")
     return treated, scratch
 
 

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from .. import comparisons
-from ..config import RunConfig
 from ..records import RunRecord
 from ..stats import Interval, paired_ratios
 from ..summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Cost, compare, cost
 from ..wording import percent, several
 from .findings import Control, Setting
 from .protocol import FLAGS, SETTINGS
+from .selecting import by_config, of_arm, paired
 
 AS_ARTICLE = cost("article-2023", SCOPES["training"])
 FULL_BILL = cost("flop", WHOLE_BILL)
@@ -67,7 +67,7 @@ def controls(claim_records: Records, control_records: Records, arms: Sequence[st
     if not found:
         return [reference] if reference else []
     full_bill, as_article = (
-        [_explanation(_arm(control_records, control.arm), claim_records, _until(budget, priced)) for control in found]
+        [_explanation(of_arm(control_records, control.arm), claim_records, _until(budget, priced)) for control in found]
         for priced in (FULL_BILL, AS_ARTICLE)
     )
     adjusted, others = _adjusted(full_bill, len(arms)), _adjusted(as_article, len(arms))
@@ -82,7 +82,7 @@ def controls(claim_records: Records, control_records: Records, arms: Sequence[st
 
 def _explanation(ours: Records, claim: Records, priced: Cost) -> comparisons.Explanation:
     """Test an arm's saving against the class averages', pair by pair."""
-    runs, means, scratch = _paired(ours, _arm(claim, TREATMENT), _arm(claim, BASELINE))
+    runs, means, scratch = paired(ours, of_arm(claim, TREATMENT), of_arm(claim, BASELINE))
     below = [priced(run) for run in scratch]
     theirs, averages = (paired_ratios([priced(run) for run in group], below).ratios for group in (runs, means))
     return comparisons.explained_by(theirs, averages)
@@ -172,10 +172,10 @@ def flags(claim_records: Records, flag_records: Records) -> list[Setting]:
     list of Setting
         saved = 1 - cost(flag) / cost(plain); its steps are those with the flag.
     """
-    changed = _by_config(flag_records)
+    changed = by_config(flag_records)
     found = []
     for name, config in FLAGS.items():
-        flagged, plain = _paired(changed.get((config, BASELINE), []), _arm(claim_records, BASELINE))
+        flagged, plain = paired(changed.get((config, BASELINE), []), of_arm(claim_records, BASELINE))
         if flagged:
             found.append(_setting(name, flagged, plain, steps_of=flagged))
     return found
@@ -198,11 +198,11 @@ def settings(records: Records, claim_records: Records, flag_records: Records) ->
     list of Setting
         In the order of `protocol.SETTINGS`, without those that have no pair; the steps are scratch's.
     """
-    runs = _by_config([*flag_records, *records])
+    runs = by_config([*flag_records, *records])
     found = []
     for name, config in SETTINGS.items():
         own = runs.get((config, BASELINE), [])
-        treated, scratch = _paired(runs.get((config, TREATMENT), []), own or _plain(name, claim_records))
+        treated, scratch = paired(runs.get((config, TREATMENT), []), own or _plain(name, claim_records))
         if treated:
             found.append(_setting(name, treated, scratch, steps_of=scratch))
     return found
@@ -210,7 +210,7 @@ def settings(records: Records, claim_records: Records, flag_records: Records) ->
 
 def _control(arm: str, claim: Records, others: Records, budget: int, outcome: str) -> Control | None:
     """One arm against scratch."""
-    ours, _, scratch = _paired(_arm(others, arm), _arm(claim, TREATMENT), _arm(claim, BASELINE))
+    ours, _, scratch = paired(of_arm(others, arm), of_arm(claim, TREATMENT), of_arm(claim, BASELINE))
     if not ours:
         return None
     after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
@@ -246,7 +246,7 @@ def _setting(name: str, ours: Records, against: Records, steps_of: Records) -> S
 
 def _plain(name: str, claim: Records) -> Records:
     """Scratch of the claim cell for a setting that scratch does not have: how long phase 1 lasts."""
-    return _arm(claim, BASELINE) if name.endswith("epochs") else []
+    return of_arm(claim, BASELINE) if name.endswith("epochs") else []
 
 
 def _until(budget: int, priced: Cost) -> Cost:
@@ -265,27 +265,6 @@ def _steps(record: RunRecord) -> float:
 
 def _shortest_budget(*groups: Records) -> int:
     return min((run.config["max_steps"] for group in groups for run in group), default=0)
-
-
-def _arm(records: Records, arm: str) -> Records:
-    runs = [run for run in records if run.arm == arm]
-    if len({run.seed for run in runs}) < len(runs):
-        raise ValueError(f"{arm}: a seed stands there twice: expected the records of one configuration")
-    return runs
-
-
-def _paired(*groups: Records) -> list[list[RunRecord]]:
-    """The runs of the seeds that all groups have, by seed."""
-    by_seed = [{run.seed: run for run in group} for group in groups]
-    seeds = sorted(set.intersection(*map(set, by_seed)))
-    return [[runs[seed] for seed in seeds] for runs in by_seed]
-
-
-def _by_config(records: Records) -> dict[tuple[RunConfig, str], list[RunRecord]]:
-    found: dict[tuple[RunConfig, str], list[RunRecord]] = {}
-    for run in records:
-        found.setdefault((RunConfig.from_record(run.config), run.arm), []).append(run)
-    return found
 
 
 def _bounded(saved: Interval) -> str:

@@ -23,7 +23,7 @@ from .figures_horizons import steps_saved_figure
 from .figures_tuning import tuning_figure
 from .findings import Findings
 from .protocol import BOTH, CLAIM, SETTINGS
-from .tuning import of_config
+from .selecting import of_config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,7 +18,7 @@ from . import cells, explanations, horizons, searches, stopping
 from .findings import EqualSteps, Findings, TargetRow
 from .parts import is_done, n_lacking, read_part
 from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
-from .tuning import of_config
+from .selecting import of_config
 
 ANALYSIS_SEED = 2023
 """Of every resampling: the same records always give the same report."""

@@ -20,10 +20,11 @@ from ..bands import prediction as word_of
 from ..comparisons import equivalence
 from ..records import RunRecord
 from ..stats import Interval, median_interval
-from ..summary import BASELINE, TREATMENT, compare, pairs
+from ..summary import BASELINE, TREATMENT, compare
 from ..verdict import MIN_PAIRS
 from .estimands import Goal, Price, at_first_check, first_step, stable_step_of
 from .findings import EqualSteps, Prediction, TargetRow
+from .selecting import of_arm, paired
 
 MIN_REACHED = 0.95
 """Smallest share of pairs in which both runs reach a target that has a ratio."""
@@ -186,15 +187,9 @@ def matched_targets(mnist: Sequence[RunRecord], fashion: Sequence[RunRecord], wa
     return [round(statistics.fmean(_accuracy(run, step) for run in others), 3) for step in steps]
 
 
-def _pairs(records: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
+def _pairs(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
     """Scratch and class-means of the seeds that both have, by seed."""
-    arms: dict[str, list[RunRecord]] = {}
-    for run in records:
-        arms.setdefault(run.arm, []).append(run)
-    if any(len({run.seed for run in runs}) < len(runs) for runs in arms.values()):
-        raise ValueError("a run stands there twice: expected the records of one configuration")
-    treated, scratch = pairs(arms, TREATMENT)
-    return scratch, treated
+    return paired(of_arm(records, BASELINE), of_arm(records, TREATMENT))
 
 
 def _goal(target: float) -> Goal:

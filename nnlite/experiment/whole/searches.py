@@ -19,7 +19,8 @@ from ..summary import BASELINE, TREATMENT
 from . import protocol
 from .findings import CalibrationRow, Cell, Tuned
 from .protocol import BOTH, by_arm
-from .tuning import best, expected_best, of_config, score
+from .selecting import by_config
+from .tuning import best, expected_best, score
 
 _DRAWN = ("optimizer", "learning_rate", "batch_size", "decay")
 _DRAWN_FOR_PHASE_1 = ("pretrain_epochs", "pretrain_rate_factor")
@@ -42,9 +43,10 @@ def calibration(records: Sequence[RunRecord]) -> list[CalibrationRow]:
         are infinite; a phase 1 that diverged gets nothing right.
     """
     printed = (SCRATCH.real_steps, float(ACCURACY_AFTER_PRETRAIN_PRINTED), PRETRAINED.real_steps)
+    scanned = by_config(records)
     rows = []
     for config in protocol.calibration():
-        scratch, treated = (of_config(records, arm, config) for arm in (BASELINE, TREATMENT))
+        scratch, treated = (scanned.get((config, arm)) for arm in (BASELINE, TREATMENT))
         if not scratch or not treated:
             continue
         found = (
@@ -87,7 +89,8 @@ def tuned(
     first = {arm: best(arm, by_arm(arm), final_records, 1) for arm in BOTH}
     if cell is None or untuned is None or not tuning_records or not all(first.values()):
         return None
-    scores = {arm: [score(of_config(tuning_records, arm, config)) for config in by_arm(arm)] for arm in BOTH}
+    tried = by_config(tuning_records)
+    scores = {arm: [score(tried.get((config, arm), [])) for config in by_arm(arm)] for arm in BOTH}
     searched = [*tuning_records, *final_records]
     return Tuned(
         cell=cell,

@@ -13,14 +13,9 @@ from collections.abc import Mapping, Sequence
 from ..config import RunConfig
 from ..costs import cost_at_checks
 from ..records import RunRecord
-from ..summary import WHOLE_BILL, cost
+from ..summary import BASELINE, TREATMENT, WHOLE_BILL, cost
 from .estimands import Goal, stable_step_of, target_of
-
-
-def of_config(records: Sequence[RunRecord], arm: str, config: RunConfig) -> list[RunRecord]:
-    """Select an arm's records of one configuration, by seed."""
-    found = [r for r in records if r.arm == arm and RunConfig.from_record(r.config) == config]
-    return sorted(found, key=lambda record: record.seed)
+from .selecting import by_config, of_config, paired
 
 
 def stable_costs(runs: Sequence[RunRecord]) -> list[float]:
@@ -44,8 +39,8 @@ def score(runs: Sequence[RunRecord]) -> float:
 
 def best(arm: str, configs: Sequence[RunConfig], records: Sequence[RunRecord], n: int) -> list[RunConfig]:
     """Return an arm's n best settings, of those that were run; equals in the order in which they were drawn."""
-    found = {config: of_config(records, arm, config) for config in configs}
-    scores = {config: score(runs) for config, runs in found.items() if runs}
+    found = by_config(records)
+    scores = {config: score(found[config, arm]) for config in configs if (config, arm) in found}
     return sorted(scores, key=scores.__getitem__)[:n]
 
 
@@ -54,13 +49,12 @@ def ratio_sd(winners: Mapping[str, RunConfig], records: Sequence[RunRecord]) -> 
 
     Pairs in which a run missed are left out: the number only plans how many pairs are enough.
     """
-    of = {arm: {run.seed: run for run in of_config(records, arm, config)} for arm, config in winners.items()}
+    treated, scratch = paired(*(of_config(records, arm, winners[arm]) for arm in (TREATMENT, BASELINE)))
     spent = cost("flop", WHOLE_BILL)
-    seeds = sorted(set.intersection(*(set(runs) for runs in of.values())))
     ratios = [
-        spent(of["class-means"][seed]) / spent(of["scratch"][seed])
-        for seed in seeds
-        if of["class-means"][seed].reached and of["scratch"][seed].reached
+        spent(ours) / spent(plain)
+        for ours, plain in zip(treated, scratch, strict=True)
+        if ours.reached and plain.reached
     ]
     return statistics.stdev(ratios) if len(ratios) > 1 else math.inf
 
