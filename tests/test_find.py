@@ -43,6 +43,16 @@ def test_a_part_with_every_run_is_done_and_the_others_are_named(tmp_path, flags)
     assert found.n_runs == 200
 
 
+def test_people_who_wait_are_told_what_is_read_and_how_many_runs_are_compared(tmp_path, flags):
+    keep(tmp_path, "flags", flags)
+    told = []
+    find(str(tmp_path), told.append)
+    assert told == [
+        *(f"reading part {number}/{len(PARTS)}, {part.name}" for number, part in enumerate(PARTS, 1)),
+        "comparing 200 runs",
+    ]
+
+
 def test_a_file_that_lacks_a_run_counts_as_unfinished(tmp_path, flags):
     keep(tmp_path, "flags", flags[1:])
     keep(tmp_path, "finals", flags[:1])  # nobody can tell what is wanted of it without tuning

@@ -42,7 +42,11 @@ def print_found(options: Options, folder: str) -> int:
     from .parts import read_part
     from .report import text, to_json
 
-    found = find(folder)
+    progress = Progress(sys.stderr, options.quiet, repeat=_REPEAT)
+    try:
+        found = find(folder, lambda text: progress.show(text.split()[0], text))
+    finally:
+        progress.clear()
     if options.figures is not None:
         from .figures import draw_all
 

@@ -6,7 +6,7 @@ A part that is missing, unfinished or lacks a run of the protocol leaves its que
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,13 +26,15 @@ ANALYSIS_SEED = 2023
 Records = Sequence[RunRecord]
 
 
-def find(folder: str) -> Findings:
+def find(folder: str, tell: Callable[[str], None] = lambda text: None) -> Findings:
     """Compute all that a folder of finished parts says.
 
     Parameters
     ----------
     folder : str
         As `nnlite --full` fills it.
+    tell : function of a str
+        Is given what is going on, for people who wait; the whole study takes some twenty seconds.
 
     Returns
     -------
@@ -43,10 +45,12 @@ def find(folder: str) -> Findings:
     Exit
         A file that cannot be read, or no finished part.
     """
-    of = _whole_parts(folder)
+    of = _whole_parts(folder, tell)
     done = [name for name, records in of.items() if records]
     if not done:
         raise Exit(f"{folder}: holds no finished part of the study; nnlite --full --out {folder} makes them", DATA)
+    every = [record for records in of.values() for record in records]
+    tell(f"comparing {len(every):,} runs")
     claim, claim_64 = (
         [run for arm in BOTH for run in of_config(of["claim"], arm, config)] for config in (CLAIM, CLAIM_64)
     )
@@ -59,7 +63,6 @@ def find(folder: str) -> Findings:
         cell = cells.honest_cell("tuned", of["tuned"], rng)
         tuned = searches.tuned(cell, of["tuning"], of["finals"], honest.saved)
     long = of["epochs-5"] or claim  # the same runs, which the claim cell ends after 500 steps
-    every = [record for records in of.values() for record in records]
     return Findings(
         claim=cells.claim_cell("claim", claim, rng) if claim else None,
         claim_64=cells.claim_cell("claim, 784-64-10", claim_64, rng) if claim_64 else None,
@@ -90,7 +93,7 @@ def find(folder: str) -> Findings:
     )
 
 
-def _whole_parts(folder: str) -> dict[str, list[RunRecord]]:
+def _whole_parts(folder: str, tell: Callable[[str], None]) -> dict[str, list[RunRecord]]:
     """Read every part that is done and has all its runs; the others have none."""
     of: dict[str, list[RunRecord]] = {}
 
@@ -99,7 +102,8 @@ def _whole_parts(folder: str) -> dict[str, list[RunRecord]]:
             raise LookupError(name)
         return of[name]
 
-    for part in PARTS:
+    for number, part in enumerate(PARTS, 1):
+        tell(f"reading part {number}/{len(PARTS)}, {part.name}")
         records = read_part(folder, part.name) if is_done(folder, part.name) else []
         of[part.name] = [] if n_lacking(part, records, earlier) else records
     return of
