@@ -196,7 +196,7 @@ def test_the_forest_has_a_line_for_every_arm_with_its_word():
     labels, forest, numbers = figure.axes
     assert len(labels.texts) == 3 + 9 + len(described()) + 1  # three headings
     assert title(figure) == (
-        "Pretraining on class averages saves 22% in the article's counting; fresh-batches and means-10 explain it"
+        "Pretraining on class averages saves 22% by the article's count; fresh-batches and means-10 explain it"
     )
     assert marked(forest, VERMILION)[0][0] == pytest.approx(0.22)
     assert [x for x, _ in marked(forest, GREEN)] == pytest.approx([0.21, 0.20])
@@ -245,7 +245,7 @@ def test_steps_saved_are_means_with_their_band_or_where_a_run_missed_medians():
     assert marked(top, VERMILION, hollow=True) == [[0.95, 20]]
     assert {target for target, _ in marked(bottom, VERMILION)} == set(TARGETS[:9])  # 60% reach 96%: no ratio
     assert "predicted: the head start of 42 steps, ±10" in words(figure)
-    assert title(figure).endswith("20 on the way to 95%: the predicted constant head start failed")
+    assert title(figure).endswith("20 on the way to 95%: the prediction of a constant head start failed")
 
 
 @pytest.mark.parametrize(

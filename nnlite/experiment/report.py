@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
 from ..flops import FREE_BY_CONVENTION
 from .article import PRETRAINED, SCRATCH, savings
@@ -17,6 +17,7 @@ from .records import RunRecord
 from .stats import Interval
 from .summary import BASELINE, TREATMENT, Summary
 from .verdict import CLAIMED
+from .wording import spread, steps
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 """How people write the known data sets."""
@@ -64,7 +65,7 @@ def pair_line(n_done: int, n_pairs: int, treated: RunRecord, scratch: RunRecord,
     """Return one line about a finished pair, for progress."""
     return (
         f"pair {n_done}/{n_pairs}, seed {scratch.seed}: scratch {_steps(scratch)}, class-means {_steps(treated)}, "
-        f"{_saved(reduction)} (article's counting)"
+        f"{_saved(reduction)} (the article's count)"
     )
 
 
@@ -86,7 +87,7 @@ def sensitivity_table(summary: Summary) -> str:
             f"{_range(interval):15s}{row['misses']}"
         )
     if summary.sign_test_p is not None:
-        lines.append(f"sign test of the article's counting against no saving: p = {summary.sign_test_p:.2g}, two-sided")
+        lines.append(f"sign test of the article's count against no saving: p = {summary.sign_test_p:.2g}, two-sided")
     return "\n".join(lines)
 
 
@@ -138,7 +139,9 @@ def _table(summary: Summary) -> list[str]:
     rows: list[tuple[str, str, str]] = [("", "article", "nnlite, median (range)")]
     arms = summary.arms
     if BASELINE in arms:
-        rows.append(("scratch, steps", str(SCRATCH.real_steps), _spread(arms[BASELINE], _steps_or_miss, "{:.0f}")))
+        rows.append(
+            ("scratch, steps", str(SCRATCH.real_steps), spread([_steps_or_miss(run) for run in arms[BASELINE]]))
+        )
     if TREATMENT in arms:
         runs = arms[TREATMENT]
         epochs = statistics.median(record.pretrain_epochs for record in runs)
@@ -147,12 +150,12 @@ def _table(summary: Summary) -> list[str]:
             low, high = 100 * min(after), 100 * max(after)
             ours = f"{100 * statistics.median(after):.1f}% ({low:.0f} to {high:.0f})"
             rows.append((f"after {epochs:.0f} epochs on means", "~80%", ours))
-        rows.append(("then, steps", str(PRETRAINED.real_steps), _spread(runs, _steps_or_miss, "{:.0f}")))
+        rows.append(("then, steps", str(PRETRAINED.real_steps), spread([_steps_or_miss(run) for run in runs])))
     if summary.headline is not None:
         counted, every = summary.reductions["article-2023"], summary.reductions["flop"]
-        spread = f"({_percent(min(counted.reductions))} to {_percent(max(counted.reductions))})"
+        range_ = f"({_percent(min(counted.reductions))} to {_percent(max(counted.reductions))})"
         rows.append(
-            ("saved, article's counting", _percent(article, 1), f"{_percent(counted.interval.median)} {spread}")
+            ("saved, the article's count", _percent(article, 1), f"{_percent(counted.interval.median)} {range_}")
         )
         averaging = f"(averaging {_n_averaged(arms[TREATMENT][0]):,} images included)"
         rows.append(("saved, every operation", "-", f"{_percent(every.interval.median)} {averaging}"))
@@ -164,13 +167,12 @@ def _others(summary: Summary) -> list[str]:
     if not summary.others:
         return []
     lines = [
-        f"  {'against scratch':18s}{'pairs':>5s}  {'steps':>5s}  {'saved, article (95%)':22s}every operation (95%)"
+        f"  {'against scratch':18s}{'pairs':>5s}  {'steps':>6s}  {'saved, article (95%)':22s}every operation (95%)"
     ]
     for arm, (article, every) in summary.others.items():
-        steps = statistics.median(_steps_or_miss(record) for record in summary.arms[arm])
-        took = f"{steps:.0f}" if math.isfinite(steps) else "miss"
+        took = steps(statistics.median(_steps_or_miss(record) for record in summary.arms[arm]))
         saved = [f"{_percent(c.interval.median)} ({_range(c.interval)})" for c in (article, every)]
-        lines.append(f"  {arm:18s}{article.n_pairs:5d}  {took:>5s}  {saved[0]:22s}{saved[1]}")
+        lines.append(f"  {arm:18s}{article.n_pairs:5d}  {took:>6s}  {saved[0]:22s}{saved[1]}")
     return lines
 
 
@@ -196,14 +198,6 @@ def _steps_or_miss(record: RunRecord) -> float:
 
 def _steps(record: RunRecord) -> str:
     return f"{record.steps_to_target} steps" if record.steps_to_target is not None else f"missed ({record.status})"
-
-
-def _spread(runs: Sequence[RunRecord], value: Callable[[RunRecord], float], form: str) -> str:
-    """Median and range of a number over runs; a miss is infinite and says so."""
-    values = sorted(value(record) for record in runs)
-    middle = statistics.median(values)
-    shown = [form.format(v) if math.isfinite(v) else "missed" for v in (middle, values[0], values[-1])]
-    return f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
 def _saved(reduction: float) -> str:

@@ -145,8 +145,10 @@ def brief(interval: Interval, n_pairs: int) -> str:
 
 
 def steps(value: float | None) -> str:
-    """Write a number of steps; a miss says so."""
-    return f"{value:.0f}" if value is not None and math.isfinite(value) else "missed"
+    """Write a number of steps; the half of a median stays, and a miss says so."""
+    if value is None or not math.isfinite(value):
+        return "missed"
+    return f"{value:.1f}" if value % 1 == 0.5 else f"{value:.0f}"
 
 
 def spread(values: Sequence[float], in_percent: bool = False) -> str:

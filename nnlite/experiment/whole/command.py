@@ -42,7 +42,8 @@ def print_found(options: Options, folder: str) -> int:
     from .parts import read_part
     from .report import text, to_json
 
-    progress = Progress(sys.stderr, options.quiet, repeat=_REPEAT)
+    # Half a minute is worth a line to someone who looks at it, and none in a log.
+    progress = Progress(sys.stderr, quiet=options.quiet or not sys.stderr.isatty())
     try:
         found = find(folder, lambda text: progress.show(text.split()[0], text))
     finally:

@@ -40,7 +40,7 @@ _PHASES = {
 
 
 def cost_figure(arms: Arms) -> Figure:
-    """Draw what every run needed to reach the target, in the article's counting and in all operations.
+    """Draw what every run needed to reach the target, by the article's count and in all operations.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def cost_figure(arms: Arms) -> Figure:
     counted, everything = (compare(arms[TREATMENT], arms[BASELINE], price) for price in (_ARTICLE, _EVERYTHING))
     figure = drawing.framed_figure(
         f"{_where(first)}: pretraining on class averages {drawing.saves_text(counted.interval.median)} in the "
-        f"article's counting, {drawing.saves_text(everything.interval.median)} when every operation counts",
+        f"by the article's count, {drawing.saves_text(everything.interval.median)} when every operation counts",
         f"n = {counted.n_pairs} pairs, the same seeds in both arms. A dot is a run, at what it had cost at the first "
         "check that reached the target; a tall line is the median of an arm. Saved: median over pairs of 1 - "
         "cost(class-means) / cost(scratch), with its 95% interval by order statistics. The article counts one "
@@ -62,7 +62,7 @@ def cost_figure(arms: Arms) -> Figure:
     )
     panels = figure.subplots(2, 1)
     for axes, price, comparison, words in (
-        (panels[0], _ARTICLE, counted, "the article's counting"),
+        (panels[0], _ARTICLE, counted, "the article's count"),
         (panels[1], _EVERYTHING, everything, "every operation"),
     ):
         interval = comparison.interval
@@ -97,7 +97,7 @@ def pairs_figure(arms: Arms) -> Figure:
     figure = drawing.framed_figure(
         f"{_where(arms[BASELINE][0])}: class averages made {n_cheaper} of {counted.n_pairs} pairs cheaper, {n_as_much} "
         f"by as much as the article's one pair",
-        "A dot is a seed run both ways, in the article's counting. The median pair "
+        "A dot is a seed run both ways, by the article's count. The median pair "
         f"{saved(counted.interval, counted.n_pairs)}. Cross: the article's single pair, "
         f"{SCRATCH.real_steps} steps against {PRETRAINED.pretrain_epochs} epochs and {PRETRAINED.real_steps} steps."
         f"{_missed(counted)}",
@@ -118,7 +118,7 @@ def pairs_figure(arms: Arms) -> Figure:
     _along(axes, 0.3 * end, 1 - marks.ARTICLE_SAVED, "30% less, as claimed", "black")
     point = SCRATCH.flops / 1e9, PRETRAINED.flops / 1e9
     drawing.label_in_corner(axes, f"the article's one pair:\n{100 * article:.1f}% less", point, False, "black")
-    axes.set_xlabel("cost from scratch, 10⁹ operations in the article's counting", fontsize=11)
+    axes.set_xlabel("cost from scratch, 10⁹ operations by the article's count", fontsize=11)
     axes.set_ylabel("cost with class-means pretraining, 10⁹ operations", fontsize=11)
     return figure
 

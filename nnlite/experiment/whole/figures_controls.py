@@ -58,7 +58,7 @@ def controls_figure(controls: Sequence[Control], descriptive: Sequence[Control],
     figure = drawing.framed_figure(
         _controls_title(controls),
         "Saved: median over pairs of 1 - cost(arm) / cost(scratch) at the first check to reach 90%, same seeds, with "
-        "its 95% interval by order statistics. Full dots, and the numbers: the article's counting; hollow dots: every "
+        "its 95% interval by order statistics. Full dots, and the numbers: the article's count; hollow dots: every "
         "operation, data and pretraining included. An arm explains the saving if, every operation counted, it saves at "
         f"most {100 * EXPLAINED_MARGIN:.0f} points less than class-means (one-sided sign test at 5%, Holm over "
         f"{len(EXPLANATORY)}); the rest is not tested. Arrows: outside the picture. Dashed: the article's 30%. Runs "
@@ -114,7 +114,7 @@ def rate_figure(reference: Control, scratch_steps: float, settings: Sequence[Set
         f"{last.learning_rate / first.learning_rate:g} times that rate",
         "Both arms at the same rate. Saved: median over pairs of 1 - cost(class-means) / cost(scratch) at the first "
         "check that reaches 90%, bars: its 95% interval by order statistics; below each rate: pairs, and scratch's "
-        "median steps. Full dots: the article's counting; hollow dots: every operation. Dashed: the article's 30%. "
+        "median steps. Full dots: the article's count; hollow dots: every operation. Dashed: the article's 30%. "
         f"{drawing.setting(first.to_record(784, 10))} Runs that missed the target: {missed}.",
         (8, 5.2),
     )
@@ -138,7 +138,7 @@ def rate_figure(reference: Control, scratch_steps: float, settings: Sequence[Set
 def _controls_title(controls: Sequence[Control]) -> str:
     explaining = [control.arm for control in controls if control.outcome == "explains"]
     means = [drawing.saves_text(c.saved.interval.median) for c in controls if c.arm == TREATMENT]
-    title = f"Pretraining on class averages {means[0]} in the article's counting; " if means else ""
+    title = f"Pretraining on class averages {means[0]} by the article's count; " if means else ""
     if explaining:
         return f"{title}{several(explaining)} explain{'s' if len(explaining) == 1 else ''} it"
     n_tested = sum(control.arm in EXPLANATORY for control in controls)

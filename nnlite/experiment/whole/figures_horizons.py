@@ -27,7 +27,7 @@ _LOWEST = -1.0  # what costs more than twice as much is drawn at the edge
 
 _WORDS = {
     "held": "the predicted constant head start held",
-    "failed": "the predicted constant head start failed",
+    "failed": "the prediction of a constant head start failed",
     "open": "a constant head start was predicted, which stays open",
 }
 
@@ -66,7 +66,7 @@ def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None)
     figure = drawing.framed_figure(
         title,
         f"n = {n_pairs} pairs. {above}Below: median saving, 95% interval by order statistics; full dots: the article's "
-        "counting, hollow dots: every operation; dashed: the article's 30%. Targets that under 95% of pairs reach have "
+        "count, hollow dots: every operation; dashed: the article's 30%. Targets that under 95% of pairs reach have "
         "no dot.",
         (9, 7.2),
     )

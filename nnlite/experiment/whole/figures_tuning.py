@@ -49,7 +49,8 @@ def tuning_figure(tuned: Tuned) -> Figure:
         _draw_best(left, place, arm, tuned.expected_best[arm])
         _draw_scores(right, place, arm, tuned)
     left.set_xlim(0, 1.04 * n_draws)
-    left.margins(y=0.15)
+    low, high = left.get_ylim()
+    left.set_ylim(low, high + 0.25 * (high - low))  # room for the labels above the curves
     left.set_xlabel("draws of settings tried", fontsize=11)
     left.set_ylabel("10⁹ operations to the target, expected best", fontsize=11)
     right.set(xlim=(-0.5, 1.5), xticks=[])
@@ -70,7 +71,7 @@ def _set_limits(axes: Axes, scores: Mapping[str, Sequence[float]]) -> None:
 
 
 def _draw_best(axes: Axes, place: int, arm: str, best: Sequence[float]) -> None:
-    """The curve falls, so its label stands in the upper right."""
+    """The curve falls, so its label stands above it on the right, where `tuning_figure` left room."""
     finite = [(k, cost / 1e9) for k, cost in enumerate(best, 1) if math.isfinite(cost)]
     if not finite:
         return

@@ -88,7 +88,7 @@ class Control:
     explains_p: float | None  # after Holm
     worse_p: float | None  # after Holm
     outcome: str  # reference (class-means itself), explains, worse, open, descriptive
-    outcome_as_article: str = ""  # the same by the article's counting, which is free to make images
+    outcome_as_article: str = ""  # the same by the article's count, which is free to make images
 
 
 @dataclass(frozen=True)
