@@ -15,6 +15,7 @@ from nnlite.experiment.whole.estimands import (
     Goal,
     Price,
     at_first_check,
+    costs_at_stable_step,
     first_check,
     first_step,
     stable_ratio,
@@ -93,6 +94,23 @@ def test_the_mean_over_runs_decides_the_stable_step():
     assert stable_step_of(runs, Goal(NINETY)) == 3
     assert stable_step_of(runs, Goal(NINETY, every=2)) == 4
     assert stable_step_of(runs, Goal(Fraction("0.92"))) is None
+
+
+def test_every_run_pays_up_to_the_step_from_which_the_mean_stays():
+    # 80, 90, 80, then 90 to the end: the first touch at step 2 does not count.
+    once = [run("scratch", 0, [80, 90, 80, *[90] * 9])]
+    assert costs_at_stable_step(once, FLOP, Goal(NINETY)) == [4 * STEP]
+    hits = [run("class-means", 0, at_target_from(4)), run("class-means", 1, at_target_from(8))]
+    assert costs_at_stable_step(hits, FLOP, Goal(NINETY)) == [BEFORE + 8 * STEP] * 2
+    # At 40 of 100 the mean of 80 and 0 stays from step 1 on, and a run that diverged after step 5 has spent step 1.
+    diverged = run("scratch", 1, at_target_from(2)[:5], status="diverged")
+    assert costs_at_stable_step([*once, diverged], FLOP, Goal(Fraction("0.4"))) == [STEP] * 2
+
+
+def test_an_arm_that_never_stays_costs_without_end():
+    never = [run("scratch", 0, at_target_from(4)), run("scratch", 1, at_target_from(None))]  # 85 on average
+    assert costs_at_stable_step(never, FLOP, Goal(NINETY)) == [math.inf] * 2
+    assert costs_at_stable_step([run("scratch", 0, [90] * 11 + [80])], FLOP, Goal(NINETY)) == [math.inf]
 
 
 def test_a_run_without_a_check_has_spent_nothing_and_gets_nothing_right():

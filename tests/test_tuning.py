@@ -11,7 +11,7 @@ import pytest
 from test_cells import BEFORE, CONFIG, STEP, at_target_from, run
 
 from nnlite.experiment.whole.protocol import n_tuned
-from nnlite.experiment.whole.tuning import best, expected_best, ratio_sd, score, stable_costs
+from nnlite.experiment.whole.tuning import best, expected_best, ratio_sd, score
 
 SLOW, FAST = replace(CONFIG, learning_rate=0.01), replace(CONFIG, learning_rate=0.02)
 WINNERS = {"scratch": SLOW, "class-means": FAST}
@@ -21,26 +21,17 @@ def runs_of(arm, hits, config=CONFIG):
     return [run(arm, seed, at_target_from(hit), config) for seed, hit in enumerate(hits)]
 
 
-def test_a_run_has_spent_what_it_had_at_the_step_from_which_the_mean_stays():
+def test_a_score_is_the_mean_cost_at_the_step_from_which_the_mean_stays():
     # Hits at 4 and 8: the mean of 80 and 90 is 85 until step 8, which both runs pay for.
-    assert stable_costs(runs_of("scratch", [4, 8])) == [8 * STEP] * 2
-    assert stable_costs(runs_of("class-means", [4, 8])) == [BEFORE + 8 * STEP] * 2
-    # 80, 90, 80, then 90 to the end: the first touch at step 2 does not count.
-    assert stable_costs([run("scratch", 0, [80, 90, 80, *[90] * 9])]) == [4 * STEP]
     assert score(runs_of("scratch", [4, 8])) == 8 * STEP
-
-
-def test_an_arm_that_never_stays_costs_without_end():
-    never = runs_of("scratch", [4, None])  # 85 on average to the end
-    assert stable_costs(never) == [math.inf] * 2
-    assert stable_costs([run("scratch", 0, [90] * 11 + [80])]) == [math.inf]
-    assert score(never) == math.inf
-    assert stable_costs([]) == [math.inf]
+    assert score(runs_of("class-means", [4, 8])) == BEFORE + 8 * STEP
+    assert score(runs_of("scratch", [4, None])) == math.inf  # 85 on average to the end
+    assert score([]) == math.inf
 
 
 def test_one_run_that_diverged_spoils_its_setting():
-    diverged = run("scratch", 1, at_target_from(2)[:5], status="diverged")
-    assert stable_costs([*runs_of("scratch", [2]), diverged]) == [math.inf] * 2
+    diverged = run("scratch", 1, at_target_from(2)[:5], status="diverged")  # 0 right from step 6 on
+    assert score([*runs_of("scratch", [2]), diverged]) == math.inf
 
 
 def test_the_best_settings_come_first_and_equals_as_they_were_drawn():

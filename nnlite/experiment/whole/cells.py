@@ -22,16 +22,20 @@ from ..records import RunRecord
 from ..stats import Interval, sign_test
 from ..summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost
 from ..verdict import Verdict, article_rank, verdict
-from .estimands import Goal, Price, at_first_check, first_step, stable_ratio, stable_step_of, target_of
+from .estimands import (
+    ARTICLE,
+    EVERY_OPERATION,
+    Goal,
+    Price,
+    at_first_check,
+    first_step,
+    stable_ratio,
+    stable_step_of,
+    target_of,
+)
 from .findings import Cell, SensitivityRow
 from .protocol import CLAIM
 from .selecting import of_arm, paired
-
-ARTICLE = Price("article-2023", "training")
-"""The claim cell's cost: what the article counts."""
-
-EVERY_OPERATION = Price("flop", "bill")
-"""The honest cell's cost."""
 
 TEST_TARGET = Fraction(str(CLAIM.target))
 """Of the images that the article stops on, 90%."""

@@ -37,6 +37,13 @@ class Price:
     scope: str  # a name in `summary.SCOPES`
 
 
+ARTICLE = Price("article-2023", "training")
+"""The claim cell's cost: what the article counts."""
+
+EVERY_OPERATION = Price("flop", "bill")
+"""The honest cell's cost, and tuning's."""
+
+
 @dataclass(frozen=True)
 class Goal:
     """When a run, or the mean over runs, is where it should be."""
@@ -126,6 +133,26 @@ def stable_step_of(runs: Sequence[RunRecord], goal: Goal) -> int | None:
     """
     steps, correct = _mean_curve(runs, goal)
     return stable_step(steps, correct, goal.target * _n_images(runs[0], goal.images))
+
+
+def costs_at_stable_step(runs: Sequence[RunRecord], price: Price, goal: Goal) -> list[float]:
+    """Return what each run had spent at the arm's `stable_step_of`, inf without one; by its last check if it diverged.
+
+    Parameters
+    ----------
+    runs, goal
+        As for `stable_step_of`.
+    price : Price
+
+    Returns
+    -------
+    list of float
+        A cost a run.
+    """
+    step = stable_step_of(runs, goal)
+    if step is None:
+        return [math.inf] * len(runs)
+    return [float(_spent(run, price, goal, np.array([step]))[0]) for run in runs]
 
 
 def stable_ratio(

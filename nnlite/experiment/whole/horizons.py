@@ -22,14 +22,14 @@ from ..records import RunRecord
 from ..stats import Interval, median_interval
 from ..summary import BASELINE, TREATMENT, compare
 from ..verdict import MIN_PAIRS
-from .estimands import Goal, Price, at_first_check, first_step, stable_step_of
+from .estimands import ARTICLE, EVERY_OPERATION, Goal, at_first_check, first_step, stable_step_of
 from .findings import EqualSteps, Prediction, TargetRow
 from .selecting import of_arm, paired
 
 MIN_REACHED = 0.95
 """Smallest share of pairs in which both runs reach a target that has a ratio."""
 
-BILLS = Price("article-2023", "training"), Price("flop", "bill")
+BILLS = ARTICLE, EVERY_OPERATION
 """How a saving is counted: by the article, and every operation."""
 
 Floats = npt.NDArray[np.float64]

@@ -13,8 +13,8 @@ import numpy as np
 from ..records import FAILED, RunRecord
 from ..stats import median_interval
 from ..summary import BASELINE, TREATMENT
-from .cells import EVERY_OPERATION, TEST_TARGET, pairs_of
-from .estimands import Goal, first_check, stable_ratio, target_of
+from .cells import TEST_TARGET, pairs_of
+from .estimands import EVERY_OPERATION, Goal, first_check, stable_ratio, target_of
 from .findings import Optimism, StopComparison
 
 Runs = Sequence[RunRecord]

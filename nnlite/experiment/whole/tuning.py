@@ -11,30 +11,17 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from ..config import RunConfig
-from ..costs import cost_at_checks
 from ..records import RunRecord
 from ..summary import BASELINE, TREATMENT, WHOLE_BILL, cost
-from .estimands import Goal, stable_step_of, target_of
+from .estimands import EVERY_OPERATION, Goal, costs_at_stable_step, target_of
 from .selecting import by_config, of_config, paired
 
 
-def stable_costs(runs: Sequence[RunRecord]) -> list[float]:
-    """Return what each run had spent at the check from which their mean accuracy stays at the target; inf without one.
-
-    A run that diverged has no curve to the end: then no check is stable.
-    """
-    if not runs or any(run.status == "diverged" for run in runs):
-        return [math.inf] * max(1, len(runs))
-    step = stable_step_of(runs, Goal(target_of(runs[0])))
-    if step is None:
-        return [math.inf] * len(runs)
-    steps = [at for at, _ in runs[0].checks]
-    return [float(cost_at_checks(run, "flop", WHOLE_BILL)[steps.index(step)]) for run in runs]
-
-
 def score(runs: Sequence[RunRecord]) -> float:
-    """Return the mean cost of one setting's runs at their stable step, what tuning makes small."""
-    return statistics.fmean(stable_costs(runs))
+    """Return what tuning makes small: the mean cost of one setting's runs at their stable step, inf without runs."""
+    if not runs:
+        return math.inf
+    return statistics.fmean(costs_at_stable_step(runs, EVERY_OPERATION, Goal(target_of(runs[0]))))
 
 
 def best(arm: str, configs: Sequence[RunConfig], records: Sequence[RunRecord], n: int) -> list[RunConfig]:
