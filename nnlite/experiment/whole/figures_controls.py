@@ -115,7 +115,7 @@ def rate_figure(reference: Control, scratch_steps: float, settings: Sequence[Set
         "Both arms at the same rate. Saved: median over pairs of 1 - cost(class-means) / cost(scratch) at the first "
         "check that reaches 90%, bars: its 95% interval by order statistics; below each rate: pairs, and scratch's "
         "median steps. Full dots: the article's count; hollow dots: every operation. Dashed: the article's 30%. "
-        f"{drawing.setting(first.to_record(784, 10))} Runs that missed the target: {missed}.",
+        f"The first is the preset: {drawing.setting(first.to_record(784, 10))} Runs that missed the target: {missed}.",
         (8, 5.2),
     )
     axes = figure.subplots()
