@@ -136,7 +136,7 @@ def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
     billed = cost("flop", WHOLE_BILL)
     caption = (
         f"{drawing.setting(config)} Runs: {numbers}. {drawing.band_words(n_runs)}{diverged} Dashed: the target; dots: "
-        "the median over runs of the first check that reaches it. Operations: cost model flop, dense, a multiply-add "
+        "the median over runs of the first look that reaches it. Operations: cost model flop, dense, a multiply-add "
         "is two; scaling and averaging of images, pretraining and training are in, evaluation is not."
         f"{_saved_words(arms)}"
     )

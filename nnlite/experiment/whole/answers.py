@@ -6,6 +6,7 @@ part that was not run is named there. The verdict itself is in `verdict_answers`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..summary import BASELINE, TREATMENT
@@ -23,7 +24,8 @@ from ..wording import (
     several,
     steps,
 )
-from .findings import Control, Findings, Tuned
+from .findings import Cell, Control, Findings, Tuned
+from .protocol import FLAGS, SETTINGS
 from .sections import Section, Table, missing
 from .verdict_answers import verdict_line
 
@@ -74,7 +76,9 @@ def averages_or_steps(findings: Findings) -> Section:
         "Holm. Every operation is counted, since the controls differ in what their images cost to make; the last "
         "column has the same tests by the article's count, in which that is free. `nnlite --list-arms` says what each "
         "is.",
-        "Below 0, it cost more than training from scratch. Phase 1 of adam-state is put back, so it has no accuracy.",
+        "Below 0, it cost more than training from scratch. Phase 1 of adam-state is put back, so it has no accuracy. "
+        "closed-form has a free number, the size of its output weights, which was chosen on pilot runs; the averages "
+        "have none.",
         *missing(findings, "claim", "controls"),
     ]
     return Section(
@@ -133,13 +137,27 @@ def one_flag(findings: Findings) -> Section:
         for flag in flags
     ]
     head = ["one thing changed", "n", "missed", "steps", *SAVED]
-    notes = ["A saving smaller than these is no reason to pretrain.", *missing(findings, "flags")]
+    notes = [
+        " ".join(["A saving smaller than these is no reason to pretrain.", *_with_the_flag(findings)]),
+        *missing(findings, "flags"),
+    ]
     return Section(
         title,
         answer,
         [Table(head, rows, "From scratch with and without it, n pairs (95%); steps: median with it.")],
         notes,
     )
+
+
+def _with_the_flag(findings: Findings) -> list[str]:
+    """What the averages save where both arms have the flag: neither replaces the other."""
+    flag_of = {name: flag for flag, changed in FLAGS.items() for name, config in SETTINGS.items() if config == changed}
+    both = [
+        f"with {flag_of[setting.name]} in both arms the averages {saved(setting.saved.interval, setting.n_pairs)}"
+        for setting in findings.settings
+        if setting.name in flag_of
+    ]
+    return [f"But they add up: {'; '.join(both)}, described only."] if both else []
 
 
 def tuned(findings: Findings) -> Section:
@@ -153,6 +171,7 @@ def tuned(findings: Findings) -> Section:
         f"Tuned against tuned: {verdict_line(contest)} Untuned, the honest cell: "
         f"the averages {saved(found.untuned, findings.honest.n_pairs if findings.honest else contest.n_pairs)}."
     ]
+    answer += _on_the_width(contest)
     arms = [arm for arm in (BASELINE, TREATMENT) if arm in found.winners]
     head = ["best settings found", *(PEOPLE[arm] for arm in arms)]
     rows = [[label, *(_setting(found.winners[arm], key, arm) for arm in arms)] for key, label in _SETTINGS.items()]
@@ -160,6 +179,9 @@ def tuned(findings: Findings) -> Section:
     notes = [
         "Both arms had the same draws of settings and the same budget. A draw's score is the mean cost of three runs, "
         "every operation counted, at the step from which their mean accuracy stays at the target.",
+        "The best score of a search flatters, being the smallest of many that three runs each have made: the pairs on "
+        "seeds of their own decide. A dash: all k draws may fail, so their best has no mean; of "
+        f"{several([_never(found, arm) for arm in arms])}.",
         *lacking,
     ]
     return Section(
@@ -171,16 +193,40 @@ def tuned(findings: Findings) -> Section:
     )
 
 
+def _on_the_width(contest: Cell) -> list[str]:
+    """Say what an interval that is only too wide still says."""
+    low, high = contest.saved.low, contest.saved.high
+    if contest.verdict.word != "not established" or low is None or high is None or not (high < 0 or low > 0):
+        return []
+    side = "below" if high < 0 else "above"
+    return [
+        f"All of the interval lies {side} nothing saved; the rule withholds its word because of the width. The number "
+        "of pairs was planned from the spread of single runs, as registered, and the ratio of means for good turned "
+        "out to spread more."
+    ]
+
+
+def _never(found: Tuned, arm: str) -> str:
+    scores = found.scores.get(arm, [])
+    return f"{len(scores)} {PEOPLE[arm]} {sum(map(math.isinf, scores))} never get there"
+
+
 def _search_table(found: Tuned, arms: Sequence[str]) -> Table:
     n_draws = max((len(found.expected_best[arm]) for arm in arms if arm in found.expected_best), default=0)
     counts = [k for k in (1, 2, 4, 8, 16, 32, 64, 128) if k <= n_draws]
     curves = [found.expected_best.get(arm, []) for arm in arms]
-    rows = [[str(k), *(operations(curve[k - 1]) if k <= len(curve) else "-" for curve in curves)] for k in counts]
+    rows = [[str(k), *(_expected(curve, k) for curve in curves)] for k in counts]
     return Table(["draws", *(PEOPLE[arm] for arm in arms)], rows, "Operations to the target, expected best of k draws:")
+
+
+def _expected(curve: Sequence[float], k: int) -> str:
+    return operations(curve[k - 1]) if k <= len(curve) and math.isfinite(curve[k - 1]) else "-"
 
 
 def _setting(winner: dict[str, object], key: str, arm: str) -> str:
     if key.startswith("pretrain") and arm == BASELINE:
         return "-"
     value = winner.get(key, "-")
+    if (key, value) == ("decay", "linear"):
+        return "falls to 0"
     return f"{value:g}" if isinstance(value, float) else str(value)

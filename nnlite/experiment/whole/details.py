@@ -14,7 +14,7 @@ from ..wording import PEOPLE, PRICES, cell, n_missed, number, pairs, percent, sa
 from .answers import AFTER_REAL_STEPS, SAVED, saving_table
 from .findings import Cell, Findings, Optimism, SensitivityRow
 from .sections import Section, Table, missing
-from .verdict_answers import CELLS
+from .verdict_answers import NAMES
 
 _FIGURES = {
     "rate": "the saving against the learning rate",
@@ -74,7 +74,7 @@ def stopping(findings: Findings) -> Section:
         notes.append(
             "Measured by halves: a run stops on one random half of the test images, and the other half is read at the "
             "same step; then the other way round. Points: that half less the other, mean of both turns, median over "
-            "runs."
+            "runs. Both turns, as decided after the claim cell: one alone hides it behind the halves' own difference."
         )
     if found is not None:
         n = findings.honest.n_pairs if findings.honest else len(next(iter(found.test_accuracy_at_stop.values()), []))
@@ -108,23 +108,25 @@ def _flattery(row: Optimism) -> str:
 def sensitivity(findings: Findings) -> Section:
     """Answer whether the word depends on how it is asked: one table for each word that some row gets."""
     cells: list[tuple[str, Cell]] = [
-        (CELLS[name], found) for name in ("claim", "honest") if (found := getattr(findings, name)) is not None
+        (name[0].upper() + name[1:], found)
+        for key, name in NAMES.items()
+        if (found := getattr(findings, key)) is not None
     ]
     answer, tables = [], []
     for title, found in cells:
-        words = list(dict.fromkeys([found.verdict.word, *(row.word for row in found.sensitivity)]))
-        groups = {word: [row for row in found.sensitivity if row.word == word] for word in words}
-        same, n = len(groups[found.verdict.word]), len(found.sensitivity)
-        title = title.split(" (")[0]
+        asked = [row for row in found.sensitivity if not _is_multiple(row)]
+        words = list(dict.fromkeys([found.verdict.word, *(row.word for row in asked)]))
+        groups = {word: [row for row in asked if row.word == word] for word in words}
+        same, n = len(groups[found.verdict.word]), len(asked)
         others = [
             f'"{word}" for {several([_asked(row, found) for row in rows])}'
             for word, rows in groups.items()
             if word != found.verdict.word
         ]
-        told = f"{title}: {same} of {n} ways to ask give the same word, {found.verdict.word}."
+        told = f"{title}: {same} of {n} ways to ask, its own among them, give the same word, {found.verdict.word}."
         answer.append(f"{told} The others: {'; '.join(others)}." if others else told)
         answer += [
-            f"{title}: the averages read {1 - row.saved.median:.1f} times as many distinct images as scratch."
+            f"{title}: the averages read {times(row.saved)} times as many distinct images as scratch."
             for row in found.sensitivity
             if _is_multiple(row)
         ]
@@ -137,9 +139,11 @@ def sensitivity(findings: Findings) -> Section:
         return Section("Does the word depend on how it is asked?", ["Not answered.", *lacking])
     notes = [
         "First touch: the first look at or above the target. For good: the first look from which the mean over seeds "
-        "stays there. Counted is all from scaling and averaging to the target, or training alone where it says so. "
-        "That ran: zeros skipped. Looks: what finding out the accuracy costs. Distinct images: labels needed; "
-        "x 6: six times as many.",
+        "stays there. Counted is all from scaling and averaging to the target; without data: pretraining and "
+        "training alone. That ran: zeros skipped. Looks: what finding out the accuracy costs. Distinct images are the "
+        "labels that are needed; no word is given for them.",
+        "Some ways give the same number whatever the runs do, such as images and PyTorch's count. With 1 look in 50 "
+        "nearly all runs end at the same looks, so that interval is narrow for no good reason.",
         "What ran is known at each run's own stop alone, and hits in a row have no meaning for a mean: those rows are "
         "first touch in every cell, also where its own question is for good.",
         "No row is in seconds: these runs look after every step and go on to the end of their budget, so most of their "
@@ -197,8 +201,7 @@ def what_was_run(findings: Findings) -> Section:
 def _sensitivity_table(rows: list[SensitivityRow], found: Cell, caption: str) -> Table:
     lines = []
     for row in rows:
-        shown = f"x {times(row.saved)}" if _is_multiple(row) else cell(row.saved)
-        lines.append([_counted(row), _until(row, found), str(row.missed), shown])
+        lines.append([_counted(row), _until(row, found), str(row.missed), cell(row.saved)])
     return Table(["what is counted", "until", "missed", "saved, % (95%)"], lines, caption)
 
 
@@ -224,5 +227,7 @@ def _counted(row: SensitivityRow) -> str:
     counted = PRICES.get(row.model, row.model) + (" that ran" if row.counting == "executed" else "")
     if row.scope == "bill and evaluation":
         return f"{counted} with looks"
+    if row.counting == "passes" and row.model in ("steps", "images"):
+        return f"{counted} of both phases"
     only = row.scope == "training" and row.counting != "passes" and row.model != "article-2023"
-    return f"{counted}, training" if only else counted
+    return f"{counted} without data" if only else counted

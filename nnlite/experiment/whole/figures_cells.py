@@ -50,10 +50,10 @@ def cost_figure(arms: Arms) -> Figure:
     first = arms[BASELINE][0]
     counted, everything = (compare(arms[TREATMENT], arms[BASELINE], price) for price in (_ARTICLE, _EVERYTHING))
     figure = drawing.framed_figure(
-        f"{_where(first)}: pretraining on class averages {drawing.saves_text(counted.interval.median)} in the "
+        f"{_where(first)}: pretraining on class averages {drawing.saves_text(counted.interval.median)} "
         f"by the article's count, {drawing.saves_text(everything.interval.median)} when every operation counts",
         f"n = {counted.n_pairs} pairs, the same seeds in both arms. A dot is a run, at what it had cost at the first "
-        "check that reached the target; a tall line is the median of an arm. Saved: median over pairs of 1 - "
+        "look that reached the target; a tall line is the median of an arm. Saved: median over pairs of 1 - "
         "cost(class-means) / cost(scratch), with its 95% interval by order statistics. The article counts one "
         "operation a weight of the first layer and one backward pass a step; every operation means all additions, "
         "multiplications and so on of scaling and averaging images, pretraining and training (a multiply-add is two)."
@@ -134,7 +134,7 @@ def bill_figure(arms: Arms) -> Figure:
         f"{_where(first)}: training is {percent(bills[TREATMENT]['train'] / whole[TREATMENT], 0)} of the "
         f"pretrained run's bill; looking at the accuracy after every step would cost {looks[TREATMENT] / 1e9:.0f} × "
         f"10⁹ operations, {looks[TREATMENT] / whole[TREATMENT]:.0f} times that bill",
-        f"n = {len(runs)} runs an arm; medians over runs of each phase, up to the first check that reaches the target. "
+        f"n = {len(runs)} runs an arm; medians over runs of each phase, up to the first look that reaches the target. "
         f"All operations, a multiply-add is two; the median pair {saved(interval, len(runs))}. Left: what is on the "
         f"bill. Right, on a scale of its own: a look at all {first.n_checked:,} {first.config['stop_on']} images "
         "after every step, which tells that the target is reached; it is on no bill here.",

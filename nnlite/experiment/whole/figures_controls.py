@@ -57,7 +57,7 @@ def controls_figure(controls: Sequence[Control], descriptive: Sequence[Control],
     missed = sum(n_missed(row.saved) for rows in groups.values() for row in rows)
     figure = drawing.framed_figure(
         _controls_title(controls),
-        "Saved: median over pairs of 1 - cost(arm) / cost(scratch) at the first check to reach 90%, same seeds, with "
+        "Saved: median over pairs of 1 - cost(arm) / cost(scratch) at the first look to reach 90%, same seeds, with "
         "its 95% interval by order statistics. Full dots, and the numbers: the article's count; hollow dots: every "
         "operation, data and pretraining included. An arm explains the saving if, every operation counted, it saves at "
         f"most {100 * EXPLAINED_MARGIN:.0f} points less than class-means (one-sided sign test at 5%, Holm over "
@@ -109,11 +109,11 @@ def rate_figure(reference: Control, scratch_steps: float, settings: Sequence[Set
     (first, low), (last, high) = points[0], points[-1]
     missed = sum(n_missed(setting.saved) for _, setting in points)
     figure = drawing.framed_figure(
-        f"Pretraining on class averages {drawing.saves_text(low.saved.interval.median)} at learning rate "
-        f"{first.learning_rate:g}, and {drawing.saves_text(high.saved.interval.median)} at "
-        f"{last.learning_rate / first.learning_rate:g} times that rate",
+        f"Described only: pretraining on class averages {drawing.saves_text(low.saved.interval.median)} at learning "
+        f"rate {first.learning_rate:g} ({low.n_pairs} pairs), {drawing.saves_text(high.saved.interval.median)} at "
+        f"{last.learning_rate / first.learning_rate:g} times that rate ({high.n_pairs} pairs)",
         "Both arms at the same rate. Saved: median over pairs of 1 - cost(class-means) / cost(scratch) at the first "
-        "check that reaches 90%, bars: its 95% interval by order statistics; below each rate: pairs, and scratch's "
+        "look that reaches 90%, bars: its 95% interval by order statistics; below each rate: pairs, and scratch's "
         "median steps. Full dots: the article's count; hollow dots: every operation. Dashed: the article's 30%. "
         f"The first is the preset: {drawing.setting(first.to_record(784, 10))} Runs that missed the target: {missed}.",
         (8, 5.2),
@@ -137,8 +137,13 @@ def rate_figure(reference: Control, scratch_steps: float, settings: Sequence[Set
 
 def _controls_title(controls: Sequence[Control]) -> str:
     explaining = [control.arm for control in controls if control.outcome == "explains"]
-    means = [drawing.saves_text(c.saved.interval.median) for c in controls if c.arm == TREATMENT]
-    title = f"Pretraining on class averages {means[0]} by the article's count; " if means else ""
+    means = [
+        f"{drawing.saves_text(c.saved.interval.median)} by the article's count, "
+        f"{drawing.saves_text(c.saved_every_operation.interval.median)} when every operation counts"
+        for c in controls
+        if c.arm == TREATMENT
+    ]
+    title = f"Pretraining on class averages {means[0]}; " if means else ""
     if explaining:
         return f"{title}{several(explaining)} explain{'s' if len(explaining) == 1 else ''} it"
     n_tested = sum(control.arm in EXPLANATORY for control in controls)

@@ -44,7 +44,7 @@ def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None)
     """
     means = _means(prediction) if prediction else {}
     shown = {row.target: means.get(row.target, row.steps_saved) for row in rows}
-    ends = [(target, interval.median) for target, interval in shown.items() if interval is not None]
+    ends = [(target, interval.median) for target, interval in (means or shown).items() if interval is not None]
     title = "Steps that class averages save, by target"
     if len(ends) > 1:
         (first, from_), (last, to) = ends[0], ends[-1]
@@ -77,7 +77,7 @@ def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None)
     _draw_steps(top, shown, means.keys(), prediction)
     _draw_saved(bottom, rows, 0.12 * margin)
     bottom.set_xticks(targets, [percent(target, 0).rstrip("%") for target in targets])
-    bottom.set_xlabel("target: accuracy, % of the images that are checked", fontsize=11)
+    bottom.set_xlabel("target: % of the test images right", fontsize=11)
     return figure
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import drawing
 from ..drawing import COLOURS, GREY
-from ..wording import bounds, operations, saved
+from ..wording import bounds, brief, operations, percent, saved
 from .findings import Tuned
 from .protocol import by_arm
 
@@ -30,13 +30,14 @@ def tuning_figure(tuned: Tuned) -> Figure:
     winners = "; ".join(f"{arm}: {_settings(tuned.winners[arm])}" for arm in COLOURS if arm in tuned.winners)
     costs = " and ".join(f"{operations(tuned.search_cost[arm])} ({arm})" for arm in COLOURS if arm in tuned.search_cost)
     figure = drawing.framed_figure(
-        f"Both arms tuned alike, pretraining on class averages {drawing.saves_text(cell.saved.median)}; untuned it "
-        f"{drawing.saves_text(tuned.untuned.median)}",
+        f"Both arms tuned alike: {cell.verdict.word}, saved {brief(cell.saved, cell.n_pairs)}; untuned "
+        f"{percent(tuned.untuned.median)}",
         f"{n_draws} draws of settings, the same for both arms; a draw's score: mean cost of its runs at the step from "
         "which their mean accuracy stays at the target, every operation counted. Left: expected best of k draws, from "
         "where no k draws can all fail. Right: every draw a dot, those that never get there at the top; ring: the "
         f"winner, chosen among the best on fresh seeds. Winners: {winners}. Tuned against tuned on main seeds: it "
-        f"{saved(cell.saved, cell.n_pairs)}; untuned: {bounds(tuned.untuned)}. The searches spent {costs} operations.",
+        f"{saved(cell.saved, cell.n_pairs)}; untuned: {bounds(tuned.untuned)}. The searches spent {costs} operations. "
+        "The left axis does not begin at 0, the right one is logarithmic.",
         (10, 5.8),
     )
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..bands import PREDICTION_MARGIN
+import numpy as np
+
+from ..bands import PREDICTION_MARGIN, Band
 from ..comparisons import EQUIVALENCE_MARGIN
 from ..summary import BASELINE, TREATMENT
-from ..wording import cell, number, p_value, pairs, percent, saved, steps, steps_cell
+from ..wording import cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
 from .answers import SAVED
 from .findings import EqualSteps, Findings, Prediction, TargetRow
 from .sections import Section, Table, missing
@@ -61,7 +63,9 @@ def target_table(rows: Sequence[TargetRow], caption: str) -> Table:
         else:
             lines.append([*line, steps_cell(row.steps_saved), cell(row.saved), cell(row.saved_every_operation)])
     counts = sorted({row.n_pairs for row in rows})
-    return Table(head, lines, f"{caption}; {' or '.join(map(str, counts))} pairs; scratch: its mean steps.")
+    return Table(
+        head, lines, f"{caption}; {' or '.join(map(str, counts))} pairs; scratch: its mean steps; saved: medians."
+    )
 
 
 def equal_steps(findings: Findings) -> Section:
@@ -74,10 +78,12 @@ def equal_steps(findings: Findings) -> Section:
     for row in rows:
         apart = number(abs(row.difference.median), 2)
         ahead = "averages first" if row.difference.median > 0 else "from scratch"
-        found = f"{ahead} is {apart} points better" if float(apart) else "neither is better"
+        found = f"{ahead} is {apart} points better in the median pair" if float(apart) else "neither is better"
         name = row.name if row.name.endswith("steps") else f"{row.name} ({row.steps:,} steps)"
         told.append(f"after {name} {found} ({_ends(row)}{pairs(row.n_pairs)}): {_same(row)}")
-    answer = f"The same means within {margin} points: {'; '.join(told)}."
+    answer = (
+        f"Called the same if it is shown that mean accuracies are less than {margin} points apart: {'; '.join(told)}."
+    )
     head = ["after step", "pairs", "from scratch", "averages first", "points apart (95%)", "p"]
     lines = [
         [
@@ -135,12 +141,21 @@ def _prediction_sentence(found: Prediction) -> str:
     left_out = ""
     if found.met_by_phase_1:
         met = " and ".join(_target(target) for target in found.met_by_phase_1)
-        left_out = f" Left out: {met}, which the averages alone reach before any real step"
+        left_out = f" Left out, as decided after the claim cell: {met}, where some run was when phase 1 ended"
         left_out += f" (with them: {found.outcome_with_them})." if found.outcome_with_them else "."
+    if found.outcome == "failed" and found.band is not None:
+        word += _where_it_failed(found.targets, found.band)
     return (
         f"Predicted: averages give a head start, here {found.head_start:.0f} steps, and nothing else: the steps saved "
         f"are that many at every target, give or take {margin}. {word}.{left_out}"
     )
+
+
+def _where_it_failed(targets: Sequence[float], band: Band) -> str:
+    """: at 91% and 92% more is saved."""
+    sides = {"more is saved": band.low > PREDICTION_MARGIN, "less is saved": band.high < -PREDICTION_MARGIN}
+    at = {side: [_target(targets[i]) for i in np.flatnonzero(outside).tolist()] for side, outside in sides.items()}
+    return ": " + "; ".join(f"at {several(missed)} {side}" for side, missed in at.items() if missed)
 
 
 def _prediction_table(found: Prediction) -> Table:
@@ -154,7 +169,10 @@ def _prediction_table(found: Prediction) -> Table:
     ]
     head = ["target", "mean steps saved", "less the head start", "95% band"]
     margin = f"{PREDICTION_MARGIN:.0f}"
-    caption = f"It holds if the band, one for all targets together, lies within {margin} steps of 0 at each:"
+    caption = (
+        f"It holds if the band, one for all targets together, lies within {margin} steps of 0 at each; it fails if the "
+        "band lies wholly outside at one:"
+    )
     return Table(head, rows, caption)
 
 

@@ -59,7 +59,8 @@ _MIND = """\
 
 The claim would stand if the claim cell said *reproduced*, the honest cell agreed in direction, no control of cheap
 steps explained it, and it were not gone when tuned. It would fall if the honest or the tuned cell said *no material
-saving* or *costs more*. Seeds that nobody has looked at, on another machine, are the first thing to try."""
+saving* or *costs more*. The verdict above begins with where it stands by these rules. Seeds that nobody has looked
+at, on another machine, are the first thing to try."""
 
 _REPEAT = f"""\
 ## How to repeat it
@@ -89,8 +90,8 @@ _LIMITS = """\
 - MNIST's test set has been reused for decades, and the claim cell even stops on it, as the article does.
 - The first touch of a target is optimistic: accuracy goes up and down, and the first look above it is partly luck.
   Both arms have that luck; the honest cell asks for good instead.
-- The article names no optimizer, rate, initial values or hidden size. Ours follow from its arithmetic and are not
-  its own.
+- The article names no optimizer, rate, initial values or hidden size. Only the hidden size follows from its
+  arithmetic; the others are ours, and its settings were probably not these.
 - Operations are not seconds. What a look at the accuracy costs is on no bill but where the table says so."""
 
 

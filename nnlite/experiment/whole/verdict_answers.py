@@ -7,8 +7,23 @@ was not run is named there. Nothing is computed but medians for display. The que
 from __future__ import annotations
 
 from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
+from ..config import ARMS
 from ..summary import BASELINE, TREATMENT
-from ..wording import MEANING, PEOPLE, PRICES, brief, p_value, pairs, percent, saved, several, spread, steps
+from ..wording import (
+    EXPLAINED_POINTS,
+    MEANING,
+    PEOPLE,
+    PRICES,
+    brief,
+    p_value,
+    pairs,
+    percent,
+    saved,
+    several,
+    spread,
+    steps,
+)
+from .explanations import CHEAP
 from .findings import Cell, Findings
 from .sections import Section, Table, missing
 
@@ -18,6 +33,20 @@ CELLS = {
     "honest": "Honest cell (every operation counted, stopped on held-out images)",
 }
 """The cells of the verdict, for people."""
+
+NAMES = {"claim": "claim cell", "claim_64": "claim cell with 784-64-10", "honest": "honest cell"}
+"""The same in a few words."""
+
+SHORT = {
+    "reproduced": "Yes",
+    "larger than claimed": "More than that",
+    "direction only": "No: something is saved, but less",
+    "no material saving": "No",
+    "costs more": "No: it costs more",
+    "saves, size not established": "Something is saved; whether it is as much stays open",
+    "not established": "It stays open",
+}
+"""The answer to the title that each word of the claim cell gives."""
 
 GONE = ("no material saving", "costs more")
 """Words of the tuned cell that say a saving is gone when both arms are tuned."""
@@ -32,7 +61,8 @@ _FIGURES = {
 
 def verdict(findings: Findings) -> Section:
     """Give the word of each cell, what stands beside it, and the article's numbers next to ours."""
-    answer = []
+    claim = findings.claim
+    answer = [f"{SHORT[claim.verdict.word]}. {standing(findings)}".rstrip()] if claim is not None else []
     for name, title in CELLS.items():
         found: Cell | None = getattr(findings, name)
         part = "honest" if name == "honest" else "claim"
@@ -42,24 +72,31 @@ def verdict(findings: Findings) -> Section:
             answer.append(f"{title}: {verdict_line(found)}")
     answer += qualifiers(findings)
     tables, notes = [], []
-    claim = findings.claim
     if claim is not None:
-        article = percent(float(savings()["flops"]))
-        rank = f"{claim.article_rank} of these {claim.n_pairs}"
-        answer.append(f"The article's single pair ({article}) lies above {rank}.")
-        tables.append(_beside_the_article(claim))
+        answer.append(_the_articles_pair(claim))
+    for key in ("claim", "claim_64"):
+        found = getattr(findings, key)
+        if found is None:
+            continue
+        tables.append(_beside_the_article(found, NAMES[key]))
         notes.append(
-            f"Sign test against no saving: p {_equals(p_value(claim.sign_test_p))}. By expected cost, all spending of "
-            f"an arm over its successes: {saved(claim.expected_costs, claim.n_pairs)}."
+            f"The {NAMES[key]}: sign test against no saving, p {_equals(p_value(found.sign_test_p))}; the "
+            f"article's pair saved more than {found.article_rank} of {found.n_pairs}; by expected cost, all spending "
+            f"of an arm over its successes, the averages {saved(found.expected_costs, found.n_pairs)}."
         )
     honest = findings.honest
     if honest is not None:
         held = [steps(honest.stable_steps.get(arm)) for arm in (BASELINE, TREATMENT)]
-        at = f"mean accuracy stays at {percent(honest.target)} from step {held[0]} on from scratch"
+        at = f"mean accuracy stays at {percent(honest.target)} for good from step {held[0]} on from scratch"
         notes.append(f"Honest cell: {at}, from step {held[1]} on after the averages.")
     words = sorted({c.verdict.word for c in (findings.claim, findings.claim_64, findings.honest) if c is not None})
     notes += [f'"{word}" means: {MEANING.get(word, "see the rule")}.' for word in words]
-    notes.append("The rule was written down before the runs. Intervals speak of other seeds, not of other images.")
+    notes += [
+        f"In tables and figures {TREATMENT} is the arm that trains on the averages first, {BASELINE} the one that does "
+        "not.",
+        "The rule, margins and seeds were written down before the runs; what was decided later stands at the end of "
+        "data/runs/preregistration.md, with its reason. Intervals speak of other seeds, not of other images.",
+    ]
     return Section("The verdict", answer, tables, notes, _FIGURES)
 
 
@@ -70,10 +107,28 @@ def verdict_line(found: Cell) -> str:
     if found.estimand == "E1":
         misses = f"{found.missed} run{'' if found.missed == 1 else 's'} missed"
     elif found.missed:
-        misses = f"the mean {several(gone)} does not stay at the target"
+        misses = f"the mean accuracy {several(gone)} does not stay at the target"
     else:
-        misses = "the means of both arms stay at the target"
+        misses = "both arms' mean accuracy gets there for good"
     return f"{found.verdict.word.upper()}{reason}. The averages {saved(found.saved, found.n_pairs)}; {misses}."
+
+
+def standing(findings: Findings) -> str:
+    """Say whether the claim stands or falls by the rule of the registration; empty while a cell is missing."""
+    cells = findings.claim, findings.honest, findings.tuned.cell if findings.tuned else None
+    if any(cell is None for cell in cells) or not findings.controls:
+        return ""
+    claim, honest, tuned = (cell.verdict.word for cell in cells if cell is not None)
+    if honest in GONE or tuned in GONE:
+        return f"By the rules set beforehand the claim falls: honest cell {honest}, tuned {tuned}."
+    agrees = findings.honest is not None and (findings.honest.saved.low or 0) > 0
+    if claim == "reproduced" and agrees and not set(CHEAP) & set(findings.explained_by):
+        return "By the rules set beforehand the claim stands."
+    return (
+        f"By the rules set beforehand the claim does not stand (for that its cell would have to say reproduced, and no "
+        f"control of cheap steps explain it) and does not fall (for that the honest or the tuned cell would have to "
+        f"say {' or '.join(GONE)})."
+    )
 
 
 def qualifiers(findings: Findings) -> list[str]:
@@ -82,7 +137,10 @@ def qualifiers(findings: Findings) -> list[str]:
     if not known:
         explained = f"not known. {' '.join(missing(findings, 'controls'))}".rstrip()
     else:
-        explained = f"{several(findings.explained_by)}." if findings.explained_by else "none of the controls."
+        explained = "none of the controls."
+        if findings.explained_by:
+            what = "; ".join(f"{arm} ({ARMS[arm]})" for arm in findings.explained_by)
+            explained = f"{what}. To explain is to save more, or less by at most {EXPLAINED_POINTS} points."
     if findings.tuned is None:
         tuned = f"not known. {' '.join(missing(findings, 'tuned'))}".rstrip()
     else:
@@ -95,26 +153,51 @@ def qualifiers(findings: Findings) -> list[str]:
 
 
 def _counting(findings: Findings) -> str:
-    """Whether the claim cell's word is one for all cost models; what else depends on what is counted."""
+    """Whether the claim cell's word is one under all cost models; what else depends on what is counted."""
     if findings.claim is None:
         return f"not known. {' '.join(missing(findings, 'claim'))}".rstrip()
     names = [PRICES[model] for model in findings.claim.depends_on_counting]
-    found = f"yes, the claim cell has another word for {several(names)}." if names else "no"
-    found += "" if names else ", the claim cell has one word for all cost models."
-    cells = [("claim", findings.claim), *([("honest", findings.honest)] if findings.honest else [])]
-    if findings.honest and findings.honest.depends_on_counting:
-        names = [PRICES[model] for model in findings.honest.depends_on_counting]
-        found += f" The honest cell also has another word for {several(names)}."
+    models = f"the {len(PRICES)} cost models that count by the shape of the network"
+    found = f"no, the claim cell has one word under {models}."
+    if names:
+        found = f"yes, the claim cell has another word under {several(names)}."
+    cells: dict[str, Cell] = {name: cell for name in NAMES if (cell := getattr(findings, name)) is not None}
+    for name, other in cells.items():
+        if other.depends_on_counting and name != "claim":
+            names = [PRICES[model] for model in other.depends_on_counting]
+            found += f" The {NAMES[name]} has another word under {several(names)}."
     ran = [
-        f"{row.word} in the {name} cell, {brief(row.saved, row.n_pairs)}"
-        for name, cell in cells
-        for row in cell.sensitivity
+        f"{row.word} in the {NAMES[name]}, {brief(row.saved, row.n_pairs)}"
+        for name, other in cells.items()
+        for row in other.sensitivity
         if (row.model, row.counting) == ("flop", "executed")
     ]
-    return f"{found} By operations that ran, zeros skipped: {'; '.join(ran)}." if ran else found
+    if not ran:
+        return found
+    return f"{found} Apart from that rule, by operations that ran, zeros skipped: {'; '.join(ran)}."
 
 
-def _beside_the_article(claim: Cell) -> Table:
+def _the_articles_pair(claim: Cell) -> str:
+    """Where the article's run of each kind lies among ours."""
+    theirs = {
+        BASELINE: (SCRATCH.real_steps, "steps from scratch"),
+        TREATMENT: (PRETRAINED.real_steps, "after the averages"),
+    }
+    outside = [
+        f"{n} {what} (here {steps(min(found))} to {steps(max(found))})"
+        for arm, (n, what) in theirs.items()
+        if (found := claim.first_hit_steps.get(arm)) and not min(found) <= n <= max(found)
+    ]
+    article = percent(float(savings()["flops"]))
+    told = f"The article's single pair ({article}) lies above {claim.article_rank} of these {claim.n_pairs}."
+    if not outside:
+        return told
+    return (
+        f"{told} But {several(outside)} did not occur, so its settings, which it does not give, were probably others."
+    )
+
+
+def _beside_the_article(claim: Cell, name: str) -> Table:
     scratch, then = (claim.first_hit_steps.get(arm, []) for arm in (BASELINE, TREATMENT))
     rows = [
         ["steps from scratch", str(SCRATCH.real_steps), spread(scratch) if scratch else "-"],
@@ -127,7 +210,8 @@ def _beside_the_article(claim: Cell) -> Table:
     ]
     saving = claim.first_hits.reductions
     rows.append(["saved, the article's count", percent(float(savings()["flops"])), spread(saving, in_percent=True)])
-    caption = f"The claim cell beside the article; {pairs(claim.n_pairs)}, seeds {claim.seeds[0]} to {claim.seeds[1]}:"
+    seeds = f"seeds {claim.seeds[0]} to {claim.seeds[1]}"
+    caption = f"The {name} beside the article; {pairs(claim.n_pairs)}, {seeds}:"
     return Table(["", "article", "median (range)"], rows, caption)
 
 
