@@ -187,6 +187,9 @@ def test_a_control_that_saves_more_than_the_averages_is_not_called_less():
     found = [replace(c, saved_every_operation=more) if c.arm == "closed-form" else c for c in found]
     said = averages_or_steps(found)
     assert "the closed-form start saved 45.9% [44.4%, 48.1%], more than the class averages' 20.0% [18.0%, 22" in said
+    less = Comparison([-0.031] * 100, Interval(-0.031, -0.033, -0.024), 0, 0, 0)
+    worse = [replace(c, saved_every_operation=less) if c.arm == "exemplar" else c for c in found]
+    assert "one fixed image a class cost 3.1% more [2.4%, 3.3%]" in averages_or_steps(worse)
     both = [replace(c, outcome="explains") if c.arm == "means-10" else c for c in found]  # which saves 4%
     assert "at most 5 points less than the class averages' 20.0%" in averages_or_steps(both)
 

@@ -196,7 +196,8 @@ def test_the_forest_has_a_line_for_every_arm_with_its_word():
     labels, forest, numbers = figure.axes
     assert len(labels.texts) == 3 + 9 + len(described()) + 1  # three headings
     assert title(figure) == (
-        "Pretraining on class averages saves 22% by the article's count, saves 20% when every operation counts; fresh-batches and means-10 explain it"
+        "Pretraining on class averages saves 22% by the article's count, saves 20% when every operation counts; "
+        "fresh-batches and means-10 explain it"
     )
     assert marked(forest, VERMILION)[0][0] == pytest.approx(0.22)
     assert [x for x, _ in marked(forest, GREEN)] == pytest.approx([0.21, 0.20])

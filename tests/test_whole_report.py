@@ -57,12 +57,12 @@ def test_the_verdict_of_every_cell_comes_first_with_interval_pairs_and_misses():
         ),
         (
             {},
-            "Depends on the counting: no, the claim cell has one word under the 5 cost models that count by the shape",
+            "Depends on the counting: no, the claim cell has one word under the 5 cost models that count by the",
         ),
         (
             {},
-            "of the network. Apart from that rule, by operations that ran, zeros skipped: costs more in the claim cell, "
-            "-4.2% (-6.4% to -1.0%, 100 pairs); costs more in the claim cell with 784-64-10, -4.2%",
+            "shape of the network. Apart from that rule, by operations that ran, zeros skipped: costs more in the "
+            "claim cell, -4.2% (-6.4% to -1.0%, 100 pairs); costs more in the claim cell with 784-64-10, -4.2%",
         ),
         (
             {"claim": cell(depends_on_counting=["flop", "torch"])},
@@ -97,7 +97,7 @@ def test_the_first_line_answers_the_title_and_says_whether_the_claim_stands(chan
     found = plausible()
     if "tuned" in changes:
         changes = {**changes, "tuned": replace(found.tuned, cell=cell("tuned", changes["tuned"]))}
-    assert f"THE VERDICT {sentence}" in flat(plausible(**changes)) or sentence in flat(plausible(**changes))
+    assert sentence in flat(plausible(**changes)).split("THE VERDICT")[1][:400]
 
 
 def test_what_only_the_width_withholds_is_said():
@@ -197,9 +197,10 @@ def test_the_prediction_says_what_became_of_it():
 
 def test_same_accuracy_is_said_only_where_it_was_shown():
     report = flat(plausible())
-    said = "after 500 steps averages first is 0.02 points better in the median pair (95% interval 0.01 to 0.03; 100 pairs): "
+    better = "points better in the median pair"
+    said = f"after 500 steps averages first is 0.02 {better} (95% interval 0.01 to 0.03; 100 pairs): "
     assert f"{said}shown to be the same;" in report  # although the interval excludes 0
-    said = "after 5 epochs (4,690 steps) from scratch is 0.09 points better in the median pair (95% interval 0.04 to 0.20; 100 pairs): "
+    said = f"after 5 epochs (4,690 steps) from scratch is 0.09 {better} (95% interval 0.04 to 0.20; 100 pairs): "
     assert f"{said}they differ;" in report
     said = "after 20 epochs (18,760 steps) neither is better (95% interval -0.10 to 0.10; 30 pairs): "
     assert f"{said}not shown to be the same." in report
