@@ -260,8 +260,8 @@ def test_no_line_is_too_long_where_every_control_misses():
 
 def test_the_scan_shows_the_nearest_five():
     report = text(plausible())
-    assert "adam 5e-4" in report
-    assert "adam 6e-4" not in report
+    assert "784-128-10, momentum, rate 0.0005" in report
+    assert "rate 0.0006" not in report
 
 
 def test_closed_forms_that_disagree_are_not_hidden():

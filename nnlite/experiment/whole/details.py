@@ -174,8 +174,9 @@ def calibration(findings: Findings) -> Section:
         ]
         for row in rows[:N_CALIBRATED]
     ]
-    head = ["setting", "scratch steps", "after phase 1", "then steps", "at most off"]
-    return Section(title, [answer], [Table(head, lines, "Medians of three pairs:")], lacking)
+    head = ["setting", "scratch", "phase 1", "then", "at most off"]
+    caption = "Medians of three pairs: steps from scratch, accuracy after phase 1, steps after that."
+    return Section(title, [answer], [Table(head, lines, caption)], lacking)
 
 
 def what_was_run(findings: Findings) -> Section:
