@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import lzma
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from test_check import run
 
+from nnlite.experiment.__main__ import main
 from nnlite.experiment.exits import DATA, Exit
 from nnlite.experiment.whole import find as whole
 from nnlite.experiment.whole.find import find
@@ -51,6 +53,15 @@ def test_people_who_wait_are_told_what_is_read_and_how_many_runs_are_compared(tm
         *(f"reading part {number}/{len(PARTS)}, {part.name}" for number, part in enumerate(PARTS, 1)),
         "comparing 200 runs",
     ]
+
+
+def test_a_terminal_sees_what_is_read_and_a_log_does_not(tmp_path, flags, capsys, monkeypatch):
+    keep(tmp_path, "flags", flags)
+    assert main(["--report", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["--report", str(tmp_path)]) == 0
+    assert "reading part 1/" in capsys.readouterr().err
 
 
 def test_a_file_that_lacks_a_run_counts_as_unfinished(tmp_path, flags):

@@ -84,11 +84,26 @@ def test_every_qualifier_is_told_or_says_why_not(changes, sentence):
     [
         ({}, "No: something is saved, but less. By the rules set beforehand the claim falls: honest cell direction"),
         ({"honest": cell("honest", "costs more", estimand="E2")}, "the claim falls: honest cell costs more, tuned no"),
-        ({"tuned": "direction only"}, "the claim does not stand (for that its cell would have to say reproduced,"),
-        ({"tuned": "not established", "claim": cell(word="reproduced")}, "Yes. By the rules set beforehand the claim"),
+        ({"tuned": "direction only"}, "the claim does not stand (its cell does not say reproduced) and does not fall"),
+        (
+            {"tuned": "direction only", "claim": cell(word="reproduced")},
+            "Yes. By the rules set beforehand the claim stands.",
+        ),
+        (
+            {"tuned": "not established", "claim": cell(word="reproduced")},
+            "the claim does not stand (whether it is gone when tuned stays open) and",
+        ),
+        (
+            {
+                "tuned": "direction only",
+                "claim": cell(word="reproduced"),
+                "honest": cell("honest", "not established", estimand="E2"),
+            },
+            "the claim does not stand (the honest cell is not established) and",
+        ),
         (
             {"tuned": "direction only", "claim": cell(word="reproduced"), "explained_by": ["exemplar"]},
-            "Yes. By the rules set beforehand the claim does not stand",
+            "Yes. By the rules set beforehand the claim does not stand (a control of cheap steps explains it) and",
         ),
         ({"honest": None}, "No: something is saved, but less. Claim cell (counted"),
     ],
@@ -107,13 +122,15 @@ def test_what_only_the_width_withholds_is_said():
     assert "All of the interval lies below nothing saved; the rule withholds its word because of the width." in report
     open_ = cell("tuned", "not established", saved=(-0.129, -0.09, 0.004))
     assert "withholds its word" not in flat(replace(found, tuned=replace(found.tuned, cell=open_)))
+    missed = cell("tuned", "not established", saved=(-0.06, -0.05, -0.004))  # withheld for its misses
+    assert "withholds its word" not in flat(replace(found, tuned=replace(found.tuned, cell=missed)))
 
 
 def test_the_flag_in_both_arms_stands_beside_the_flag_alone():
     both = replace(setting("rate x 2", (0.16, 0.2, 0.25)), n_pairs=30)
-    said = "But they add up: with --learning-rate 2e-3 in both arms the averages saved 20.0%"
+    said = "only described: with --learning-rate 2e-3 in both arms the averages saved 20.0%"
     assert said in flat(plausible(settings=[both]))
-    assert "But they add up" not in flat(plausible())
+    assert "The flag and the averages together" not in flat(plausible())
 
 
 def test_misses_are_those_of_the_cells_own_question():
@@ -179,7 +196,7 @@ def test_tuned_stands_beside_untuned_with_settings_and_search():
     assert "epochs on the averages - 14" in report
     assert "operations of the search 1.23 trillion 2.00 trillion" in report
     assert "1 - 1.50 billion" in report  # one draw of two that may hold no setting that reaches
-    assert "so their best has no mean; of 2 from scratch 1 never get there and 2 averages first 0 never" in report
+    assert "so their best has no mean; 1 of 2 from scratch and 0 of 2 averages first never get there." in report
 
 
 def test_a_target_that_few_reach_has_shares_and_no_ratio():
@@ -234,6 +251,10 @@ def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
     assert " operations that ran  first touch" in other.split("Claim cell with 784-64-10")[0]
     # 1 - (-2.5) = 3.5 times as many, which is no word of the verdict and no row
     assert "the averages read 3.5 (0.6 to miss) times as many distinct images as scratch." in flat(plausible())
+    never = row("distinct images", "costs more", counting="passes", saved=Interval(-math.inf, -math.inf, -2.0))
+    report = flat(plausible(claim=cell(sensitivity=[never])))
+    assert "Claim cell: the averages read" not in report
+    assert "for distinct images" not in report
     assert "multiply-adds without data first touch, 90.3% 0 19.0 (17.1 to 21.3)" in " ".join(report.split())
     assert "operations with looks for good, 1 look in 50 0 19.0" in " ".join(report.split())
     assert "multiply-adds that ran first touch 0 19.0" in " ".join(report.split())

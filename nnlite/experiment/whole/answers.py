@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from ..summary import BASELINE, TREATMENT
+from ..verdict import MAX_WIDTH
 from ..wording import (
     EXPLAINED_POINTS,
     OUTCOMES,
@@ -77,8 +78,8 @@ def averages_or_steps(findings: Findings) -> Section:
         "column has the same tests by the article's count, in which that is free. `nnlite --list-arms` says what each "
         "is.",
         "Below 0, it cost more than training from scratch. Phase 1 of adam-state is put back, so it has no accuracy. "
-        "closed-form has a free number, the size of its output weights, which was chosen on pilot runs; the averages "
-        "have none.",
+        "closed-form has a free number, the size of its output weights, which was chosen on pilot runs; those of the "
+        "averages, their epochs and rate, are the article's and the preset's.",
         *missing(findings, "claim", "controls"),
     ]
     return Section(
@@ -150,14 +151,16 @@ def one_flag(findings: Findings) -> Section:
 
 
 def _with_the_flag(findings: Findings) -> list[str]:
-    """What the averages save where both arms have the flag: neither replaces the other."""
+    """What the averages save where both arms have the flag; whether one replaces the other is the reader's to see."""
     flag_of = {name: flag for flag, changed in FLAGS.items() for name, config in SETTINGS.items() if config == changed}
     both = [
         f"with {flag_of[setting.name]} in both arms the averages {saved(setting.saved.interval, setting.n_pairs)}"
         for setting in findings.settings
         if setting.name in flag_of
     ]
-    return [f"But they add up: {'; '.join(both)}, described only."] if both else []
+    if not both:
+        return []
+    return [f"The flag and the averages together, by the article's count and only described: {'; '.join(both)}."]
 
 
 def tuned(findings: Findings) -> Section:
@@ -180,8 +183,8 @@ def tuned(findings: Findings) -> Section:
         "Both arms had the same draws of settings and the same budget. A draw's score is the mean cost of three runs, "
         "every operation counted, at the step from which their mean accuracy stays at the target.",
         "The best score of a search flatters, being the smallest of many that three runs each have made: the pairs on "
-        "seeds of their own decide. A dash: all k draws may fail, so their best has no mean; of "
-        f"{several([_never(found, arm) for arm in arms])}.",
+        "seeds of their own decide. A dash: all k draws may fail, so their best has no mean; "
+        f"{several([_never(found, arm) for arm in arms])} never get there.",
         *lacking,
     ]
     return Section(
@@ -196,7 +199,9 @@ def tuned(findings: Findings) -> Section:
 def _on_the_width(contest: Cell) -> list[str]:
     """Say what an interval that is only too wide still says."""
     low, high = contest.saved.low, contest.saved.high
-    if contest.verdict.word != "not established" or low is None or high is None or not (high < 0 or low > 0):
+    if contest.verdict.word != "not established" or low is None or high is None:
+        return []
+    if low <= 0 <= high or high - low <= MAX_WIDTH:
         return []
     side = "below" if high < 0 else "above"
     return [
@@ -208,7 +213,7 @@ def _on_the_width(contest: Cell) -> list[str]:
 
 def _never(found: Tuned, arm: str) -> str:
     scores = found.scores.get(arm, [])
-    return f"{len(scores)} {PEOPLE[arm]} {sum(map(math.isinf, scores))} never get there"
+    return f"{sum(map(math.isinf, scores))} of {len(scores)} {PEOPLE[arm]}"
 
 
 def _search_table(found: Tuned, arms: Sequence[str]) -> Table:

@@ -70,7 +70,7 @@ def claim_cell(name: str, records: Runs, rng: np.random.Generator) -> Cell:
     Raises
     ------
     ValueError
-        There is no pair, or an arm's records are of several configurations.
+        There is no pair, or an arm's records are of several configurations or hold a seed twice.
     """
     return _cell(name, pairs_of(records), ARTICLE, "E1", rng)
 
@@ -95,7 +95,7 @@ def honest_cell(name: str, records: Runs, rng: np.random.Generator) -> Cell:
     Raises
     ------
     ValueError
-        There is no pair, or an arm's records are of several configurations.
+        There is no pair, or an arm's records are of several configurations or hold a seed twice.
     """
     return _cell(name, pairs_of(records), EVERY_OPERATION, "E2", rng)
 

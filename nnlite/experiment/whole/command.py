@@ -42,10 +42,10 @@ def print_found(options: Options, folder: str) -> int:
     from .parts import read_part
     from .report import text, to_json
 
-    # Half a minute is worth a line to someone who looks at it, and none in a log.
+    # The wait is worth a line to someone who looks at it, and none in a log.
     progress = Progress(sys.stderr, quiet=options.quiet or not sys.stderr.isatty())
     try:
-        found = find(folder, lambda text: progress.show(text.split()[0], text))
+        found = find(folder, lambda line: progress.show(line.split()[0], line))
     finally:
         progress.clear()
     if options.figures is not None:

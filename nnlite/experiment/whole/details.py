@@ -114,7 +114,7 @@ def sensitivity(findings: Findings) -> Section:
     ]
     answer, tables = [], []
     for title, found in cells:
-        asked = [row for row in found.sensitivity if not _is_multiple(row)]
+        asked = [row for row in found.sensitivity if not _counts_labels(row)]
         words = list(dict.fromkeys([found.verdict.word, *(row.word for row in asked)]))
         groups = {word: [row for row in asked if row.word == word] for word in words}
         same, n = len(groups[found.verdict.word]), len(asked)
@@ -128,7 +128,7 @@ def sensitivity(findings: Findings) -> Section:
         answer += [
             f"{title}: the averages read {times(row.saved)} times as many distinct images as scratch."
             for row in found.sensitivity
-            if _is_multiple(row)
+            if _counts_labels(row) and math.isfinite(row.saved.median)
         ]
         for word, rows in groups.items():
             if rows:
@@ -200,14 +200,12 @@ def what_was_run(findings: Findings) -> Section:
 
 
 def _sensitivity_table(rows: list[SensitivityRow], found: Cell, caption: str) -> Table:
-    lines = []
-    for row in rows:
-        lines.append([_counted(row), _until(row, found), str(row.missed), cell(row.saved)])
+    lines = [[_counted(row), _until(row, found), str(row.missed), cell(row.saved)] for row in rows]
     return Table(["what is counted", "until", "missed", "saved, % (95%)"], lines, caption)
 
 
-def _is_multiple(row: SensitivityRow) -> bool:
-    return row.model == "distinct images" and -math.inf < row.saved.median < 0
+def _counts_labels(row: SensitivityRow) -> bool:
+    return row.model == "distinct images"
 
 
 def _until(row: SensitivityRow, found: Cell) -> str:
@@ -228,7 +226,7 @@ def _counted(row: SensitivityRow) -> str:
     counted = PRICES.get(row.model, row.model) + (" that ran" if row.counting == "executed" else "")
     if row.scope == "bill and evaluation":
         return f"{counted} with looks"
-    if row.counting == "passes" and row.model in ("steps", "images"):
+    if row.model in ("steps", "images"):
         return f"{counted} of both phases"
-    only = row.scope == "training" and row.counting != "passes" and row.model != "article-2023"
+    only = row.scope == "training" and row.model != "article-2023"
     return f"{counted} without data" if only else counted

@@ -60,7 +60,7 @@ def controls(claim_records: Records, control_records: Records, arms: Sequence[st
     Raises
     ------
     ValueError
-        If a run stands there twice.
+        If a run stands there twice, or an arm's records are of several configurations.
     """
     budget = _shortest_budget(claim_records, control_records)
     reference = _control(TREATMENT, claim_records, claim_records, budget, "reference")

@@ -34,7 +34,7 @@ def find(folder: str, tell: Callable[[str], None] = lambda text: None) -> Findin
     folder : str
         As `nnlite --full` fills it.
     tell : function of a str
-        Is given what is going on, for people who wait; the whole study takes some twenty seconds.
+        Is given what is going on, for people who wait.
 
     Returns
     -------

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ..bands import PREDICTION_MARGIN, Band
 from ..comparisons import EQUIVALENCE_MARGIN
 from ..summary import BASELINE, TREATMENT
@@ -140,8 +138,8 @@ def _prediction_sentence(found: Prediction) -> str:
     margin = f"{PREDICTION_MARGIN:.0f}"
     left_out = ""
     if found.met_by_phase_1:
-        met = " and ".join(_target(target) for target in found.met_by_phase_1)
-        left_out = f" Left out, as decided after the claim cell: {met}, where some run was when phase 1 ended"
+        met = several([_target(target) for target in found.met_by_phase_1])
+        left_out = f" Left out, as decided after the claim cell: {met}, which some pretrained run met as phase 1 ended"
         left_out += f" (with them: {found.outcome_with_them})." if found.outcome_with_them else "."
     if found.outcome == "failed" and found.band is not None:
         word += _where_it_failed(found.targets, found.band)
@@ -154,7 +152,7 @@ def _prediction_sentence(found: Prediction) -> str:
 def _where_it_failed(targets: Sequence[float], band: Band) -> str:
     """: at 91% and 92% more is saved."""
     sides = {"more is saved": band.low > PREDICTION_MARGIN, "less is saved": band.high < -PREDICTION_MARGIN}
-    at = {side: [_target(targets[i]) for i in np.flatnonzero(outside).tolist()] for side, outside in sides.items()}
+    at = {side: [_target(t) for t, out in zip(targets, outside, strict=True) if out] for side, outside in sides.items()}
     return ": " + "; ".join(f"at {several(missed)} {side}" for side, missed in at.items() if missed)
 
 

@@ -54,7 +54,7 @@ def targets(records: Sequence[RunRecord], wanted: Sequence[float]) -> list[Targe
     Raises
     ------
     ValueError
-        If a run stands there twice.
+        If a run stands there twice, or an arm's records are of several configurations.
     """
     scratch, treated = _pairs(records)
     if not scratch:
@@ -101,7 +101,7 @@ def prediction(records: Sequence[RunRecord], wanted: Sequence[float], rng: np.ra
     Raises
     ------
     ValueError
-        If a run stands there twice.
+        If a run stands there twice, or an arm's records are of several configurations.
 
     Notes
     -----
@@ -151,7 +151,8 @@ def equal_steps(name: str, records: Sequence[RunRecord], step: int) -> EqualStep
     Raises
     ------
     ValueError
-        If there are fewer than 2 pairs, or a run stands there twice, stops on validation or was not looked at then.
+        If there are fewer than 2 pairs, an arm's records are of several configurations, or a run stands there twice,
+        stops on validation or was not looked at then.
     """
     scratch, treated = ([_accuracy(run, step) for run in runs] for runs in _pairs(records))
     return EqualSteps(
@@ -179,8 +180,13 @@ def matched_targets(mnist: Sequence[RunRecord], fashion: Sequence[RunRecord], wa
     -------
     list of float
         Rounded to 0.001. Without targets at which the mean does not stay within the budget; empty without runs.
+
+    Raises
+    ------
+    ValueError
+        If a run stands there twice, or an arm's records are of several configurations.
     """
-    curves, others = ([run for run in records if run.arm == BASELINE] for records in (mnist, fashion))
+    curves, others = (of_arm(records, BASELINE) for records in (mnist, fashion))
     if not curves or not others:
         return []
     steps = [step for target in wanted if (step := stable_step_of(curves, _goal(target))) is not None]

@@ -1,7 +1,7 @@
 """Which records belong together: an arm's, a configuration's, those of the same seeds.
 
-Place in the data path: records of a part -> selecting -> tuning, cells, explanations, horizons. Left out: what is asked
-of them.
+Place in the data path: records of a part -> selecting -> cells, explanations, horizons, tuning, searches, figures. Left
+out: what is asked of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Records = Sequence[RunRecord]
 
 
 def of_arm(records: Records, arm: str) -> list[RunRecord]:
-    """Select an arm's runs that were carried out, all of one configuration.
+    """Select an arm's runs that were carried out, all of one configuration, in the order given.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def stops(records: Runs, rng: np.random.Generator) -> StopComparison:
     Raises
     ------
     ValueError
-        There is no pair, or an arm's records are of several configurations.
+        There is no pair, or an arm's records are of several configurations or hold a seed twice.
     """
     treated, scratch = pairs_of(records)
     own = Goal(target_of(scratch[0]))

@@ -1,7 +1,8 @@
 """The verdict: the word of each cell with its numbers, the qualifiers beside it, the article's numbers next to ours.
 
 Place in the data path: findings -> verdict_answers -> report, page. It turns findings into one `Section`; a part that
-was not run is named there. Nothing is computed but medians for display. The questions after it are in `answers`.
+was not run is named there. Nothing is computed but medians for display and whether the claim stands by the
+registered rule. The questions after it are in `answers`.
 """
 
 from __future__ import annotations
@@ -114,20 +115,25 @@ def verdict_line(found: Cell) -> str:
 
 
 def standing(findings: Findings) -> str:
-    """Say whether the claim stands or falls by the rule of the registration; empty while a cell is missing."""
-    cells = findings.claim, findings.honest, findings.tuned.cell if findings.tuned else None
-    if any(cell is None for cell in cells) or not findings.controls:
+    """Say whether the claim stands or falls by the registered rule; empty while a cell or the controls are missing."""
+    if not (findings.claim and findings.honest and findings.tuned and findings.controls):
         return ""
-    claim, honest, tuned = (cell.verdict.word for cell in cells if cell is not None)
+    cells = findings.claim, findings.honest, findings.tuned.cell
+    claim, honest, tuned = (cell.verdict.word for cell in cells)
     if honest in GONE or tuned in GONE:
         return f"By the rules set beforehand the claim falls: honest cell {honest}, tuned {tuned}."
-    agrees = findings.honest is not None and (findings.honest.saved.low or 0) > 0
-    if claim == "reproduced" and agrees and not set(CHEAP) & set(findings.explained_by):
+    against = {
+        "its cell does not say reproduced": claim != "reproduced",
+        "the honest cell is not established": honest == "not established",
+        "a control of cheap steps explains it": bool(CHEAP.keys() & set(findings.explained_by)),
+        "whether it is gone when tuned stays open": tuned == "not established",
+    }
+    why = [reason for reason, holds in against.items() if holds]
+    if not why:
         return "By the rules set beforehand the claim stands."
     return (
-        f"By the rules set beforehand the claim does not stand (for that its cell would have to say reproduced, and no "
-        f"control of cheap steps explain it) and does not fall (for that the honest or the tuned cell would have to "
-        f"say {' or '.join(GONE)})."
+        f"By the rules set beforehand the claim does not stand ({'; '.join(why)}) and does not fall (neither the "
+        f"honest nor the tuned cell says {' or '.join(GONE)})."
     )
 
 
