@@ -255,7 +255,8 @@ def test_a_part_that_another_program_runs_is_refused_until_that_ends_even_by_a_k
 
 def test_two_parts_may_run_in_one_folder(tmp_path):
     with at_work(tmp_path, "first"), at_work(tmp_path, "second"):
-        pass
+        assert open_file(tmp_path, "first").exists()
+        assert open_file(tmp_path, "second").exists()
 
 
 def test_a_folder_that_cannot_be_read_is_a_data_error(carry_out, tmp_path, monkeypatch):

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from test_cells import CONFIG, at_target_from, run
 
-from nnlite.experiment.whole.selecting import by_config, of_arm, of_config, paired
+from nnlite.experiment.summary import paired
+from nnlite.experiment.whole.selecting import by_config, of_arm, of_config
 
 SLOW, FAST = replace(CONFIG, learning_rate=0.01), replace(CONFIG, learning_rate=0.02)
 

@@ -116,7 +116,7 @@ _MEASURED = {"steps": _Prices(step=1), "images": _Prices(image=1), "images_read"
 
 
 def _at_checks(record: RunRecord, evaluate_every: int | None = None) -> _Moments:
-    steps = np.array([step for step, _ in record.checks], np.int64)
+    steps = record.curve[:, 0]
     if not len(steps) == len(record.images_seen) == len(record.images_read):
         raise ValueError(
             f"record of {record.arm}, seed {record.seed}: expected images_seen and images_read at {len(steps)} checks, "
@@ -131,7 +131,7 @@ def _at_stop(record: RunRecord) -> _Moments:
     passes = record.passes["train"]
     scaling = record.counts["dense"].get("data", {}).get("scale_pixels", {})
     n_read = scaling.get("div", 0) // record.dataset["n_features"]
-    n_checks = sum(step <= passes["steps"] for step, _ in record.checks)
+    n_checks = np.count_nonzero(record.curve[:, 0] <= passes["steps"])
     return _Moments(*np.array([[passes["steps"]], [passes["images_forward"]], [n_read], [n_checks]], np.int64))
 
 

@@ -13,8 +13,12 @@ import os
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ..datasets import Dataset
 from ..files import GZIP_MAGIC, XZ_MAGIC, reading
@@ -62,6 +66,13 @@ class RunRecord:
     versions: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+
+    @cached_property
+    def curve(self) -> npt.NDArray[np.int64]:
+        """Its checks as a read-only array (n_checks, 2): made once, since every question asks for it again."""
+        curve = np.array(self.checks, np.int64).reshape(-1, 2)
+        curve.flags.writeable = False
+        return curve
 
     def tally(self) -> Tally:
         """Return the bill up to the stop, to be priced."""

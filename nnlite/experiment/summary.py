@@ -92,21 +92,26 @@ def compare(arm: Sequence[RunRecord], scratch: Sequence[RunRecord], cost: Cost) 
     -------
     Comparison
     """
-    paired = paired_ratios([cost(record) for record in arm], [cost(record) for record in scratch])
+    matched = paired_ratios([cost(record) for record in arm], [cost(record) for record in scratch])
     return Comparison(
-        reductions=[1 - ratio for ratio in paired.ratios.tolist()],
-        interval=median_interval(paired.ratios).as_reduction(),
-        arm_missed=paired.only_numerator_missed,
-        scratch_missed=paired.only_denominator_missed,
-        both_missed=paired.both_missed,
+        reductions=[1 - ratio for ratio in matched.ratios.tolist()],
+        interval=median_interval(matched.ratios).as_reduction(),
+        arm_missed=matched.only_numerator_missed,
+        scratch_missed=matched.only_denominator_missed,
+        both_missed=matched.both_missed,
     )
 
 
-def pairs(arms: dict[str, list[RunRecord]], arm: str) -> tuple[list[RunRecord], list[RunRecord]]:
+def paired(*groups: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """Return of each group the runs of the seeds that all groups have, by seed."""
+    by_seed = [{run.seed: run for run in group} for group in groups]
+    seeds = sorted(set.intersection(*map(set, by_seed)))
+    return [[runs[seed] for seed in seeds] for runs in by_seed]
+
+
+def pairs(arms: dict[str, list[RunRecord]], arm: str) -> list[list[RunRecord]]:
     """Return the records of an arm and of scratch over the seeds that both have, by seed."""
-    ours, baseline = ({r.seed: r for r in arms.get(name, [])} for name in (arm, BASELINE))
-    seeds = sorted(ours.keys() & baseline.keys())
-    return [ours[seed] for seed in seeds], [baseline[seed] for seed in seeds]
+    return paired(arms.get(arm, []), arms.get(BASELINE, []))
 
 
 def paired_reduction(records: Sequence[RunRecord]) -> tuple[RunRecord, RunRecord, float] | None:

@@ -86,8 +86,7 @@ def cell(interval: Interval | None, digits: int = 1) -> str:
         return "-"
     low, high = interval.low, interval.high
     shown = [number(value, digits) for value in (interval.median, low, high) if value is not None]
-    middle, *ends = ["miss" if text == "missed" else text for text in shown]  # keeps the column narrow
-    return f"{middle} ({' to '.join(ends) if len(ends) == 2 else 'none'})"
+    return _with_ends(["miss" if text == "missed" else text for text in shown])  # keeps the column narrow
 
 
 def times(saved: Interval) -> str:
@@ -99,17 +98,20 @@ def times(saved: Interval) -> str:
     ('6.5 (6.3 to 6.6)', '3.5 (0.6 to miss)')
     """
     values = [saved.median, saved.high, saved.low]
-    middle, *ends = [f"{1 - v:.1f}" if math.isfinite(v) else "miss" for v in values if v is not None]
-    return f"{middle} ({' to '.join(ends) if len(ends) == 2 else 'none'})"
+    return _with_ends([f"{1 - v:.1f}" if math.isfinite(v) else "miss" for v in values if v is not None])
 
 
 def steps_cell(interval: Interval | None) -> str:
     """Write an interval of steps for a table."""
     if interval is None:
         return "-"
-    ends = [interval.low, interval.high]
-    known = [steps(end) for end in ends if end is not None]
-    return f"{steps(interval.median)} ({' to '.join(known) if len(known) == 2 else 'none'})"
+    return _with_ends([steps(v) for v in (interval.median, interval.low, interval.high) if v is not None])
+
+
+def _with_ends(shown: Sequence[str]) -> str:
+    """Write a median and, in brackets, the two ends of its interval, or that there are none."""
+    middle, *ends = shown
+    return f"{middle} ({' to '.join(ends) if len(ends) == 2 else 'none'})"
 
 
 def bounds(interval: Interval) -> str:

@@ -206,8 +206,7 @@ def _on_the_width(contest: Cell) -> list[str]:
     side = "below" if high < 0 else "above"
     return [
         f"All of the interval lies {side} nothing saved; the rule withholds its word because of the width. The number "
-        "of pairs was planned from the spread of single runs, as registered, and the ratio of means for good turned "
-        "out to spread more."
+        "of pairs was planned from the spread of single runs, as registered, not from that of the ratio judged here."
     ]
 
 

@@ -20,7 +20,7 @@ from ..bootstrap import ratio_of_expected_costs
 from ..costs import MEASURES
 from ..records import RunRecord
 from ..stats import Interval, sign_test
-from ..summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost
+from ..summary import BASELINE, SCOPES, TREATMENT, Comparison, compare, cost, paired
 from ..verdict import Verdict, article_rank, verdict
 from .estimands import (
     ARTICLE,
@@ -35,7 +35,7 @@ from .estimands import (
 )
 from .findings import Cell, SensitivityRow
 from .protocol import CLAIM
-from .selecting import of_arm, paired
+from .selecting import of_arm
 
 TEST_TARGET = Fraction(str(CLAIM.target))
 """Of the images that the article stops on, 90%."""

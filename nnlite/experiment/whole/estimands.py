@@ -76,7 +76,7 @@ def first_check(record: RunRecord, goal: Goal) -> int | None:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> run = SimpleNamespace(checks=[[1, 85], [2, 91], [3, 89], [4, 92]], n_checked=100)
+    >>> run = SimpleNamespace(curve=np.array([[1, 85], [2, 91], [3, 89], [4, 92]]), n_checked=100)
     >>> first_check(run, Goal(Fraction("0.9"))), first_check(run, Goal(Fraction("0.9"), every=4))
     (1, 3)
     """
@@ -191,7 +191,7 @@ def stable_ratio(
 
 def _curve(record: RunRecord, images: str) -> tuple[Ints, Ints]:
     """Steps and right answers (n_checks,) of one run."""
-    checks = np.array(record.checks, np.int64).reshape(-1, 2)
+    checks = record.curve
     if images == "stop":
         return checks[:, 0], checks[:, 1]
     apart = np.array(record.apart_correct, np.int64)

@@ -15,11 +15,11 @@ from dataclasses import replace
 from .. import comparisons
 from ..records import RunRecord
 from ..stats import Interval, paired_ratios
-from ..summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Cost, compare, cost
+from ..summary import BASELINE, SCOPES, TREATMENT, WHOLE_BILL, Cost, compare, cost, paired
 from ..wording import percent, several
 from .findings import Control, Setting
 from .protocol import FLAGS, SETTINGS
-from .selecting import by_config, of_arm, paired
+from .selecting import by_config, of_arm
 
 AS_ARTICLE = cost("article-2023", SCOPES["training"])
 FULL_BILL = cost("flop", WHOLE_BILL)
@@ -274,12 +274,12 @@ def _effect(saved: Interval) -> str:
     if saved.median >= 0 or math.isinf(saved.median):
         return f"saved {_bounded(saved)}"
     low, high = (None if end is None else -end for end in (saved.high, saved.low))
-    middle, *ends = _bounded(Interval(-saved.median, low, high)).split(" ", 1)
-    return " ".join([f"cost {middle} more", *ends])
+    return f"cost {_bounded(Interval(-saved.median, low, high), ' more')}"
 
 
-def _bounded(saved: Interval) -> str:
+def _bounded(saved: Interval, more: str = "") -> str:
     """22.1% [20.3%, 24.6%]; without the brackets where there is no interval."""
+    middle = percent(saved.median) + more
     if saved.low is None or saved.high is None:
-        return percent(saved.median)
-    return f"{percent(saved.median)} [{percent(saved.low)}, {percent(saved.high)}]"
+        return middle
+    return f"{middle} [{percent(saved.low)}, {percent(saved.high)}]"

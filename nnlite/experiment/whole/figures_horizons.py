@@ -112,10 +112,8 @@ def _draw_steps(
     axes.set_ylabel("real steps saved", fontsize=11)
     if prediction is not None:
         words = f"predicted: the head start of {prediction.head_start:.0f} steps, ±{PREDICTION_MARGIN:g}"
-        edge = (
-            axes.get_xlim()[0],
-            prediction.head_start + PREDICTION_MARGIN,
-        )  # where fewer steps are saved than predicted
+        # On the left, where no dots are above: fewer steps are saved than predicted.
+        edge = axes.get_xlim()[0], prediction.head_start + PREDICTION_MARGIN
         drawing.label_beside(axes, words, edge, (4, 3), GREY)
 
 

@@ -18,7 +18,7 @@ from . import cells, explanations, horizons, searches, stopping
 from .findings import EqualSteps, Findings, TargetRow
 from .parts import is_done, n_lacking, read_part
 from .protocol import BOTH, CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
-from .selecting import of_config
+from .selecting import by_config
 
 ANALYSIS_SEED = 2023
 """Of every resampling: the same records always give the same report."""
@@ -51,8 +51,9 @@ def find(folder: str, tell: Callable[[str], None] = lambda text: None) -> Findin
         raise Exit(f"{folder}: holds no finished part of the study; nnlite --full --out {folder} makes them", DATA)
     every = [record for records in of.values() for record in records]
     tell(f"comparing {len(every):,} runs")
+    both_networks = by_config(of["claim"])
     claim, claim_64 = (
-        [run for arm in BOTH for run in of_config(of["claim"], arm, config)] for config in (CLAIM, CLAIM_64)
+        [run for arm in BOTH for run in both_networks.get((config, arm), [])] for config in (CLAIM, CLAIM_64)
     )
     rng = np.random.default_rng(ANALYSIS_SEED)
     honest = cells.honest_cell("honest", of["honest"], rng) if of["honest"] else None

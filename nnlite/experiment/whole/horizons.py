@@ -20,11 +20,11 @@ from ..bands import prediction as word_of
 from ..comparisons import equivalence
 from ..records import RunRecord
 from ..stats import Interval, median_interval
-from ..summary import BASELINE, TREATMENT, compare
+from ..summary import BASELINE, TREATMENT, compare, paired
 from ..verdict import MIN_PAIRS
 from .estimands import ARTICLE, EVERY_OPERATION, Goal, at_first_check, first_step, stable_step_of
 from .findings import EqualSteps, Prediction, TargetRow
-from .selecting import of_arm, paired
+from .selecting import of_arm
 
 MIN_REACHED = 0.95
 """Smallest share of pairs in which both runs reach a target that has a ratio."""

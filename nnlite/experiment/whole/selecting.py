@@ -1,4 +1,4 @@
-"""Which records belong together: an arm's, a configuration's, those of the same seeds.
+"""Which records belong together: an arm's, a configuration's; `summary.paired` has those of the same seeds.
 
 Place in the data path: records of a part -> selecting -> cells, explanations, horizons, tuning, searches, figures. Left
 out: what is asked of them.
@@ -41,10 +41,3 @@ def by_config(records: Records) -> dict[tuple[RunConfig, str], list[RunRecord]]:
 def of_config(records: Records, arm: str, config: RunConfig) -> list[RunRecord]:
     """Select an arm's records of one configuration, by seed."""
     return by_config(records).get((config, arm), [])
-
-
-def paired(*groups: Records) -> list[list[RunRecord]]:
-    """Return of each group the runs of the seeds that all groups have, by seed."""
-    by_seed = [{run.seed: run for run in group} for group in groups]
-    seeds = sorted(set.intersection(*map(set, by_seed)))
-    return [[runs[seed] for seed in seeds] for runs in by_seed]

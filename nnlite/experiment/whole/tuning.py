@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from ..config import RunConfig
 from ..records import RunRecord
-from ..summary import BASELINE, TREATMENT, WHOLE_BILL, cost
+from ..summary import BASELINE, TREATMENT, WHOLE_BILL, cost, paired
 from .estimands import EVERY_OPERATION, Goal, costs_at_stable_step, target_of
-from .selecting import by_config, of_config, paired
+from .selecting import by_config, of_config
 
 
 def score(runs: Sequence[RunRecord]) -> float:
