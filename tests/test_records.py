@@ -179,3 +179,11 @@ def test_equality_of_records_ignores_seconds_versions_and_machine():
 def test_a_failed_write_names_the_file(tmp_path):
     with pytest.raises(OSError, match="runs"):
         append_record(tmp_path / "missing" / "runs.jsonl", record())
+
+
+def test_the_curve_is_what_was_checked_and_cannot_be_written():
+    run = record("scratch", 0, checks=[[1, 85], [2, 91]])
+    assert run.curve.tolist() == [[1, 85], [2, 91]]
+    assert record("scratch", 0, checks=[]).curve.shape == (0, 2)
+    with pytest.raises(ValueError, match="read-only"):
+        run.curve[0, 1] = 100

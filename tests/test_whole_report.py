@@ -260,6 +260,13 @@ def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
     assert "multiply-adds that ran first touch 0 19.0" in " ".join(report.split())
 
 
+def test_a_row_says_which_phases_its_steps_and_images_are_of():
+    rows = [row(model, counting="passes", scope="training", target=0.9) for model in ("steps", "images")]
+    report = flat(plausible(claim=cell(sensitivity=[*rows, row("flop", scope="training")])))
+    for counted in ("steps of both phases", "images of both phases", "operations without data"):
+        assert f"{counted} first touch 0 19.0 (17.1 to 21.3)" in report
+
+
 def test_rows_that_are_first_touch_in_a_cell_of_another_question_say_so():
     rows = [row("flop", "costs more", counting="executed", scope="bill"), row("flop", estimand="E2")]
     report = flat(plausible(honest=cell("honest", estimand="E2", sensitivity=rows)))
