@@ -1,0 +1,71 @@
+"""What the programs print, kept in tests/golden/: the whole study's report, ten pairs of fixed seeds, the article.
+
+    python tests/golden_outputs.py      writes tests/golden/ anew, about half a minute
+
+Whoever moves code runs test_golden.py, which compares; whoever changes a number on purpose runs this, and the
+difference says which. The page data/runs/README.md is golden where it stands; its own command writes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN, RUNS = ROOT / "tests" / "golden", ROOT / "data" / "runs"
+PAGE, PICTURES = RUNS / "README.md", ROOT / "data" / "figures"
+
+
+def printed(*arguments):
+    """What the command writes on stdout."""
+    from nnlite.experiment.__main__ import main
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(arguments) == 0
+    return out.getvalue()
+
+
+def article():
+    """The article's accounting."""
+    return {"article.txt": printed("--article"), "article.json": printed("--article", "--json")}
+
+
+def ten_pairs():
+    """The default run: its table, its JSON, and its records without what differs between two runs of the same seeds."""
+    from nnlite.experiment.records import read_records
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "runs.jsonl")
+        table = printed("--quiet", "--data-dir", str(ROOT / "data"), "--out", path)
+        numbers = printed("--report", path, "--json")
+        records = sorted(read_records(path), key=lambda record: (record.seed, record.arm))
+    lines = [json.dumps(record.comparable(), separators=(",", ":")) + "\n" for record in records]
+    return {"ten-pairs.txt": table, "ten-pairs.json": numbers, "ten-pairs.jsonl": "".join(lines)}
+
+
+def whole_report():
+    """The report of the kept records, all from one analysis, and its page."""
+    from nnlite.experiment.whole.find import find
+    from nnlite.experiment.whole.page import page
+    from nnlite.experiment.whole.report import text, to_json
+
+    found = find(str(RUNS))
+    pictures = {path.stem: f"../figures/{path.name}" for path in PICTURES.glob("*.png")}
+    return {
+        "report.txt": text(found) + "\n",
+        "report.json": json.dumps(to_json(found), indent=2, allow_nan=False) + "\n",
+        "README.md": page(found, pictures),
+    }
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    outputs = {**article(), **ten_pairs(), **whole_report()}
+    del outputs["README.md"]
+    for name, text in outputs.items():
+        (GOLDEN / name).write_text(text, encoding="utf-8")

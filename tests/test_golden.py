@@ -1,0 +1,81 @@
+"""What the programs print is what tests/golden/ holds, to the last digit, whatever moved in between."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+
+import golden_outputs
+import pytest
+from golden_outputs import GOLDEN, PAGE
+
+from nnlite.kernels import fast_kernels
+
+ROUNDED = {"p_value": 1e-9, "critical": 1e-12, "low": 1e-12, "high": 1e-12}
+"""How far numbers under these names may be off, relatively: of equivalence tests and of the band, which libraries sum
+in an order of their own. All else is equal."""
+
+
+def golden(name):
+    return (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def differences(kept, found, where="", name=""):
+    """Every place at which two JSON values differ."""
+    if type(kept) is not type(found):
+        return [f"{where}: {kept!r} was kept, found {found!r}"]
+    if isinstance(kept, dict):
+        lost, new = kept.keys() - found.keys(), found.keys() - kept.keys()
+        told = [f"{where}: lost {sorted(lost)}, new {sorted(new)}"] if lost or new else []
+        both = [key for key in kept if key in found]
+        return told + [told for key in both for told in differences(kept[key], found[key], f"{where}/{key}", key)]
+    if isinstance(kept, list):
+        if len(kept) != len(found):
+            return [f"{where}: {len(kept)} entries were kept, found {len(found)}"]
+        entries = enumerate(zip(kept, found, strict=True))
+        return [told for i, (one, other) in entries for told in differences(one, other, f"{where}/{i}", name)]
+    may_round = where.startswith(("/equal_steps", "/prediction/band")) and isinstance(kept, float)
+    same = math.isclose(kept, found, rel_tol=ROUNDED.get(name, 0)) if may_round else kept == found
+    return [] if same else [f"{where}: {kept!r} was kept, found {found!r}"]
+
+
+@pytest.mark.slow
+def test_the_whole_report_and_its_page_are_the_kept_ones():
+    found = golden_outputs.whole_report()
+    assert differences(json.loads(golden("report.json")), json.loads(found["report.json"])) == []
+    assert found["report.txt"] == golden("report.txt")
+    assert found["README.md"] == PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["article.txt", "article.json"])
+def test_the_articles_accounting_is_the_kept_one(name):
+    assert golden_outputs.article()[name] == golden(name)
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="ten pairs take minutes in plain Python")
+@pytest.mark.skipif(not fast_kernels(), reason="the plain kernels round differently")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library rounds exp differently")
+def test_ten_pairs_of_fixed_seeds_are_the_kept_ones():
+    found = golden_outputs.ten_pairs()
+    assert found["ten-pairs.txt"] == golden("ten-pairs.txt")
+    assert differences(json.loads(golden("ten-pairs.json")), json.loads(found["ten-pairs.json"])) == []
+    for kept, ours in zip(golden("ten-pairs.jsonl").splitlines(), found["ten-pairs.jsonl"].splitlines(), strict=True):
+        assert differences(json.loads(kept), json.loads(ours)) == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        ({"prediction": {"band": {"low": [1.0]}}}, {"prediction": {"band": {"low": [1.0 + 1e-9]}}}),
+        ({"equal_steps": [{"test": {"mean": 0.25}}]}, {"equal_steps": [{"test": {"mean": 0.25 + 1e-16}}]}),
+        ({"claim": {"saved": {"low": 0.1}}}, {"claim": {"saved": {"low": 0.1 + 1e-16}}}),
+        ({"claim": [0.1, 0.2]}, {"claim": [0.1]}),
+        ({"claim": None}, {"claim": 0.0}),
+        ({"claim": 1}, {"honest": 1}),
+    ],
+)
+def test_a_difference_is_found(kept, found):
+    assert differences(kept, found) != []
+    assert differences(kept, kept) == []
