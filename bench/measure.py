@@ -136,7 +136,7 @@ def machine() -> str:
     from nnlite.experiment import study
 
     what = study.machine()
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
     vectors = " ".join(flag for flag in ("fma", "avx2", "avx512f") if flag in flags)
     python = platform.python_version()

@@ -17,3 +17,8 @@ def plain_kernels():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNLITE_KERNELS", "plain")
         yield
+
+
+def pytest_make_parametrize_id(val, argname):
+    """Name a case of bytes by its argument: compressed bytes hold the clock, and an id is the same in every process."""
+    return argname if isinstance(val, bytes) else None

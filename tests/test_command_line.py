@@ -164,7 +164,7 @@ def test_resume_runs_only_what_is_missing_and_equals_an_uninterrupted_study(smal
     whole, parts = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
     assert main([*small, "--seeds", "3", "--out", str(whole), "--quiet"]) == 0
     assert main([*small, "--seeds", "1", "--out", str(parts), "--resume", "--quiet"]) == 0  # a missing file is fine
-    with open(parts, "a") as file:
+    with open(parts, "a", encoding="utf-8") as file:
         file.write('{"arm": "scratch", "se')  # a write that a power cut ended
     assert main([*small, "--seeds", "3", "--out", str(parts), "--resume"]) == 0
     assert "its last line was cut short; it is set aside in" in capsys.readouterr().err

@@ -143,4 +143,4 @@ def test_a_folder_that_the_loader_passes_over_is_passed_over_here(tmp_path, monk
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_is_a_file_of_under_120_lines(name):
-    assert len(pathlib.Path(LESSONS[name].__file__).read_text().splitlines()) < 120
+    assert len(pathlib.Path(LESSONS[name].__file__).read_text(encoding="utf-8").splitlines()) < 120

@@ -39,7 +39,7 @@ def test_a_lesson_fits_a_plain_terminal_and_its_file_120_lines(name):
     text = printed_by(name, "0")
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 80
-    assert len(pathlib.Path(LESSONS[name].__file__).read_text().splitlines()) < 120
+    assert len(pathlib.Path(LESSONS[name].__file__).read_text(encoding="utf-8").splitlines()) < 120
 
 
 @pytest.mark.parametrize("name", LESSONS)
