@@ -29,20 +29,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlite.files import GZIP_MAGIC, XZ_MAGIC, compressing, reading, replacing
+from nnlite.contents import HEAD_SIZE, describe_content
+from nnlite.files import compressing, reading, replacing
 
 _TYPE_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 ELEMENT_TYPES = {code: np.dtype(kind) for kind, code in _TYPE_CODES.items()}
 MAX_DIMENSIONS = 64  # NumPy's own limit
 _CHUNK = 1 << 20  # bytes that a lying header can cost before its lie is found
-_FOREIGN = {
-    b"PK\x03\x04": "a zip archive or a NumPy .npz file: unpack it first",
-    b"\x93NUMPY": "a NumPy .npy file: np.load it and write_idx the array",
-    b"\x89PNG": "a PNG picture",
-    GZIP_MAGIC: "gzip: decompress it first (read_idx does so once)",
-    XZ_MAGIC: "xz: decompress it first (read_idx does so once)",
-    b"BZh": "bzip2: decompress it first",
-}
 
 
 class Readable(Protocol):
@@ -237,8 +230,8 @@ def _parse_magic(source: _Source) -> tuple[np.dtype[Any], int]:
     """Return element type and number of dimensions from the first four bytes."""
     magic = source.take(4)
     if len(magic) == 4 and magic[:2] != b"\0\0":
-        start = bytes(magic + source.take(96))
-        problem = f"expected a magic of 00 00 TYPE NDIM, found {magic.hex(' ')}: {_likely_cause(start)}"
+        what = describe_content(bytes(magic + source.take(HEAD_SIZE - 4))) or "no IDX file, or a damaged one"
+        problem = f"expected a magic of 00 00 TYPE NDIM, found {magic.hex(' ')}: this is {what}"
         raise IdxFormatError(source.name, 0, "00 00", magic.hex(" "), problem)
     if len(magic) < 4:
         ending = source.ending() if magic or source.cut else "the file is empty; fetch it again"
@@ -271,19 +264,6 @@ def _check_length(source: _Source, shape: tuple[int, ...], start: int, expected:
     if source.cut:
         problem = f"all elements are there, but {source.ending()}"
         raise IdxFormatError(source.name, expected, "the end mark of the compressed data", "nothing", problem)
-
-
-def _likely_cause(start: bytes) -> str:
-    """Guess from its first bytes what was saved in place of an IDX file."""
-    for prefix, what in _FOREIGN.items():
-        if start.startswith(prefix):
-            return f"this is {what}"
-    text = start.decode("utf-8-sig", "replace")
-    if not all(letter.isprintable() or letter in "\t\r\n\ufffd" for letter in text) or text.count("\ufffd") > 1:
-        return "this is no IDX file, or a damaged one"
-    words = " ".join(text.split())
-    page = {"<": "an HTML or XML page", "{": "JSON text", "[": "JSON text"}.get(words[:1], "text")
-    return f'this is {page}, perhaps a server\'s error message ("{words[:60]}"); fetch the file again'
 
 
 def _raw_chunks(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
