@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .idx import write_idx as write_idx
     from .mlp import MLP as MLP
     from .mlp import Gradients as Gradients
-    from .mlp import load as load
-    from .mlp import save as save
+    from .mlp_files import load as load
+    from .mlp_files import save as save
     from .optim import SGD as SGD
     from .optim import Adam as Adam
     from .optim import Momentum as Momentum
@@ -37,8 +37,8 @@ _HOME = {
     "class_means": "prototypes",
     "MLP": "mlp",
     "Gradients": "mlp",
-    "save": "mlp",
-    "load": "mlp",
+    "save": "mlp_files",
+    "load": "mlp_files",
     "SGD": "optim",
     "Momentum": "optim",
     "Adam": "optim",

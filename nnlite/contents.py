@@ -122,7 +122,7 @@ def _is_table(text: str) -> bool:
     """Whether text is numbers alone, or lines with equally many separators, or one line with more than a sentence."""
     if re.fullmatch(r"\s*([-+.\de]+\s+){3,}[-+.\de]*", text, re.IGNORECASE):
         return True
-    *whole, last = text.splitlines() or [""]
+    *whole, last = text.split("\n")
     lines = [line for line in whole if line.strip()] or [last]  # the last may be cut
     for separator in ",;\t":
         counts = {line.count(separator) for line in lines}

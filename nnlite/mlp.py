@@ -1,14 +1,12 @@
 """A multilayer perceptron: parameters, forward pass, loss and gradients; one kernel call per line of mathematics.
 
 z = h weight + bias in every layer, an activation between layers, softmax and cross-entropy after the last. Arrays are
-checked and converted here, once; the kernels trust them. This module knows no optimizer, no data set and no loop.
+checked and converted here, once; the kernels trust them. This module knows no optimizer, data set, loop or file.
 """
 
 from __future__ import annotations
 
-import io
 import operator
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .files import reading, replacing
 from .flops import Tally
 from .initializers import INITIALIZERS
 from .kernels import activation as activations
@@ -27,7 +24,6 @@ Array = npt.NDArray[Any]
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-_SAVE_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -85,8 +81,7 @@ class MLP:
         self.layer_sizes = _checked_layer_sizes(layer_sizes)
         self.activation = _checked_choice("activation", activation, ACTIVATIONS)
         self.dtype = np.dtype(dtype)
-        if self.dtype not in _DTYPES:
-            raise ValueError(f"dtype {self.dtype}: must be float32 or float64")
+        _check_dtype(self.dtype)
         draw = INITIALIZERS[_checked_choice("initializer", initializer, tuple(INITIALIZERS))]
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng: expected a numpy.random.Generator such as np.random.default_rng(0), found {rng!r}")
@@ -102,20 +97,24 @@ class MLP:
         return [array for pair in zip(self.weights, self.biases, strict=True) for array in pair]
 
     def check_parameters(self) -> None:
-        """Make sure that the parameters still are what the kernels trust them to be.
+        """Make sure that the network still is what kernels, optimizers and files trust it to be.
 
         Raises
         ------
         ValueError
-            An array was replaced by one of another shape, dtype or memory order.
+            An array was replaced by one of another shape, dtype or memory order, by a read-only or masked one or by no
+            array, one was added or taken away, or the sizes, activation or dtype are none that a network can have.
         """
-        shapes = [s for a, b in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True) for s in ((a, b), (b,))]
-        for array, shape in zip(self.parameters(), shapes, strict=True):
-            if array.shape != shape or array.dtype != self.dtype or not array.flags.carray:
-                raise ValueError(
-                    f"a parameter must be a writable C-contiguous {self.dtype} array {shape}, found {array.dtype} "
-                    f"{array.shape}{'' if array.flags.carray else ', read-only or in another memory order'}"
-                )
+        sizes = _checked_layer_sizes(self.layer_sizes)
+        _checked_choice("activation", self.activation, ACTIVATIONS)
+        _check_dtype(self.dtype)
+        for kind, arrays in (("weights", self.weights), ("biases", self.biases)):
+            if not isinstance(arrays, list | tuple) or len(arrays) != len(sizes) - 1:
+                found = f"{len(arrays)} of them" if isinstance(arrays, list | tuple) else type(arrays).__name__
+                raise ValueError(f"{kind}: expected a list of {len(sizes) - 1} arrays, found {found}")
+            for layer, array in enumerate(arrays):
+                shape = sizes[layer : layer + 2] if kind == "weights" else sizes[layer + 1 : layer + 2]
+                _check_parameter(f"{kind}[{layer}]", array, shape, self.dtype)
 
     def forward(self, x: npt.ArrayLike, tally: Tally | None = None) -> Array:
         """Compute the logits.
@@ -237,56 +236,6 @@ class MLP:
         return np.require(array, np.int64, ["C", "A", "W", "E"])
 
 
-def save(path: str | os.PathLike[str], mlp: MLP) -> None:
-    """Write a network to one npz file (no pickle); an existing file is replaced only once the new one is whole.
-
-    Raises
-    ------
-    OSError
-        The file cannot be written.
-    """
-    arrays: dict[str, Any] = {"format": _SAVE_FORMAT, "layer_sizes": mlp.layer_sizes, "activation": mlp.activation}
-    for layer, (weight, bias) in enumerate(zip(mlp.weights, mlp.biases, strict=True)):
-        arrays[f"weight{layer}"], arrays[f"bias{layer}"] = weight, bias
-    with replacing(path) as file:
-        np.savez(file, **arrays)
-
-
-def load(path: str | os.PathLike[str]) -> MLP:
-    """Read a network that `save` wrote.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    ValueError
-        It is not a network, or damaged.
-    """
-    with reading(path) as (stream, _):
-        try:
-            return _parsed(stream.read())
-        except Exception as error:  # on damaged bytes zipfile, zlib and NumPy raise nearly anything
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk, not the content
-            raise ValueError(f"{os.fspath(path)}: not a network saved by nnlite, or damaged: {error}") from error
-
-
-def _parsed(content: bytes) -> MLP:
-    """Build a network from the bytes of a file that `save` wrote; whatever is wrong with them raises something."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    if int(arrays["format"]) != _SAVE_FORMAT:
-        raise ValueError(f"format {int(arrays['format'])}, expected {_SAVE_FORMAT}")
-    sizes = arrays["layer_sizes"].tolist()
-    weights, biases = ([arrays[f"{kind}{layer}"] for layer in range(len(sizes) - 1)] for kind in ("weight", "bias"))
-    if sizes != [len(weight) for weight in weights] + [len(biases[-1])] or len(arrays) != 3 + 2 * len(weights):
-        raise ValueError(f"layer_sizes {sizes} beside {', '.join(arrays)}")
-    mlp = MLP(sizes, np.random.default_rng(0), str(arrays["activation"]), dtype=weights[0].dtype)
-    mlp.weights, mlp.biases = weights, biases
-    mlp.check_parameters()
-    return mlp
-
-
 def _checked_layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
     sizes = tuple(operator.index(size) for size in layer_sizes)
     if len(sizes) < 2 or min(sizes) < 1 or sizes[-1] < 2:
@@ -298,3 +247,21 @@ def _checked_choice(name: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise ValueError(f"{name} {value!r}: expected one of {', '.join(choices)}")
     return value
+
+
+def _check_dtype(dtype: np.dtype[Any]) -> None:
+    if dtype not in _DTYPES:
+        raise ValueError(f"dtype {dtype}: must be float32 or float64")
+
+
+def _check_parameter(name: str, array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise ValueError unless it is a plain array that kernels can write to, of this shape and dtype."""
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+        found = type(array).__name__
+    elif array.shape != shape or array.dtype != dtype:
+        found = f"{array.dtype} {array.shape}"
+    elif not array.flags.carray:
+        found = 'one that is read-only or in another memory order: np.array(..., order="C") makes such a copy'
+    else:
+        return
+    raise ValueError(f"{name}: expected a writable C-contiguous {dtype} array {shape}, found {found}")

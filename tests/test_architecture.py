@@ -27,7 +27,7 @@ LAYERS = [
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
     ["nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
-    ["nnlite.mlp", "nnlite.optim"],
+    ["nnlite.mlp", "nnlite.mlp_files", "nnlite.optim"],
     ["nnlite.schedule"],
     ["nnlite.prototypes", "nnlite.controls"],
     ["nnlite.compiled"],
@@ -46,7 +46,7 @@ TOUCHES_FILES = {
     "nnlite.places": "lists folders",
     "nnlite.datasets": "reads through idx",
     "nnlite.download": "makes the folder it fills",
-    "nnlite.mlp": "save and load",
+    "nnlite.mlp_files": "save and load",
     "nnlite.kernels.jit": "the compile cache",
     "nnlite.experiment.__main__": "opens the null device when a pipe breaks",
     "nnlite.experiment.records": "one line a run",
@@ -145,7 +145,7 @@ def calls_of(module):
 
 def test_the_walk_sees_imports_of_every_kind():
     assert {"nnlite.mlp", "nnlite.flops", "nnlite.kernels.update"} <= own_imports("nnlite.optim")  # one for types only
-    assert {"nnlite.kernels.matmul", "nnlite.kernels.reduce", "nnlite.files"} <= own_imports("nnlite.mlp")
+    assert {"nnlite.kernels.matmul", "nnlite.kernels.reduce", "nnlite.initializers"} <= own_imports("nnlite.mlp")
     assert "nnlite.experiment.records" in own_imports("nnlite.experiment.__main__")  # inside functions
     assert "nnlite.training" not in own_imports("nnlite")
     assert "nnlite.prototypes" in own_imports("nnlite")  # the lazy map

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
+import io
+import lzma
 import os
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -86,26 +91,180 @@ def test_a_damaged_byte_is_refused_or_does_no_harm(saved):
     assert n_refused > len(whole) / 4
 
 
+def header(shape, descr="<f4"):
+    """The bytes before the elements in a .npy file."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"shape": shape, "fortran_order": False, "descr": descr})
+    return stream.getvalue()
+
+
+def npy(array):
+    """An array as a .npy file."""
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def archive(compression=zipfile.ZIP_STORED, **members):
+    """A zip archive of .npy members."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", compression) as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return whole.getvalue()
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"not a zip file", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"\x1f\x8b\x08\x00damaged"]
+    ("content", "words"),
+    [
+        (b"", "this is an empty file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a git-LFS pointer.*`git lfs pull`"),
+        (b"<!DOCTYPE html><title>404</title>", "an HTML or XML page"),
+        (gzip.compress(b"<html>404</html>"), "an HTML or XML page"),
+        (b"label,pixel0\n5,0\n", "a table in text form"),
+        (b"not a zip file", "text, perhaps"),
+        (b"\x80\x04\x95", "a Python pickle"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x00", "an IDX file; nnlite.read_idx reads it"),
+        (npy(np.zeros(3)), "a NumPy .npy file"),
+        (npy(np.array([{}], object)), "a NumPy .npy file"),
+        (archive(), "an empty zip archive"),
+        (
+            archive(x=npy(np.zeros(3)), y=npy(np.zeros(3))),
+            "a NumPy .npz file.* holds 'x.npy', 'y.npy'; expected format",
+        ),
+        (archive(**{"archive/data.pkl": b""})[:-1].replace(b".npy", b""), "the list of its arrays is missing"),
+        (b"PK\x03\x04", "the list of its arrays is missing"),
+        (b"\x1f\x8b\x08\x00damaged", "the compressed data is damaged or cut short"),
+        (gzip.compress(archive(x=npy(np.zeros(3))))[:-9], "the compressed data is damaged or cut short"),
+        (lzma.compress(archive(x=npy(np.zeros(3))))[:-9], "the compressed data is damaged or cut short"),
+        (b"\x01\x02\x03\x04", "it starts as no .npz file does"),
+    ],
 )
-def test_another_kind_of_file_is_refused_by_name(tmp_path, content):
+def test_another_kind_of_file_is_named(tmp_path, content, words):
     path = tmp_path / "other"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"other: {REFUSAL}"):
+    with pytest.raises(ValueError, match=f"(?s)other: {REFUSAL}: .*{words}") as refusal:
         load(path)
+    assert "allow_pickle" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
-def test_a_plain_array_is_refused(tmp_path):
-    np.save(tmp_path / "array.npy", np.zeros(3))
-    with pytest.raises(ValueError, match=REFUSAL):
-        load(tmp_path / "array.npy")
+@pytest.mark.parametrize("ending", ["", ".gz", ".xz"])
+def test_a_file_that_was_compressed_later_is_read(saved, ending):
+    mlp, path = saved
+    whole = path.read_bytes()
+    path.write_bytes({"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}[ending](whole))
+    np.testing.assert_array_equal(load(path).weights[0], mlp.weights[0])
+    np.savez_compressed(path, **np.load(io.BytesIO(whole)))
+    np.testing.assert_array_equal(load(path).weights[0], mlp.weights[0])
+
+
+def test_a_network_saved_in_the_other_byte_order_is_the_same(saved):
+    mlp, path = saved
+    np.savez(path, **{name: array.astype(array.dtype.newbyteorder()) for name, array in np.load(path).items()})
+    same = load(path)
+    same.check_parameters()
+    np.testing.assert_array_equal(same.weights[0], mlp.weights[0])
+
+
+HUGE = 10**6, 10**6
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"weight0": header(HUGE)}, "weight0: float32 .* takes 4000000000000 bytes, found 0"),
+        ({"weight0": header((-1, -6)) + bytes(24)}, "weight0"),
+        ({"weight0": header((2, 3), "<U0")}, "weight0"),
+        ({"layer_sizes": npy(np.array([*HUGE, 2])), "weight0": header(HUGE) + bytes(40_000_000)}, "weight0"),
+        ({"layer_sizes": npy(np.array([2**62, 2**62, 2]))}, r"weights\[0\]: expected .*, found float32 \(2, 3\)"),
+        ({"layer_sizes": npy(np.array([-(2**62), 3, 2]))}, "layer_sizes"),
+        ({"layer_sizes": npy(np.ones(10**7, np.int64))}, "layer_sizes is longer"),
+        ({"layer_sizes": npy(np.array([2.0, 3.0, 2.0]))}, "layer_sizes: found float64"),
+        ({"weight0": header((2, 3)) + bytes(40_000_000)}, "weight0 is longer"),
+        ({"activation": npy(np.array("relu" * 10**6))}, "activation is longer"),
+        ({"weight0": b"\x93NUMPY\x01\x00\x08\x00{'a': 1}"}, "weight0 is no array"),
+        ({"weight0": b"nothing"}, "weight0 is no array"),
+        ({"weight2": npy(np.zeros(3))}, "asks for other arrays"),
+    ],
+)
+def test_memory_follows_what_is_there_and_not_what_is_claimed(saved, changes, words):
+    """Zeros deflate a thousandfold, so the files are small; most of the 40 MB that one holds is what it claims."""
+    _, path = saved
+    path.write_bytes(archive(zipfile.ZIP_DEFLATED, **{k: npy(v) for k, v in np.load(path).items()} | changes))
+    limit = 130e6 if changes.get("weight0", b"").startswith(header(HUGE) + b"\0") else 2e6
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"{REFUSAL}: .*{words}"):
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+def test_too_little_memory_is_an_os_error_that_names_the_file(saved, monkeypatch):
+    def parsed(content):
+        raise MemoryError
+
+    monkeypatch.setattr("nnlite.mlp_files._parsed", parsed)
+    with pytest.raises(OSError, match=r"not enough memory.*network\.npz") as error:
+        load(saved[1])
+    assert error.value.errno == errno.ENOMEM
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda mlp: mlp.weights.__setitem__(0, mlp.weights[0].T),
+            r"weights\[0\]: expected .*\(2, 3\), found .*\(3, 2\)",
+        ),
+        (lambda mlp: mlp.weights.__setitem__(0, mlp.weights[0].reshape(3, 2)), r"weights\[0\]"),
+        (lambda mlp: mlp.weights.__setitem__(0, np.asfortranarray(mlp.weights[0])), "memory order"),
+        (lambda mlp: mlp.weights.__setitem__(0, mlp.weights[0].astype(">f4")), r"weights\[0\].*found >f4"),
+        (lambda mlp: mlp.weights.__setitem__(0, mlp.weights[0].astype(float)), r"weights\[0\].*found float64"),
+        (lambda mlp: mlp.weights.__setitem__(0, mlp.weights[0].astype(object)), r"weights\[0\].*found object"),
+        (lambda mlp: mlp.weights.__setitem__(0, np.ma.masked_array(mlp.weights[0])), "found MaskedArray"),
+        (lambda mlp: mlp.weights.__setitem__(0, mlp.weights[0].tolist()), r"weights\[0\].*found list"),
+        (lambda mlp: mlp.biases.__setitem__(1, None), r"biases\[1\].*found NoneType"),
+        (lambda mlp: mlp.biases.__setitem__(1, mlp.biases[1][:, None]), r"biases\[1\]"),
+        (lambda mlp: mlp.weights.append(mlp.weights[0]), "weights: expected a list of 2 arrays, found 3"),
+        (lambda mlp: mlp.biases.pop(), "biases: expected a list of 2 arrays, found 1"),
+        (lambda mlp: setattr(mlp, "weights", None), "weights: expected a list of 2 arrays, found NoneType"),
+        (lambda mlp: setattr(mlp, "activation", "gelu"), "activation 'gelu'"),
+        (lambda mlp: setattr(mlp, "layer_sizes", (2, 3)), "weights: expected a list of 1 arrays, found 2"),
+        (lambda mlp: setattr(mlp, "layer_sizes", (2,)), "layer_sizes"),
+        (lambda mlp: setattr(mlp, "dtype", np.dtype(np.float16)), "dtype float16"),
+    ],
+)
+def test_what_load_would_refuse_is_not_saved_nor_computed_with(saved, change, words):
+    mlp, path = saved
+    before = path.read_bytes()
+    change(mlp)
+    for act in (lambda: save(path, mlp), lambda: mlp.forward(np.zeros((1, 2)))):
+        with pytest.raises(ValueError, match=words):
+            act()
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["network.npz"]
+
+
+def test_arguments_of_save_that_are_swapped_are_named(saved):
+    mlp, path = saved
+    with pytest.raises(TypeError, match="expected a path and an nnlite\\.MLP"):
+        save(mlp, path)
+
+
+def test_values_that_are_not_finite_come_back_as_they_were(saved):
+    mlp, path = saved
+    mlp.weights[0][0] = np.nan, np.inf, -0.0
+    save(path, mlp)
+    assert load(path).weights[0].tobytes() == mlp.weights[0].tobytes()
 
 
 def test_a_zip_of_something_else_is_refused(tmp_path):
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
-        archive.writestr("format", "1")
-    with pytest.raises(ValueError, match=REFUSAL):
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as file:
+        file.writestr("format", "1")
+    with pytest.raises(ValueError, match=f"{REFUSAL}: this is a zip archive: unpack it first; it holds 'format'"):
         load(tmp_path / "other.zip")
 
 
