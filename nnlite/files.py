@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import IO, cast
 
+from .access import keep_access
+
 GZIP_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\x00"
 TEMPORARY_PREFIX = ".nnlite-"  # what a killed process leaves behind can be told by its name
 
@@ -62,7 +64,10 @@ def reading(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int | Non
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
-    A reader, another writer or a power cut meets the old file or the new one, never a part of either.
+    A reader, another writer or a power cut meets the old file or the new one, never a part of either. Whoever may not
+    read or write the old file may not read or write the new one: it gets the permissions, and where this user can give
+    them the owner and group, of the old one; a new file gets those of any new file. A symbolic link stays a link and
+    its target is replaced; other hard links keep the old content.
 
     Parameters
     ----------
@@ -70,7 +75,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     Raises
     ------
-    OSError - the folder is missing or not writable, the disk is full, or `path` exists and is no regular file
+    OSError - always naming `path`: the folder is missing or not writable, the disk is full, or `path` exists and is
+        write-protected or no regular file
 
     Examples
     --------
@@ -82,23 +88,28 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     ['greeting']
     >>> folder.cleanup()
     """
-    target = Path(os.fsdecode(path))
-    with suppress(FileNotFoundError):
-        _require_regular(target)  # else root would put a file in place of a device
-    temporary = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
+    name = os.fsdecode(path)
+    replaces = _may_be_written(name)
+    target = os.path.realpath(name)
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:  # not mkstemp: its mode 0600 would outlive the rename
+        with open(temporary, "xb", opener=_private if replaces else None) as file:
+            if replaces:
+                keep_access(target, temporary)
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # the first error is the one to report
-            temporary.unlink()
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, temporary):
+            raise OSError(error.errno, _cause(error, folder), name) from error  # who called knows no temporary file
         raise
     if os.name == "posix":  # the rename reaches the disk with its folder
         with suppress(OSError):  # some network file systems cannot sync a folder
-            _sync_folder(target.parent)
+            _sync_folder(folder)
 
 
 def compressing(file: IO[bytes], path: str | os.PathLike[str]) -> AbstractContextManager[IO[bytes]]:
@@ -138,10 +149,43 @@ def _require_regular(path: str | os.PathLike[str]) -> None:
     if not stat.S_ISREG(mode):
         kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
         kind = kinds.get(stat.S_IFMT(mode), "a device")
-        raise OSError(errno.EINVAL, f"{kind}, where a file was expected; copy its bytes to a file first", name)
+        raise OSError(errno.EINVAL, f"{kind}, where a file was expected; name a file on disk instead", name)
 
 
-def _sync_folder(folder: Path) -> None:
+def _may_be_written(name: str) -> bool:
+    """Return whether `name` is a file that may be replaced; False where nothing is there.
+
+    Raises
+    ------
+    OSError - something is there that must stay, or `name` can be no file's
+    """
+    if not os.path.basename(name):
+        raise IsADirectoryError(errno.EISDIR, "a directory, where a file was expected", name)
+    try:
+        _require_regular(name)  # else root would put a file in place of a device
+    except FileNotFoundError:
+        return False
+    # A rename asks for the folder's permission alone, and would replace what its owner has protected.
+    if not os.access(name, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, "write-protected; allow writing to it or choose another name", name)
+    return True
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file for its owner alone, until it is known who else may read it."""
+    return os.open(path, flags, 0o600)
+
+
+def _cause(error: OSError, folder: str) -> str:
+    """What went wrong with a file that is to be replaced, where its folder is the cause and the error does not say."""
+    if not os.path.isdir(folder):
+        return f"there is no folder {folder}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename is not None:
+        return f"no file can be made in {folder} ({error.strerror})"
+    return error.strerror or str(error)
+
+
+def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

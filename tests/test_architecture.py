@@ -22,7 +22,7 @@ PATHS = {
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in PATHS.items()}
 
 LAYERS = [
-    ["nnlite._version", "nnlite.files", "nnlite.contents", "nnlite.kernels", "nnlite.kernels.ops"],
+    ["nnlite._version", "nnlite.access", "nnlite.contents", "nnlite.files", "nnlite.kernels", "nnlite.kernels.ops"],
     ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
@@ -41,6 +41,7 @@ LAYERS = [
 KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.fast.*")
 
 TOUCHES_FILES = {
+    "nnlite.access": "permissions",
     "nnlite.files": "opens and replaces",
     "nnlite.idx": "IDX files, through files",
     "nnlite.places": "lists folders",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import stat
 import sys
 from pathlib import Path
 
 import pytest
 
 from nnlite.files import reading, replacing, user_cache
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX modes, links and devices")
 
 
 def test_nothing_is_replaced_when_the_block_fails(tmp_path):
@@ -28,7 +32,7 @@ def test_old_content_stands_until_the_block_ends(tmp_path):
     assert (tmp_path / "file").read_bytes() == b"new"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX modes")
+@needs_posix
 def test_new_file_has_the_mode_of_any_new_file(tmp_path):
     (tmp_path / "plain").touch()
     with replacing(tmp_path / "file"):
@@ -36,12 +40,115 @@ def test_new_file_has_the_mode_of_any_new_file(tmp_path):
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs device files")
-def test_device_and_directory_are_not_replaced(tmp_path):
-    with pytest.raises(OSError, match="a device"), replacing("/dev/null"):
+@needs_posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o604, 0o755])
+def test_a_replaced_file_keeps_its_mode_from_the_first_byte_on(tmp_path, mode):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with replacing(path) as file:
+        file.write(b"new")
+        assert stat.S_IMODE(os.stat(file.name).st_mode) == mode
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@needs_posix
+def test_the_temporary_file_is_private_until_it_is_known_who_may_read_it(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("nnlite.files.keep_access", lambda old, new: seen.append(os.stat(new).st_mode & 0o777))
+    (tmp_path / "file").touch(0o600)
+    with replacing(tmp_path / "file"):
         pass
-    with pytest.raises(IsADirectoryError, match="a directory"), replacing(tmp_path):
+    assert seen == [0o600]
+
+
+@needs_posix
+@pytest.mark.parametrize("name", ["link", "link of a link"])
+def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path, name):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "file"
+    target.write_bytes(b"old")
+    (tmp_path / "link").symlink_to("elsewhere/file")
+    (tmp_path / "link of a link").symlink_to("link")
+    for content in (b"old", None):  # a link that leads nowhere yet, too
+        if content is None:
+            target.unlink()
+        with replacing(tmp_path / name) as file:
+            file.write(b"new")
+        assert (tmp_path / name).is_symlink()
+        assert target.read_bytes() == b"new"
+        assert os.listdir(tmp_path / "elsewhere") == ["file"]
+
+
+@needs_posix
+def test_a_write_protected_file_is_not_replaced(tmp_path):
+    """Its folder would allow it; root may write to it, as with any program."""
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "file").chmod(0o444)
+    if os.access(tmp_path / "file", os.W_OK):
+        pytest.skip("nothing is write-protected for root")
+    with pytest.raises(PermissionError, match=r"write-protected.*file"), replacing(tmp_path / "file"):
         pass
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def refused_paths(folder):
+    """Paths at which no file can be, and what the error says."""
+    (folder / "file").write_bytes(b"old")
+    (folder / "loop").symlink_to("loop")
+    (folder / "away").symlink_to("no/file")
+    return {
+        folder / "no" / "file": "there is no folder",
+        folder / "away": "there is no folder",
+        folder / "file" / "file": "Not a directory",
+        folder / ("long" * 100): "name too long",
+        folder / "loop": "symbolic links",
+        folder: "a directory",
+        f"{folder}{os.sep}new{os.sep}": "a directory",
+        "": "a directory",
+        "/dev/null": "a device",
+    }
+
+
+@needs_posix
+def test_the_error_names_the_path_that_was_asked_for_and_nothing_is_left(tmp_path):
+    for path, words in refused_paths(tmp_path).items():
+        with pytest.raises(OSError, match=words) as error, replacing(path) as file:
+            file.write(b"new")
+        assert error.value.filename == os.fspath(path)
+        assert ".nnlite-" not in str(error.value)
+    assert sorted(os.listdir(tmp_path)) == ["away", "file", "loop"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+@needs_posix
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a pipe"), replacing(tmp_path / "pipe"):
+        pass
+
+
+@needs_posix
+def test_a_folder_that_cannot_be_written_is_named_with_the_path(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir(0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("every folder can be written by root")
+    with pytest.raises(PermissionError, match="no file can be made in") as error, replacing(folder / "new"):
+        pass
+    assert error.value.filename == str(folder / "new")
+
+
+def test_a_failed_write_names_the_path_and_not_the_temporary_file(tmp_path):
+    for filename in (None, "temporary"):
+        with pytest.raises(OSError, match="No space left") as error, replacing(tmp_path / "new") as file:
+            raise OSError(errno.ENOSPC, "No space left on device", filename and file.name)
+        assert error.value.filename == str(tmp_path / "new")
+    with pytest.raises(FileNotFoundError) as error, replacing(tmp_path / "new"):
+        (tmp_path / "another").read_bytes()
+    assert error.value.filename == str(tmp_path / "another")
+    assert os.listdir(tmp_path) == []
 
 
 def test_size_is_known_for_plain_files_only(tmp_path):
