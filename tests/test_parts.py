@@ -146,6 +146,17 @@ def test_the_gathered_file_stays_when_the_compressed_one_cannot_be_read_back(car
     assert not is_done(folder, "first")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_the_compressed_file_is_as_private_as_the_gathered_one(carry_out):
+    folder = carry_out("runs")
+    lines = "".join(record.to_line() for record in records_of(folder, "first"))
+    open_file(folder, "first").write_text(lines)
+    open_file(folder, "first").chmod(0o600)
+    done_file(folder, "first").unlink()
+    finish(folder, FIRST, STUDIES)
+    assert done_file(folder, "first").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_damaged_file_is_named_and_nothing_is_lost(carry_out, tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import os
 
 import pytest
 from hypothesis import given
@@ -85,6 +86,15 @@ def test_appending_after_a_cut_line_was_set_aside_starts_a_line_of_its_own(tmp_p
     set_cut_line_aside(path)
     append_record(path, record(seed=1))
     assert [one.seed for one in read_records(path)] == [0, 1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_cut_line_is_as_private_as_the_records_it_stood_in(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    path.write_bytes(b'{"arm": "scr')
+    path.chmod(0o600)
+    aside = set_cut_line_aside(path)
+    assert os.stat(aside).st_mode & 0o777 == 0o600
 
 
 def test_a_failed_run_counts_as_not_done(tmp_path):

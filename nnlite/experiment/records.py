@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..access import keep_access
 from ..datasets import Dataset
 from ..files import GZIP_MAGIC, XZ_MAGIC, reading
 from ..flops import Tally
@@ -168,6 +169,8 @@ def set_cut_line_aside(path: str | os.PathLike[str]) -> str | None:
         return None
     aside = target.with_name(target.name + ".cut")
     with open(aside, "ab") as file:
+        if file.tell() == 0:  # new
+            keep_access(target, aside)
         file.write(text[end:] + b"\n")
         file.flush()
         os.fsync(file.fileno())

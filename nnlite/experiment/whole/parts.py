@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...access import keep_access
 from ...files import replacing
 from ..config import RunConfig
 from ..exits import DATA, FAILED_RUN, Exit, file_error
@@ -178,6 +179,7 @@ def finish(folder: str | os.PathLike[str], part: Part, studies: Sequence[Study])
     target = done_file(folder, part.name)
     text = "".join(record.to_line() for record in records).encode()
     with replacing(target) as file:
+        keep_access(open_file(folder, part.name), file.name)
         file.write(lzma.compress(text, preset=9))
     if [record.to_line() for record in read_records(target)] != [record.to_line() for record in records]:
         os.remove(target)
