@@ -1,13 +1,15 @@
-"""Access: a new file never lets in whom the old one kept out."""
+"""Access: a new file never lets in whom the old one kept out, and what others can write is told."""
 
 from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from nnlite.access import keep_access
+from nnlite.access import keep_access, who_else_writes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX")
 
@@ -98,3 +100,76 @@ def test_an_access_list_is_kept_or_its_mask_is_not_taken_for_the_groups_rights(p
     assert mode(new) == (0o660 if can else 0o600)
     if can:
         assert os.getxattr(new, "system.posix_acl_access") == ACCESS_LIST
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """A folder with a file in a folder of its own, as the compile cache is."""
+    folder = tmp_path.resolve() / "above" / "cache"
+    (folder / "kernels").mkdir(mode=0o700, parents=True)
+    (folder / "kernels" / "index").touch()
+    folder.chmod(0o700)
+    (tmp_path / "above").chmod(0o755)
+    if who_else_writes(folder) is not None:
+        pytest.skip("others can write to the folders that pytest was given")
+    return folder
+
+
+def test_a_folder_of_ones_own_is_nobody_elses(cache):
+    cache.chmod(0o755)
+    assert who_else_writes(cache) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [(".", 0o702), (".", 0o777), (".", 0o1777), ("..", 0o757), ("kernels", 0o777), ("kernels/index", 0o666)],
+)
+def test_what_others_can_write_is_named(cache, place, mode):
+    cache.chmod(0o755)
+    (cache / place).chmod(mode)
+    assert who_else_writes(cache) == f"others can write to {os.path.normpath(cache / place)}"
+
+
+def test_in_a_sticky_folder_nobody_can_replace_what_is_anothers(cache):
+    cache.parent.chmod(0o1777)
+    assert who_else_writes(cache) is None
+
+
+def test_what_is_in_a_closed_folder_is_out_of_others_reach(cache):
+    (cache / "kernels" / "index").chmod(0o666)
+    assert who_else_writes(cache) is None
+
+
+@pytest.mark.parametrize("place", [".", "kernels", "kernels/index"])
+def test_a_symbolic_link_is_named(cache, place):
+    (cache / place).rename(cache.parent / "elsewhere")
+    (cache / place).symlink_to(cache.parent / "elsewhere")
+    assert who_else_writes(cache) == f"{os.path.normpath(cache / place)} is a symbolic link"
+
+
+@pytest.mark.parametrize("place", [".", "kernels", "kernels/index", ".."])
+def test_another_users_is_named(cache, place, monkeypatch):
+    path = (cache / place).resolve()
+    lstat = Path.lstat
+
+    def of_another(self):
+        status = lstat(self)
+        return os.stat_result([*status[:4], 4321, *status[5:10]]) if self == path else status
+
+    monkeypatch.setattr(Path, "lstat", of_another)
+    assert who_else_writes(cache) == f"{path} belongs to another user, number 4321"
+
+
+@pytest.mark.parametrize(("members", "shared"), [([], False), (["ada"], False), (["ada", "bob"], True)])
+def test_a_group_counts_as_others_unless_the_user_is_its_only_member(cache, members, shared, monkeypatch):
+    monkeypatch.setattr("pwd.getpwuid", lambda user: SimpleNamespace(pw_name="ada"))
+    monkeypatch.setattr("grp.getgrgid", lambda group: SimpleNamespace(gr_name="ada", gr_mem=members))
+    lstat = Path.lstat
+
+    def of_group(self):
+        status = lstat(self)
+        return os.stat_result([*status[:5], 4321, *status[6:10]]) if self == cache.parent else status
+
+    monkeypatch.setattr(Path, "lstat", of_group)
+    cache.parent.chmod(0o775)
+    assert who_else_writes(cache) == (f"others can write to {cache.parent}" if shared else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,63 @@ def test_a_second_process_finds_the_first_ones_compiled_code(source, cache):
 def test_the_cache_folder_is_for_its_owner_alone(filled):
     (folder,) = folders(filled)
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@needs_compiler
+@pytest.mark.skipif(os.name == "nt", reason="others are kept out by access lists there")
+@pytest.mark.parametrize("way", ["writable by others", "a symbolic link", "in a folder of others"])
+def test_code_that_somebody_else_may_have_put_there_is_not_loaded(source, cache, tmp_path, way):
+    (folder,) = folders(cache)
+    for index in folder.rglob("*.nbi"):
+        index.write_bytes(pickle.dumps(Planted(tmp_path / "ran")))
+    if way == "writable by others":
+        folder.chmod(0o777)
+    elif way == "a symbolic link":
+        folder.rename(tmp_path / "planted")
+        folder.symlink_to(tmp_path / "planted")
+    else:
+        cache.chmod(0o777)
+    program = ARGMAX + WAS_CACHED + "\nfrom nnlite import class_means"
+    stdout, stderr = run(program, source, cache, warnings="always")
+    assert not (tmp_path / "ran").exists()
+    assert stdout == "compiled"
+    assert stderr.count("RuntimeWarning: nnlite: compiled kernels in") == 1
+    assert "name a folder of your own with NUMBA_CACHE_DIR" in stderr
+
+
+class Planted:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+NOTHING_CAN_BE_WRITTEN = """
+import os, tempfile
+def refuse(*arguments, **keywords):
+    raise PermissionError(13, "Permission denied", *arguments[:1])
+tempfile.TemporaryFile = os.utime = os.replace = refuse
+"""
+
+
+@needs_compiler
+def test_a_filled_cache_that_cannot_be_written_is_used(source, cache):
+    """As in an image that one user built and another runs; root can write everywhere, so it is refused by hand."""
+    assert run(NOTHING_CAN_BE_WRITTEN + ARGMAX + WAS_CACHED, source, cache) == ("cached", "")
+    more = (  # another kernel, and another signature: both are not there yet
+        "from nnlite.kernels.reduce import correct_count\n"
+        "none, tally = np.zeros(1, np.int64), np.zeros((2, 9), np.int64)\n"
+        "correct_count(none, none, none, tally)\n"
+        "argmax(np.zeros((1, 3)), none, tally)\n"
+    )
+    _, stderr = run(NOTHING_CAN_BE_WRITTEN + ARGMAX + more, source, cache, warnings="always")
+    assert stderr.count("RuntimeWarning: nnlite: compiled kernels cannot be kept in") == 1
+    shutil.rmtree(folders(cache)[0])
+    _, stderr = run(NOTHING_CAN_BE_WRITTEN + ARGMAX, source, cache, warnings="always")
+    assert "RuntimeWarning: nnlite: no writable folder for compiled kernels" in stderr
 
 
 @needs_compiler

@@ -5,7 +5,8 @@
 
 numba's own cache does not see a change in another file, dies without a writable folder and raises out of the kernel
 call when a cache file is damaged or the disk is full. So the folder is named by a digest of all sources in kernels/ and
-the versions of Python, NumPy, numba and llvmlite, and a damaged or unwritable cache only costs a compilation.
+the versions of Python, NumPy, numba and llvmlite, and a damaged or unwritable cache only costs a compilation. The cache
+is pickle, which can run anything: a folder that another user can write is not used.
 
 With NUMBA_DISABLE_JIT=1 every kernel runs as the plain Python it is written in.
 """
@@ -21,9 +22,11 @@ import sys
 import tempfile
 import threading
 import warnings
+from contextlib import suppress
 
 import numpy as np
 
+from ..access import who_else_writes
 from ..files import user_cache
 
 try:
@@ -63,6 +66,8 @@ def kernel(function):
             saved, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
             try:
                 dispatcher._cache = _ForgivingCache(function)
+            except RuntimeError:  # no source file that could tell whether the code is still the same, as in a zip file
+                _warn_once("kernels without a source file are compiled in each process")
             finally:
                 numba.config.CACHE_DIR = saved
     return dispatcher
@@ -85,8 +90,22 @@ def _without_warnings(function):
     return silent
 
 
+class _InTheFolder(FunctionCache._impl_class._locator_classes[0]):
+    """numba's way to CACHE_DIR, except that a folder which is filled need not be writable."""
+
+    def ensure_cache_path(self):
+        with suppress(OSError):
+            os.makedirs(self.get_cache_path(), mode=0o700, exist_ok=True)
+
+
+class _Place(FunctionCache._impl_class):
+    _locator_classes = [_InTheFolder]  # noqa: RUF012 - and nowhere else: numba would go on to folders nobody checked
+
+
 class _ForgivingCache(FunctionCache):
     """numba's cache, except that a damaged file or a full disk means compiling, never an exception."""
+
+    _impl_class = _Place
 
     def load_overload(self, sig, target_context):
         try:
@@ -100,9 +119,9 @@ class _ForgivingCache(FunctionCache):
             super().save_overload(sig, data)
         except Exception as error:
             self._forget()
-            _warn_once(
-                f"compiled kernels cannot be kept in {self.cache_path} ({error}): they are compiled in each process"
-            )
+            reason = getattr(error, "strerror", None) or error  # without the file, or each would be another warning
+            folder = os.path.dirname(self.cache_path)
+            _warn_once(f"compiled kernels cannot be kept in {folder} ({reason}): they are compiled in each process")
 
     def _forget(self):
         """Empty the index, so that the next save does not read the damaged one."""
@@ -121,7 +140,8 @@ def _warn_once(message):
 def cache_folder():
     """Return the folder of this source's compiled kernels, made if missing, or None (and one warning) if none can be.
 
-    NUMBA_CACHE_DIR if set, else the user's cache folder, is its parent. The newest few of its siblings are kept.
+    NUMBA_CACHE_DIR if set, else the user's cache folder, is its parent. The newest few of its siblings are kept. One
+    that cannot be written, as in an image, is used if it is filled; one that others can write is not used.
 
     Returns
     -------
@@ -131,15 +151,24 @@ def cache_folder():
     if parent is None:
         _warn_once("no folder for compiled kernels (no home folder): they are compiled in each process")
         return None
+    parent = pathlib.Path(os.path.realpath(parent))  # whoever leads a link elsewhere later leads nobody astray
     folder = parent / f"nnlite-{_digest()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.utime(folder)  # the newest are kept by their time of use
-        tempfile.TemporaryFile(dir=folder).close()
+        if danger := who_else_writes(folder):
+            remedy = "they are compiled in each process; name a folder of your own with NUMBA_CACHE_DIR"
+            _warn_once(f"compiled kernels in {folder} may be somebody else's ({danger}): {remedy}")
+            return None
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+            os.utime(folder)  # the newest are kept by their time of use
+            _sweep(parent)
+        except OSError:
+            if not any(folder.rglob("*.nbi")):
+                raise
     except OSError as error:
         _warn_once(f"no writable folder for compiled kernels ({error}): they are compiled in each process")
         return None
-    _sweep(parent)
     return folder
 
 
@@ -155,10 +184,12 @@ def _digest():
 
 
 def _sweep(parent):
-    """Remove all but the newest folders of compiled kernels; another process may do the same at once."""
+    """Remove all but the user's newest folders of compiled kernels; another process may do the same at once."""
     try:
-        folders = sorted(parent.glob("nnlite-" + "[0-9a-f]" * 16), key=lambda path: path.stat().st_mtime, reverse=True)
+        own = getattr(os, "geteuid", lambda: 0)()  # Windows knows no number of a user and says 0 of every file
+        found = [(path, path.lstat()) for path in parent.glob("nnlite-" + "[0-9a-f]" * 16)]
     except OSError:
         return
-    for old in folders[_FOLDERS_KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+    folders = [(status.st_mtime, path) for path, status in found if status.st_uid == own]
+    for _, old in sorted(folders, reverse=True)[_FOLDERS_KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)  # which leaves symbolic links alone
