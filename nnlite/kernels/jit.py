@@ -167,7 +167,8 @@ def cache_folder():
             if not any(folder.rglob("*.nbi")):
                 raise
     except OSError as error:
-        _warn_once(f"no writable folder for compiled kernels ({error}): they are compiled in each process")
+        reason = f"{folder}: {error.strerror}"  # not the temporary file that the error names
+        _warn_once(f"no writable folder for compiled kernels ({reason}): they are compiled in each process")
         return None
     return folder
 
