@@ -20,6 +20,11 @@ from typing import IO, cast
 
 from .access import keep_access
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 GZIP_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\x00"
 TEMPORARY_PREFIX = ".nnlite-"  # what a killed process leaves behind can be told by its name
 
@@ -112,6 +117,37 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             _sync_folder(folder)
 
 
+@contextmanager
+def held(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a file for one program that appends to it, made if missing, until the block or the process ends.
+
+    The system lets go of it however the process ends, kill -9 included. File systems without locks go on without one.
+    A file that was made here and is still empty at the end is removed.
+
+    Parameters
+    ----------
+    path : str or path-like - the file; its folder must exist
+
+    Raises
+    ------
+    BlockingIOError - another program holds it
+    OSError - `path` cannot be opened for appending, or is no regular file
+    """
+    name = os.fsdecode(path)
+    made = not os.path.exists(name)
+    if not made:
+        _require_regular(name)
+    with open(name, "ab") as file:
+        if not _lock(file) or not _is_at(file, name):  # who held it may have replaced or removed it meanwhile
+            raise BlockingIOError(errno.EAGAIN, f"another nnlite{_holder(file)} is at work on it", name)
+        try:
+            yield
+        finally:
+            if made and os.fstat(file.fileno()).st_size == 0:
+                with suppress(OSError):  # Windows removes no open file
+                    os.remove(name)
+
+
 def compressing(file: IO[bytes], path: str | os.PathLike[str]) -> AbstractContextManager[IO[bytes]]:
     """Return a stream into `file` that compresses as the path's ending says; its end leaves `file` open.
 
@@ -191,3 +227,40 @@ def _sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_LOCKED_BYTE = (
+    1 << 31
+) - 2  # where Windows locks: far behind every line, for there nobody else could read what is locked
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock an open file; False if another process has it locked. What has no locks counts as locked."""
+    try:
+        if sys.platform == "win32":
+            file.seek(_LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
+
+
+def _is_at(file: IO[bytes], name: str) -> bool:
+    """Whether an open file is still what its name leads to."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(name))
+    except FileNotFoundError:
+        return False
+
+
+def _holder(file: IO[bytes]) -> str:
+    """Which process holds the lock on a file, as far as the system tells: Linux does, of its own processes."""
+    with suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
+        inode = str(os.fstat(file.fileno()).st_ino)
+        for line in locks:  # 1: FLOCK  ADVISORY  WRITE 4711 08:01:262148 0 EOF
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[5].split(":")[-1] == inode and fields[4] != "0":
+                return f", process {fields[4]},"
+    return ""

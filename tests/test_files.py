@@ -6,12 +6,13 @@ import errno
 import gzip
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from nnlite.files import reading, replacing, user_cache
+from nnlite.files import held, reading, replacing, user_cache
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX modes, links and devices")
 
@@ -172,3 +173,63 @@ def test_without_home_there_is_no_cache_folder(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what it does where no home is known
     assert user_cache() is None
+
+
+HOLDS = """
+import sys
+from nnlite.files import held
+with held(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("end", ["by a kill", "by itself"])
+def test_a_file_is_held_until_the_process_ends_and_the_second_is_told_by_whom(tmp_path, end):
+    path = tmp_path / "runs.jsonl"
+    path.write_text("one\n")
+    (tmp_path / "link").symlink_to(path)
+    command = [sys.executable, "-c", HOLDS, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        for name in (path, tmp_path / "link"):
+            with pytest.raises(BlockingIOError, match="another nnlite.* is at work on it") as told, held(name):
+                pass
+            assert told.value.filename == str(name)
+        if Path("/proc/locks").exists() and Path("/proc/locks").read_text(encoding="ascii"):
+            assert f", process {other.pid}," in told.value.strerror
+        if end == "by a kill":
+            other.kill()
+        else:
+            other.stdin.close()
+        other.wait(timeout=10)
+    with held(path):
+        pass
+    assert path.read_text() == "one\n"
+
+
+def test_a_file_that_was_made_to_be_held_goes_if_nothing_was_written(tmp_path):
+    with held(tmp_path / "empty"), held(tmp_path / "used"):
+        (tmp_path / "used").write_text("one\n")
+        assert (tmp_path / "empty").exists()
+    assert os.listdir(tmp_path) == ["used"]
+    (tmp_path / "was there").touch()
+    with held(tmp_path / "was there"):
+        pass
+    assert (tmp_path / "was there").exists()
+
+
+def test_a_file_system_without_locks_goes_on_without_one(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr("msvcrt.locking" if sys.platform == "win32" else "fcntl.flock", refuse)
+    with held(tmp_path / "runs.jsonl"), held(tmp_path / "runs.jsonl"):
+        pass
+
+
+def test_what_cannot_be_appended_to_is_not_held(tmp_path):
+    for path in (tmp_path, tmp_path / "missing" / "file", tmp_path / ("long" * 100)):
+        with pytest.raises(OSError, match=".") as told, held(path):
+            pass
+        assert told.value.filename == str(path)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .config import ConfigError
 from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, USAGE, Exit, Interrupted, file_error, noted_signals
-from .kept import check_kept, kept_runs, prepare_to_append, read_kept
+from .kept import check_kept, holding, prepare_to_append, read_kept
 from .options import Options, arms_text, parse
 from .progress import Progress
 from .records import FAILED
@@ -73,18 +73,24 @@ def _run(options: Options) -> int:
         _require_whole_report(options)
         return command.print_found(options, options.report)
     if options.report is not None:
-        records = read_kept(options.report)
+        left_out: list[str] = []
+        records = read_kept(options.report, left_out.append)
         if not records:
-            raise Exit(f"{options.report}: no finished run in it", DATA)
-        _print(options, records, expected=None)
+            left = f", left out: {'; '.join(left_out)}" if left_out else ""
+            raise Exit(f"{options.report}: no finished run in it{left}", DATA)
+        _print(options, records, expected=None, left_out=left_out)
         return OK
     return _study(options)
 
 
 def _study(options: Options) -> int:
-    """Run what is missing, keep it, report all."""
+    """Run what is missing, keep it, report all; no other study adds to the file meanwhile."""
+    with holding(options.out, options.resume) as kept:
+        return _go_on(options, kept)
+
+
+def _go_on(options: Options, kept: Sequence[RunRecord]) -> int:
     progress = Progress(sys.stderr, options.quiet)
-    kept = kept_runs(options.out, options.resume)
     progress.show("data", f"reading {options.dataset}")
     with ThreadPoolExecutor(1) as pool:  # numba is imported while the data is unpacked: each takes a third of a second
         importing = pool.submit(_import_study)
@@ -187,13 +193,13 @@ def _describe(status: Status, n_pairs: int) -> tuple[str, str, float | None]:
     return "running", text, status.n_done / status.n_runs
 
 
-def _print(options: Options, records: Sequence[RunRecord], expected: str | None) -> None:
-    """Draw the figures, and print the result on stdout."""
+def _print(options: Options, records: Sequence[RunRecord], expected: str | None, left_out: Sequence[str] = ()) -> None:
+    """Draw the figures, and print the result on stdout, with what was left out of it."""
     from . import article, report, summary
 
     if options.figures is not None:
         _draw(options, records)
-    found = summary.summarize(records, with_verdict=not options.quick)
+    found = summary.summarize(records, with_verdict=not options.quick, left_out=left_out)
     if options.json:
         print(json.dumps(summary.to_json(found, article.accounting()), indent=2, allow_nan=False))
     else:

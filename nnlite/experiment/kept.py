@@ -1,30 +1,24 @@
-"""The file of kept runs as the command line sees it: what may be gone on with, what is refused, and in which words.
+"""The file of kept runs as the command line sees it: which exit status each of its troubles is.
 
-`records` reads and writes lines; this module turns what can go wrong with a file into a person's one line.
+`records` reads, holds and writes files and says what is wrong with them; here is nothing but who is told how.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from ..datasets import Dataset
+from ..files import held
+from . import records
 from .config import ConfigError, RunConfig
 from .exits import DATA, FAILED_RUN, USAGE, Exit, file_error
-from .records import (
-    RecordsError,
-    RunRecord,
-    config_differences,
-    describe,
-    is_compressed,
-    read_records,
-    same_config,
-    set_cut_line_aside,
-)
+from .records import RecordsError, RunRecord, config_differences, describe, read_study
 
 
-def read_kept(path: str) -> list[RunRecord]:
-    """Return the finished runs of a file.
+def read_kept(path: str, tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:
+    """Return the finished runs of a file; `tell` is given what is left out, in words.
 
     Raises
     ------
@@ -32,41 +26,43 @@ def read_kept(path: str) -> list[RunRecord]:
         The file cannot be read, is damaged, or holds runs of more than one study.
     """
     try:
-        records = read_records(path)
+        return read_study(path, tell)
     except RecordsError as error:
         raise Exit(str(error), DATA) from error
     except OSError as error:
         raise Exit(file_error(error), DATA) from error
-    differences = same_config(records)
-    if differences:
-        raise Exit(f"{path}: its runs are not of one study: {'; '.join(differences)}", DATA)
-    return records
 
 
-def kept_runs(path: str | None, resume: bool) -> list[RunRecord]:
-    """Return the finished runs of the file to go on with; the file stays as it is.
+@contextmanager
+def holding(path: str | None, resume: bool) -> Iterator[list[RunRecord]]:
+    """Hold the file of --out for one study, and return its finished runs to go on with; nothing is written yet.
 
     Raises
     ------
     ConfigError
-        The file exists and `resume` is False, or it could not be made.
+        The file cannot be written, or holds something and `resume` is False.
     Exit
-        The file cannot be used.
+        Another program is at work on it, or what it holds cannot be used.
     """
     if path is None:
-        return []
-    if not os.path.lexists(path):
-        folder = os.path.dirname(path) or "."  # found out before the first run, not after it
-        if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-            raise ConfigError(f"--out {path}: the folder {folder} does not exist or cannot be written")
-        return []
-    if not resume:
-        raise ConfigError(f"--out {path}: exists; --resume goes on with it, or name another file")
-    return read_kept(path)
+        yield []
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(path))
+        except BlockingIOError as error:
+            raise Exit(file_error(error), FAILED_RUN) from error
+        except FileNotFoundError as error:
+            raise ConfigError(f"--out {path}: the folder {os.path.dirname(path) or '.'} does not exist") from error
+        except OSError as error:
+            raise ConfigError(f"--out {path}: cannot be written: {error.strerror}") from error
+        if not resume and os.path.getsize(path):
+            raise ConfigError(f"--out {path}: exists; --resume goes on with it, or name another file")
+        yield read_kept(path)
 
 
 def prepare_to_append(path: str) -> str | None:
-    """Set a cut last line of an existing file aside; return the name of the file that now holds it, if there was one.
+    """Set a cut last line of a file aside; return the name of the file that now holds it, if there was one.
 
     Raises
     ------
@@ -74,11 +70,9 @@ def prepare_to_append(path: str) -> str | None:
         The file is compressed, so that no line can be appended, or cannot be written.
     """
     try:
-        if not os.path.exists(path):
-            return None
-        if is_compressed(path):
-            raise Exit(f"{path}: compressed, so no run can be appended: decompress it first", USAGE)
-        return set_cut_line_aside(path)
+        return records.prepare_to_append(path)
+    except RecordsError as error:
+        raise Exit(str(error), USAGE) from error
     except OSError as error:
         raise Exit(f"{path}: cannot be written: {error.strerror}", FAILED_RUN) from error
 

@@ -1,21 +1,23 @@
 """What is kept of a run, one JSON line each, in and out.
 
 A line is appended in one write when its run is done, so that a study interrupted at any moment keeps every finished
-run. Reading recognises a last line that was cut short. This module knows nothing of how runs are made or judged.
+run. Reading trusts nothing: a line that no run can have written is refused with its number, a last line that was cut
+short is left out and told. This module knows nothing of how runs are made or judged.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import lzma
 import os
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +25,12 @@ import numpy.typing as npt
 from ..access import keep_access
 from ..datasets import Dataset
 from ..files import GZIP_MAGIC, XZ_MAGIC, reading
-from ..flops import Tally
-from .config import RunConfig
+from ..flops import Counts, Tally
+from .record_rules import STATUSES, checked, parse
 
 SCHEMA = 1
 
-FAILED = "failed"
+FAILED = STATUSES[-1]
 """Status of a run that could not be carried out; all others (reached, budget, diverged) are results."""
 
 _UNCOMPARED = ("seconds", "versions", "machine")
@@ -53,7 +55,7 @@ class RunRecord:
     accuracy_after_pretrain: float | None  # on the images that stop the run; None without pretraining
     accuracy_at_stop: float | None  # on the same; None when the run diverged
     passes: dict[str, dict[str, int]]  # phase -> steps, images_forward, images_backward, up to the stop
-    counts: dict[str, Any]  # dense, executed: phase -> kernel -> kind, up to the stop; zeros left out
+    counts: dict[str, Counts]  # dense, executed: phase -> kernel -> kind, up to the stop; zeros left out
     checks: list[list[int]] = field(default_factory=list)  # [step, correct], full evaluations only
     pretrain_checks: list[list[int]] = field(default_factory=list)  # [epoch, correct, correct of the arm's own images]
     images_seen: list[int] = field(default_factory=list)  # of phase train up to each check, repeats included
@@ -65,7 +67,7 @@ class RunRecord:
     message: str = ""  # for a person: why the run diverged or failed
     seconds: dict[str, float] = field(default_factory=dict)  # compile (once a process), run
     versions: dict[str, str] = field(default_factory=dict)
-    machine: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, str | int | None] = field(default_factory=dict)
     schema: int = SCHEMA
 
     @cached_property
@@ -85,97 +87,149 @@ class RunRecord:
 
     @classmethod
     def from_line(cls, line: str) -> RunRecord:
-        """Rebuild a record; ValueError where the line is not one."""
-        values = json.loads(line)
-        if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-            found = values.get("schema") if isinstance(values, dict) else type(values).__name__
-            raise ValueError(f"expected a record of schema {SCHEMA}, found {found}")
-        names = {f.name for f in fields(cls)}
-        if set(values) != names:
-            raise ValueError(f"fields differ from a record's: {', '.join(sorted(set(values) ^ names))}")
-        record = cls(**values)
-        if not isinstance(record.arm, str) or not isinstance(record.seed, int) or not isinstance(record.config, dict):
-            raise ValueError("arm, seed or config is of another type than a record's")
-        if not isinstance(record.dataset, dict) or not isinstance(record.dataset.get("name"), str):
-            raise ValueError("its data set has no name")
-        RunConfig.from_record(record.config)  # for what it refuses
-        return record
+        """Rebuild a record; ValueError, in words for a person, where no run of this version can have written it."""
+        return cls(**checked(line, SCHEMA, _field_types()))
 
     def comparable(self) -> dict[str, Any]:
         """Return all that two runs of the same (arm, seed) must share: everything but seconds, versions, machine."""
         return {name: value for name, value in asdict(self).items() if name not in _UNCOMPARED}
 
 
-def read_records(path: str | os.PathLike[str]) -> list[RunRecord]:
-    """Read every finished run of a file; a last line without its end is left out. gzip and xz are recognised.
+@lru_cache(maxsize=1)
+def _field_types() -> dict[str, Any]:
+    hints = get_type_hints(RunRecord)
+    return {f.name: hints[f.name] for f in fields(RunRecord)}
+
+
+def read_records(path: str | os.PathLike[str], tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:
+    """Read every finished run of a file, each once. gzip and xz are recognised.
+
+    Parameters
+    ----------
+    path : str or path-like
+    tell : function of a str
+        Is given what is left out, in words: a last line that was cut short, runs that failed.
 
     Raises
     ------
     OSError
         The file cannot be read.
     RecordsError
-        A compressed file is damaged or empty, a line is no record of this version, or a run stands there twice.
+        A compressed file is damaged or empty, a line is no record of this version, or two that differ are of one run.
     """
-    lines = _lines(path)
-    records: list[RunRecord] = []
-    seen: dict[tuple[str, str, str, int], int] = {}
-    for number, line in enumerate(lines, 1):
+    name = os.fspath(path)
+    records: dict[tuple[str, ...], RunRecord] = {}
+    failed: set[tuple[str, ...]] = set()
+    line_of: dict[tuple[str, ...], int] = {}
+    for number, line in _lines(path, tell):
         try:
             record = RunRecord.from_line(line.decode())
-        except (ValueError, TypeError) as error:
-            raise RecordsError(f"{os.fspath(path)}: line {number}: not a run record: {error}") from error
-        if record.status != FAILED:  # a failed run is tried again
-            study = json.dumps(record.config, sort_keys=True)
-            key = record.dataset["name"], study, record.arm, record.seed
-            if key in seen:
-                both = f"lines {seen[key]} and {number}"
-                raise RecordsError(f"{os.fspath(path)}: {both} both hold {record.arm}, seed {record.seed}")
-            seen[key] = number
-            records.append(record)
-    return records
+        except UnicodeDecodeError as error:
+            raise RecordsError(f"{name}: line {number}: not a run record: no UTF-8 text") from error
+        except RecursionError as error:
+            raise RecordsError(f"{name}: line {number}: not a run record: brackets are nested too deeply") from error
+        except ValueError as error:
+            raise RecordsError(f"{name}: line {number}: not a run record: {error}") from error
+        study = json.dumps(record.config, sort_keys=True)
+        key = *_identity(record.dataset), study, record.arm, str(record.seed)
+        if record.status == FAILED:  # it is tried again
+            failed.add(key)
+            continue
+        if key not in records:
+            records[key], line_of[key] = record, number
+        elif replace(record, dataset=records[key].dataset).comparable() != records[key].comparable():
+            both = f"lines {line_of[key]} and {number}"
+            raise RecordsError(
+                f"{name}: {both} both hold {record.arm}, seed {record.seed}, and differ: keep one of them"
+            )
+    n_failed = len(failed - records.keys())
+    if n_failed:
+        tell(f"{n_failed} run{'' if n_failed == 1 else 's'} that could not be carried out")
+    return list(records.values())
 
 
-def _lines(path: str | os.PathLike[str]) -> list[bytes]:
-    """Every whole line of a file; what is compressed was finished once, and must hold some."""
+_ROOM = 1 << 14  # bytes, a few runs
+_BLANK = b" \t\r\n\0"  # a disk that lost its power may leave zeros
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"{\0", b"\0{")
+
+
+def _lines(path: str | os.PathLike[str], tell: Callable[[str], None]) -> Iterator[tuple[int, bytes]]:
+    """Yield each line that is not blank, with its number; what is compressed was finished once, and must hold some."""
     name = os.fspath(path)
     try:
         with reading(path) as (stream, _):
-            lines = stream.read().split(b"\n")[:-1]
+            text = stream.read()
     except (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise RecordsError(f"{name}: damaged, no run in it can be trusted: {error}") from error
-    if not lines and name.endswith((".gz", ".xz")):
+    if text.startswith(_UTF_16):
+        raise RecordsError(f"{name}: UTF-16 text, as PowerShell's > writes; expected UTF-8: iconv -f UTF-16 -t UTF-8")
+    lines = text.removeprefix(_BYTE_ORDER_MARK).split(b"\n")
+    if _is_cut(lines[-1]):
+        tell("the last line, which was cut short")
+        lines.pop()
+    if name.endswith((".gz", ".xz")) and not any(lines):
         raise RecordsError(f"{name}: holds no run: it is empty or cut short")
-    return lines
+    for number, line in enumerate(lines, 1):
+        line = line.strip(_BLANK)
+        if line:
+            yield number, line
 
 
-def is_compressed(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is gzip or xz, by content."""
-    with open(path, "rb") as file:
-        return file.read(6).startswith((GZIP_MAGIC, XZ_MAGIC))
+def _is_cut(piece: bytes) -> bool:
+    """Whether what stands behind the last newline is the beginning of a record, not a whole one that lacks its own."""
+    piece = piece.removeprefix(_BYTE_ORDER_MARK).strip(_BLANK)
+    try:
+        parse(piece.decode())
+    except (ValueError, RecursionError):
+        return piece.startswith(b"{")
+    return False
 
 
-def set_cut_line_aside(path: str | os.PathLike[str]) -> str | None:
-    """Move an unterminated last line to FILE.cut, so that appending starts on a line of its own.
+def prepare_to_append(path: str | os.PathLike[str]) -> str | None:
+    """Make sure that runs can be appended to a file, each on a line of its own.
+
+    A whole last line gets the newline that it lacks; one that was cut short is moved to FILE.cut.
 
     Returns
     -------
     str or None
-        The name of the file that now holds it, if there was one.
+        The name of the file that now holds a cut line, if there was one.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written: no permission, full disk.
+    RecordsError
+        The file is compressed.
     """
-    target = Path(path)
-    text = target.read_bytes()
+    target, aside = Path(path), None
+    text = target.read_bytes() if target.exists() else b""
+    if text.startswith((GZIP_MAGIC, XZ_MAGIC)):
+        raise RecordsError(f"{target}: compressed, so no run can be appended: decompress it first")
     end = text.rfind(b"\n") + 1
-    if end == len(text):
-        return None
-    aside = target.with_name(target.name + ".cut")
-    with open(aside, "ab") as file:
-        if file.tell() == 0:  # new
-            keep_access(target, aside)
-        file.write(text[end:] + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.truncate(target, end)
-    return str(aside)
+    if _is_cut(text[end:]):
+        aside = target.with_name(target.name + ".cut")
+        with open(aside, "ab") as file:
+            if file.tell() == 0:  # new
+                keep_access(target, aside)
+            file.write(text[end:] + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.truncate(target, end)
+    elif end < len(text):
+        _append(path, b"\n")
+    _require_room(target)
+    return str(aside) if aside else None
+
+
+def _require_room(target: Path) -> None:
+    """Append blank lines, which readers skip, and take them away: a full disk is known by nothing else."""
+    size = target.stat().st_size if target.exists() else 0
+    try:
+        _append(target, b"\n" * _ROOM)
+    finally:
+        os.truncate(target, size)
 
 
 def append_record(path: str | os.PathLike[str], record: RunRecord) -> None:
@@ -186,12 +240,15 @@ def append_record(path: str | os.PathLike[str], record: RunRecord) -> None:
     OSError
         The file cannot be written: no permission, full disk.
     """
-    line = record.to_line().encode()
+    _append(path, record.to_line().encode())
+
+
+def _append(path: str | os.PathLike[str], text: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        written = os.write(descriptor, line)
-        if written < len(line):
-            raise OSError(28, f"only {written} of {len(line)} bytes could be written", os.fspath(path))
+        written = os.write(descriptor, text)
+        if written < len(text):
+            raise OSError(errno.ENOSPC, f"only {written} of {len(text)} bytes could be written", os.fspath(path))
     finally:
         os.close(descriptor)
 
@@ -208,6 +265,11 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def _identity(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """What tells one data set from another: its files' hashes, where it has any, so that a folder may move."""
+    return tuple(sorted(dataset["sha256"].values())) or (dataset["name"],)
+
+
 def config_differences(records: Iterable[RunRecord], config: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
     """List how kept records differ from what is asked for, as `learning_rate: 0.001 in the file, 0.002 asked for`."""
     for record in records:
@@ -215,14 +277,18 @@ def config_differences(records: Iterable[RunRecord], config: dict[str, Any], dat
             continue
         kept = {**record.config, **{f"dataset {name}": value for name, value in record.dataset.items()}}
         asked = {**config, **{f"dataset {name}": value for name, value in dataset.items()}}
-        return [
-            f"{name}: {kept.get(name)} in the file, {asked.get(name)} asked for"
-            for name in sorted({*kept, *asked})
-            if kept.get(name) != asked.get(name)
-        ]
+        if _identity(record.dataset) == _identity(dataset):
+            kept["dataset name"] = dataset["name"]  # its folder may have moved
+        differing = [name for name in sorted({*kept, *asked}) if kept.get(name) != asked.get(name)]
+        if differing:
+            return [f"{name}: {kept.get(name)} in the file, {asked.get(name)} asked for" for name in differing]
     return []
 
 
-def same_config(records: Sequence[RunRecord]) -> list[str]:
-    """List how the records of one file differ among themselves; empty when they are one study."""
-    return config_differences(records, records[0].config, records[0].dataset) if records else []
+def read_study(path: str | os.PathLike[str], tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:
+    """Read the finished runs of a file as `read_records` does; RecordsError also where they are not of one study."""
+    records = read_records(path, tell)
+    differences = config_differences(records[1:], records[0].config, records[0].dataset) if records else []
+    if differences:
+        raise RecordsError(f"{os.fspath(path)}: its runs are not of one study: {'; '.join(differences)}")
+    return records

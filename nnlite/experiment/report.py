@@ -17,7 +17,7 @@ from .records import RunRecord
 from .stats import Interval
 from .summary import BASELINE, TREATMENT, Summary
 from .verdict import CLAIMED
-from .wording import spread, steps
+from .wording import seeds_in_words, spread, steps
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 """How people write the known data sets."""
@@ -93,12 +93,11 @@ def sensitivity_table(summary: Summary) -> str:
 
 def _title(summary: Summary, interrupted: str | None) -> str:
     config, name = summary.config, summary.dataset["name"]
-    seeds = sorted({record.seed for runs in summary.arms.values() for record in runs})
     where = "the TEST set" if config["stop_on"] == "test" else "a validation split"
     n_pairs = max([summary.n_pairs, *(article.n_pairs for article, _ in summary.others.values())])
     pairs = f"{n_pairs} pair{'' if n_pairs == 1 else 's'}"
-    span = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]}-{seeds[-1]}" if seeds else "no seed"
-    title = f"Average-image pretraining on {TITLES.get(name, name)}: {pairs}, {span}, stopped on {where}"
+    seeds = seeds_in_words(summary.seeds)
+    title = f"Average-image pretraining on {TITLES.get(name, name)}: {pairs}, {seeds}, stopped on {where}"
     return title + (f"\n{interrupted}" if interrupted else "")
 
 
@@ -177,13 +176,18 @@ def _others(summary: Summary) -> list[str]:
 
 
 def _mishaps(summary: Summary) -> Iterable[str]:
-    """A line for every run that diverged, and one for those that failed."""
+    """A line for every run that diverged, one for those that failed, and one for each thing that was left out."""
     for name, runs in summary.arms.items():
         for record in runs:
             if record.message:
                 yield f"{name}, seed {record.seed}: {record.message}."
     if summary.n_failed:
         yield f"{summary.n_failed} runs could not be carried out; they are in no number above."
+    if summary.left_out:
+        yield textwrap.fill(f"In no number above: {'; '.join(summary.left_out)}.", 79)
+    if summary.without_partner:
+        alone = [f"{arm} of {seeds_in_words(seeds)}" for arm, seeds in summary.without_partner.items()]
+        yield textwrap.fill(f"In no comparison, since the other run of the pair is missing: {'; '.join(alone)}.", 79)
 
 
 def _n_averaged(record: RunRecord) -> int:

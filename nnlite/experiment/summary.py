@@ -65,6 +65,9 @@ class Summary:
     article_rank: int  # pairs whose reduction lies below the article's single pair
     n_failed: int
     others: dict[str, tuple[Comparison, Comparison]]  # arm -> by the article's accounting, by every operation
+    seeds: list[int]  # in any comparison; of all runs where nothing is compared
+    without_partner: dict[str, list[int]]  # arm -> seeds of runs that are in no comparison, where there is any
+    left_out: list[str]  # what of a file is in no number, in words
 
 
 def cost(model: str, phases: Sequence[str], executed: bool = False) -> Cost:
@@ -124,7 +127,7 @@ def paired_reduction(records: Sequence[RunRecord]) -> tuple[RunRecord, RunRecord
     return treated, scratch, comparison.reductions[0]
 
 
-def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summary:
+def summarize(records: Sequence[RunRecord], with_verdict: bool = True, left_out: Sequence[str] = ()) -> Summary:
     """Summarize the records of one study.
 
     Parameters
@@ -133,6 +136,8 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summar
         At least one, all of one configuration; failed runs are counted and left out.
     with_verdict : bool
         False for a quick look, which judges nothing.
+    left_out : sequence of str
+        What was left out of the records already, in words.
 
     Returns
     -------
@@ -151,6 +156,7 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summar
             scope = "training" if model == "article-2023" else "bill"
             reductions[model] = compare(treated, baseline, cost(model, SCOPES[scope]))
     headline = reductions.get("article-2023")
+    seeds, alone = _partners(arms)
     judged = None
     if headline is not None and with_verdict:
         interval = headline.interval
@@ -168,7 +174,19 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True) -> Summar
         article_rank=article_rank(headline.reductions, float(savings()["flops"])) if headline else 0,
         n_failed=sum(record.status == FAILED for record in records),
         others={arm: both for arm in arms if arm not in (BASELINE, TREATMENT) and (both := _other(arms, arm))},
+        seeds=seeds or sorted({record.seed for runs in arms.values() for record in runs}),
+        without_partner=alone if seeds else {},
+        left_out=list(left_out),
     )
+
+
+def _partners(arms: dict[str, list[RunRecord]]) -> tuple[list[int], dict[str, list[int]]]:
+    """Return the seeds that have scratch and another arm, and by arm the seeds of the runs without such a partner."""
+    of = {arm: {record.seed for record in runs} for arm, runs in arms.items()}
+    baseline = of.get(BASELINE, set())
+    treated = set().union(*(seeds for arm, seeds in of.items() if arm != BASELINE))
+    alone = {arm: sorted(seeds - (treated if arm == BASELINE else baseline)) for arm, seeds in of.items()}
+    return sorted(baseline & treated), {arm: seeds for arm, seeds in alone.items() if seeds}
 
 
 def _other(arms: dict[str, list[RunRecord]], arm: str) -> tuple[Comparison, Comparison] | None:
@@ -244,6 +262,8 @@ def to_json(summary: Summary, article: dict[str, Any]) -> dict[str, Any]:
         "config": {**summary.config, "dataset": summary.dataset["name"]},
         "n_pairs": summary.n_pairs,
         "n_failed": summary.n_failed,
+        "without_partner": summary.without_partner,
+        "left_out": summary.left_out,
         "arms": arms,
         "reduction": {model: finite(c.interval) for model, c in summary.reductions.items()},
         "others": {

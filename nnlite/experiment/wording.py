@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 
 from .comparisons import EXPLAINED_MARGIN
 from .stats import Interval
@@ -199,3 +200,21 @@ def several(names: Sequence[str]) -> str:
     ('exemplar', 'flop, mac and torch')
     """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """Return rising seeds in words; many gaps are not listed.
+
+    Examples
+    --------
+    >>> seeds_in_words([3]), seeds_in_words([0, 1, 2, 7]), seeds_in_words(range(0, 100, 2))
+    ('seed 3', 'seeds 0-2 and 7', '50 seeds from 0 to 98')
+    """
+    if not seeds:
+        return "no seed"
+    gaps = [i for i in range(1, len(seeds)) if seeds[i] != seeds[i - 1] + 1]
+    if len(gaps) > 3:
+        return f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}"
+    ends = [(seeds[first], seeds[last - 1]) for first, last in pairwise([0, *gaps, len(seeds)])]
+    spans = [str(first) if first == last else f"{first}-{last}" for first, last in ends]
+    return f"seed{'' if len(seeds) == 1 else 's'} {several(spans)}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...files import held
 from ..config import ConfigError, RunConfig, unknown
 from ..exits import DATA, FAILED_RUN, Exit, Interrupted, file_error, noted_signals
 from ..kept import prepare_to_append
@@ -18,7 +19,6 @@ from ..progress import Progress
 from ..records import FAILED, RecordsError, RunRecord, append_record, config_differences, describe
 from ..worker import Run
 from .parts import (
-    at_work,
     done_file,
     estimated_seconds,
     finish,
@@ -136,15 +136,15 @@ def _run_part(
         needs = f"needs part {missing_part} first, which {os.fspath(folder)} does not hold"
         raise ConfigError(f"--part {part.name}: {needs}") from missing_part
     path = str(open_file(folder, part.name))
-    with at_work(folder, part.name):
-        aside = prepare_to_append(path)
-        if aside:
-            progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
+    with held(path):
         kept = records_of(folder, part.name)
         _refuse_strays(path, part, studies, kept)
         missing = missing_runs(studies, kept)
         datasets = {name: load(name) for name in {study.dataset: None for study in studies}} if missing else {}
         _require_same(path, kept, datasets)
+        aside = prepare_to_append(path)
+        if aside:
+            progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
         n_runs, n_missing = sum(len(study.runs()) for study in studies), sum(map(len, missing.values()))
         minutes = estimated_seconds(studies, n_workers) / 60 * n_missing / n_runs
         already = f", {n_runs - n_missing} kept" if n_missing < n_runs else ""
@@ -158,6 +158,7 @@ def _run_part(
             raise
         progress.clear()
         progress.line(f"{where}: kept in {finish(folder, part, studies)}")
+    Path(path).unlink(missing_ok=True)  # when nothing holds it any more: Windows removes no open file
 
 
 def _refuse_strays(path: str, part: Part, studies: Sequence[Study], kept: Sequence[RunRecord]) -> None:

@@ -2,32 +2,27 @@
 
 A part that runs appends to FOLDER/NAME.jsonl, one line a run. When its last run is done, the lines are sorted and
 written to FOLDER/NAME.jsonl.xz, and only when that can be read again is the first file removed: a part is done exactly
-when its compressed file is there. Only one program at a time may run a part: it holds a lock on the first file. Left
-out: what the parts are (`protocol`), progress and carrying out runs (`carry_out`).
+when its compressed file is there. Only one program at a time may run a part: it holds the first file. Left out:
+what the parts are (`protocol`), progress and carrying out runs (`carry_out`).
 """
 
 from __future__ import annotations
 
 import lzma
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...access import keep_access
 from ...files import replacing
 from ..config import RunConfig
-from ..exits import DATA, FAILED_RUN, Exit, file_error
+from ..exits import DATA, Exit, file_error
 from ..records import FAILED, RecordsError, RunRecord, read_records
 from .protocol import Earlier, Part, Study
 
 if TYPE_CHECKING:
     from ..worker import Run
-
-if sys.platform != "win32":
-    import fcntl
 
 
 def done_file(folder: str | os.PathLike[str], name: str) -> Path:
@@ -95,32 +90,6 @@ def _exists(path: Path) -> bool:
     return True
 
 
-@contextmanager
-def at_work(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
-    """Hold the lock on the file in which a part gathers, made if missing, until the block or the process ends.
-
-    The kernel releases it however the process ends, so it is never left behind. Systems and file systems without locks
-    go on without one.
-
-    Raises
-    ------
-    Exit
-        Another program holds it.
-    OSError
-        The file cannot be written.
-    """
-    path = open_file(folder, name)
-    with open(path, "ab") as file:
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Exit(f"another nnlite is at work on {path}", FAILED_RUN) from error
-            except OSError:  # a file system without locks
-                pass
-        yield
-
-
 def run_of(record: RunRecord) -> tuple[str, Run]:
     """Which run a record is of: data set, configuration, arm, seed."""
     return record.dataset["name"], (RunConfig.from_record(record.config), record.arm, record.seed)
@@ -165,7 +134,7 @@ def n_lacking(part: Part, records: Iterable[RunRecord], earlier: Earlier) -> int
 
 
 def finish(folder: str | os.PathLike[str], part: Part, studies: Sequence[Study]) -> Path:
-    """Sort and compress the records of a part whose runs are all there; remove the file in which they gathered.
+    """Sort and compress the records of a part whose runs are all there; the file in which they gathered is left.
 
     Raises
     ------
@@ -184,7 +153,6 @@ def finish(folder: str | os.PathLike[str], part: Part, studies: Sequence[Study])
     if [record.to_line() for record in read_records(target)] != [record.to_line() for record in records]:
         os.remove(target)
         raise RecordsError(f"{target}: does not read back as it was written")
-    open_file(folder, part.name).unlink()
     return target
 
 
