@@ -187,6 +187,8 @@ def _require_regular(path: str | os.PathLike[str]) -> None:
         kind = kinds.get(stat.S_IFMT(mode), "a device")
         raise OSError(errno.EINVAL, f"{kind}, where a file was expected; name a file on disk instead", name)
 
+        raise OSError(errno.EINVAL, f"{kind}, where a file was expected; use a regular file", name)
+
 
 def _may_be_written(name: str) -> bool:
     """Return whether `name` is a file that may be replaced; False where nothing is there.

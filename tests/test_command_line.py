@@ -18,6 +18,7 @@ from test_records import record
 from nnlite.experiment.__main__ import main
 from nnlite.experiment.config import ARMS, EXPLANATORY
 from nnlite.experiment.records import read_records
+from nnlite.files import held
 
 SMALL = ["--hidden", "5", "--learning-rate", "0.02", "--batch-size", "8", "--pretrain-epochs", "3", "--max-steps", "60"]
 
@@ -180,6 +181,115 @@ def test_an_existing_file_is_never_overwritten(small, tmp_path, capsys):
     assert "exists; --resume goes on with it" in capsys.readouterr().err
     assert main([*small, "--out", str(kept), "--resume"]) == 3
     assert kept.read_text() == "precious\n"
+
+
+def test_an_empty_file_may_be_filled(small, tmp_path):
+    kept = tmp_path / "runs.jsonl"
+    kept.touch()
+    assert main([*small, "--seeds", "1", "--out", str(kept), "--quiet"]) == 0
+    assert len(read_records(kept)) == 2
+
+
+def test_a_second_study_on_one_file_is_refused_and_the_first_is_named(small, tmp_path, capsys):
+    kept = tmp_path / "runs.jsonl"
+    with held(kept):
+        for arguments in ([], ["--resume"]):
+            assert main([*small, "--out", str(kept), *arguments]) == 1
+            out, err = capsys.readouterr()
+            assert (out, err.count("\n")) == ("", 1)
+            assert f"nnlite: {kept}: another nnlite" in err
+    assert not kept.exists()
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_read_only(path):
+    path.touch()
+    path.chmod(0o400)
+    if os.access(path, os.W_OK):
+        pytest.skip("this user may write what is read-only")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: path.mkdir(), "cannot be written: a directory, where a file was expected"),
+        pytest.param(
+            make_pipe,
+            "cannot be written: a pipe, where a file was expected",
+            marks=pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes"),
+        ),
+        (make_read_only, "cannot be written: Permission denied"),
+        (lambda path: path.parent.rmdir(), "the folder"),
+    ],
+    ids=["a directory", "a pipe", "read-only", "no folder"],
+)
+@pytest.mark.parametrize("arguments", [[], ["--resume"]])
+def test_a_file_that_cannot_be_written_is_found_before_the_first_run(small, tmp_path, capsys, make, message, arguments):
+    kept = tmp_path / "folder" / "runs"
+    kept.parent.mkdir()
+    make(kept)
+    assert main([*small, "--out", str(kept), *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"nnlite: --out {kept}: {message}" in err
+    assert "pair 1" not in err
+
+
+def test_a_name_that_is_too_long_is_found_before_the_first_run(small, tmp_path, capsys):
+    assert main([*small, "--out", str(tmp_path / ("long" * 100))]) == 2
+    assert "cannot be written: " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="has no full device")
+def test_nothing_is_left_behind_where_no_run_was_kept(small, tmp_path, capsys):
+    kept = tmp_path / "runs.jsonl"
+    assert main([*SMALL, "--dataset", str(tmp_path / "nowhere"), "--out", str(kept)]) == 3
+    assert not kept.exists()
+    assert main([*small, "--out", "/dev/full"]) == 2
+    assert "--out /dev/full: cannot be written: a device" in capsys.readouterr().err
+
+
+def test_a_run_without_its_partner_is_said_and_its_seed_is_not_named(small, tmp_path, capsys):
+    kept = tmp_path / "runs.jsonl"
+    assert main([*small, "--seeds", "4", "--out", str(kept), "--quiet"]) == 0
+    lines = kept.read_text().splitlines(keepends=True)
+    kept.write_text("".join(line for line in lines if '"arm":"scratch","seed":2' not in line) + lines[0][:90])
+    capsys.readouterr()
+    assert main(["--report", str(kept)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("Average-image pretraining on small: 3 pairs, seeds 0-1 and 3, stopped on the TEST set")
+    assert "In no comparison, since the other run of the pair is missing: class-means of seed 2." in text
+    assert "In no number above: the last line, which was cut short." in text
+    assert main(["--report", str(kept), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["without_partner"] == {"class-means": [2]}
+    assert found["left_out"] == ["the last line, which was cut short"]
+
+
+def test_a_report_without_its_last_newline_is_the_same(small, tmp_path, capsys):
+    kept = tmp_path / "runs.jsonl"
+    assert main([*small, "--seeds", "3", "--out", str(kept), "--quiet"]) == 0
+    first = capsys.readouterr().out
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert main(["--report", str(kept)]) == 0
+    assert capsys.readouterr().out == first
+    assert main([*small, "--seeds", "3", "--out", str(kept), "--resume", "--quiet"]) == 0
+    assert capsys.readouterr().out == first
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["runs.jsonl", "small"]
+
+
+def test_a_folder_of_data_that_moved_is_gone_on_with(tmp_path, capsys):
+    kept, here = tmp_path / "runs.jsonl", write_dataset(tmp_path / "here")
+    assert main([*SMALL, "--dataset", str(here), "--seeds", "1", "--out", str(kept), "--quiet"]) == 0
+    there = here.rename(tmp_path / "there")
+    assert main([*SMALL, "--dataset", str(there), "--seeds", "2", "--out", str(kept), "--resume", "--quiet"]) == 0
+    assert "2 pairs, seeds 0-1" in capsys.readouterr().out
+    other = write_dataset(tmp_path / "other", seed=1)
+    assert main([*SMALL, "--dataset", str(other), "--seeds", "3", "--out", str(kept), "--resume"]) == 2
+    assert "dataset sha256: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], lambda data: data[:-9]])

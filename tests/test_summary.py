@@ -160,3 +160,17 @@ def test_other_arms_are_in_the_json_by_both_accountings():
         "high": pytest.approx(0.1),
     }
     assert found["flop"]["median"] == pytest.approx(0.1)
+
+
+def test_seeds_that_count_are_those_of_pairs_and_the_rest_is_told():
+    runs = [*study(3), run("scratch", 7, 100), run("medoid", 8, 90), run("medoid", 1, 90)]
+    found = summarize(runs, left_out=["the last line"])
+    assert found.seeds == [0, 1, 2]
+    assert found.without_partner == {"scratch": [7], "medoid": [8]}
+    assert to_json(found, {})["without_partner"] == {"scratch": [7], "medoid": [8]}
+    assert to_json(found, {})["left_out"] == ["the last line"]
+
+
+def test_where_nothing_is_compared_every_seed_counts_and_none_is_left_out():
+    found = summarize([run("scratch", 3, 100), run("scratch", 5, 100)])
+    assert (found.seeds, found.without_partner) == ([3, 5], {})
