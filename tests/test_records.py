@@ -7,6 +7,7 @@ import inspect
 import json
 import lzma
 import os
+import re
 
 import pytest
 from hypothesis import given
@@ -320,6 +321,42 @@ def test_a_number_that_is_not_finite_or_out_of_range_is_named(tmp_path, field, n
     path.write_text(line.replace(f'"{field}":0.5', f'"{field}":{number}'))
     with pytest.raises(RecordsError, match=r"line 1: not a run record: .*: expected"):
         read_records(path)
+
+
+def test_a_digit_of_a_count_that_was_damaged_is_known_by_the_checksum(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    line = record().to_line()
+    assert line.count('"mul":7') == 1
+    path.write_text(line.replace('"mul":7', '"mul":9'))
+    with pytest.raises(RecordsError, match="line 1: not a run record: damaged, or changed after it was kept"):
+        read_records(path)
+
+
+@given(at=st.integers(min_value=0), byte=st.integers(0, 255))
+def test_a_damaged_byte_anywhere_changes_no_run(tmp_path_factory, at, byte):
+    path = tmp_path_factory.mktemp("damaged") / "runs.jsonl"
+    kept = [record(seed=0), record(**CURVE, seed=1)]
+    data = bytearray("".join(one.to_line() for one in kept).encode())
+    data[at % len(data)] = byte
+    path.write_bytes(data)
+    told = ""
+    try:
+        found = read_records(path)
+    except RecordsError as error:
+        found, told = [], str(error)
+    assert [one for one in found if one not in kept] == []
+    assert (
+        len(found) == 2
+        or re.search(r"^.*runs.jsonl: (line [12]: not a run record: .*|UTF-16.*)$", told)
+        or data[-1:] != b"\n"
+    )
+
+
+def test_a_line_kept_before_there_were_checksums_is_read(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    path.write_text(re.sub(r',"crc32":\d+', "", record().to_line()))
+    assert "crc32" not in path.read_text()
+    assert read_records(path) == [record()]
 
 
 def test_every_kernel_that_counts_has_a_name_that_records_may_hold():

@@ -7,7 +7,8 @@ ValueError in words for a person; who reads the file adds its name and the line.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
 from typing import Any, get_args, get_origin, get_type_hints
@@ -26,6 +27,14 @@ _LIMIT = 1 << 63  # of every number in a record; none is negative either
 Values = dict[str, Any]
 
 
+_CHECKSUM = ',"crc32":'
+
+
+def signed(line: str) -> str:
+    """Add the CRC-32 of a line of JSON as a last field: nothing else tells that a digit of a count was damaged."""
+    return f"{line[:-1]}{_CHECKSUM}{zlib.crc32(line.encode())}}}"
+
+
 def checked(line: str, schema: int, types: Mapping[str, Any]) -> Values:
     """Return the fields of a record from its line.
 
@@ -42,30 +51,37 @@ def checked(line: str, schema: int, types: Mapping[str, Any]) -> Values:
     ValueError
         No run of this version can have written the line; says why.
     """
+    line = line.strip()
+    body, mark, _ = line.rpartition(_CHECKSUM)  # lines that were kept before there were checksums have none
+    unsigned = body + "}" if mark and line.endswith("}") else line
     try:
-        values = parse(line)
+        values = parse(unsigned)
         if values.get("schema") != schema:
             raise ValueError(f"expected a record of schema {schema}, found {values.get('schema')!s:.40}")
         _require_fields("record", values, types)
-        _require_fields("data set", values["dataset"], _DATASET)
-        config, steps = _config(json.dumps(values["config"], sort_keys=True))
+        config, steps = _frame(json.dumps([values["config"], values["dataset"]], sort_keys=True))
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
     _require_names(values)
     if values["status"] != "failed":  # of which nothing is counted
         for fault in chain(_contradictions(values, config), _curve_contradictions(values, steps)):
             raise ValueError(fault)
+    if mark and signed(unsigned) != line:
+        raise ValueError("damaged, or changed after it was kept: its checksum differs")
     return values
 
 
 @lru_cache(maxsize=1024)
-def _config(text: str) -> tuple[RunConfig, list[int]]:
-    """A configuration from its JSON, and the steps of its checks; a file holds many records of few configurations."""
-    values = json.loads(text)
+def _frame(text: str) -> tuple[RunConfig, list[int]]:
+    """Check a configuration and a data set, which many records of a file share; return it and its checks' steps."""
+    values, data = json.loads(text)
     _require_fields("configuration", values, _CONFIG)
+    _require_fields("data set", data, _DATASET)
     config = RunConfig.from_record(values)
     _require_known("preset", {config.preset}, PRESETS)
     _require_known("kernels", {values["kernels"]}, ("fast", "plain"))
+    if values["article_pass"] != config.article_pass(data["n_features"], data["n_classes"]):
+        raise ValueError("article_pass is not that of its network")
     return config, config.check_steps()
 
 
@@ -95,25 +111,35 @@ def _require_fields(what: str, values: dict[str, Any], types: Mapping[str, Any])
         names = ", ".join(sorted(values.keys() ^ types.keys()))
         raise ValueError(f"of another version: fields of its {what} differ: {names:.200}")
     for name, type_ in types.items():
-        if not _all_are(type_, [values[name]]):
+        if not _test_of(type_)([values[name]]):
             expected = type_.__name__ if isinstance(type_, type) and not get_origin(type_) else type_
             raise ValueError(f"{name} of its {what}: expected {expected}, found {json.dumps(values[name]):.60}")
 
 
-def _all_are(type_: Any, values: Collection[Any]) -> bool:
-    """Whether JSON values are of a type, numbers finite and not negative; a level at a time, which is quick."""
-    kinds, of = set(map(type, values)), get_args(type_)
+@lru_cache(maxsize=256)
+def _test_of(type_: Any) -> Callable[[Collection[Any]], bool]:
+    """Return what tells whether JSON values are all of a type, numbers finite and not negative.
+
+    It is asked of all values of a level at once, which is quick.
+    """
+    origin, of = get_origin(type_), get_args(type_)
     if type_ is Any:
-        return True
+        return lambda values: True
     if type_ in (int, float):
-        return kinds <= {int, type_} and (not values or (min(values) >= 0 and max(values) < _LIMIT))
-    if get_origin(type_) is dict:
-        return kinds <= {dict} and _all_are(of[1], list(chain.from_iterable(value.values() for value in values)))
-    if get_origin(type_) in (list, tuple):  # JSON knows no tuples
-        return kinds <= {list} and _all_are(of[0], list(chain.from_iterable(values)))
+        kinds = {int, type_}
+        return lambda values: (
+            {*map(type, values)} <= kinds and (not values or (min(values) >= 0 and max(values) < _LIMIT))
+        )
+    if origin is dict:
+        inner = _test_of(of[1])
+        return lambda values: {*map(type, values)} <= {dict} and inner([v for value in values for v in value.values()])
+    if origin in (list, tuple):  # JSON knows no tuples
+        inner = _test_of(of[0])
+        return lambda values: {*map(type, values)} <= {list} and inner([*chain.from_iterable(values)])
     if of:  # a union
-        return all(any(_all_are(one, [value]) for one in of) for value in values)
-    return kinds <= {type_}
+        tests = [_test_of(one) for one in of]
+        return lambda values: all(any(test([value]) for test in tests) for value in values)
+    return lambda values: {*map(type, values)} <= {type_}
 
 
 def _require_known(what: str, found: Collection[str], known: Collection[str]) -> None:
@@ -138,8 +164,6 @@ def _contradictions(values: Values, config: RunConfig) -> Iterator[str]:
     """Say where the end of a run contradicts the rest of its record."""
     data, status, n_checked = values["dataset"], values["status"], values["n_checked"]
     at_stop, n_steps = values["steps_to_target"], values["passes"].get("train", {}).get("steps")
-    if values["config"]["article_pass"] != config.article_pass(data["n_features"], data["n_classes"]):
-        yield "article_pass is not that of its network"
     if n_checked == 0 or n_checked != (data["n_test"] if config.stop_on == "test" else data["n_train"] // 6):
         yield f"n_checked, {n_checked}, is not how many images stop the run"
     if values["reached"] != (status == "reached") or values["reached"] != (at_stop is not None):
@@ -164,9 +188,10 @@ def _curve_contradictions(values: Values, steps: list[int]) -> Iterator[str]:
         yield "checks must be [step, correct], those of phase 1 [epoch, correct, correct of the arm's own images]"
     if [step for step, _ in checks] != steps[: len(checks)]:
         yield "its checks are not at the steps of its configuration"
-    if [epoch for epoch, _, _ in phase_1] != sorted({epoch for epoch, _, _ in phase_1}):
+    epochs = [epoch for epoch, _, _ in phase_1]
+    if epochs != sorted(set(epochs)):
         yield "the epochs of its pretrain_checks do not rise"
-    if max((correct for _, correct, *_ in checks + phase_1), default=0) > values["n_checked"]:
+    if max([right for _, right in checks] + [right for _, right, _ in phase_1], default=0) > values["n_checked"]:
         yield f"a check has more right answers than the {values['n_checked']} images looked at"
     if not len(seen) == len(read) == len(checks) or len(apart) not in (0, len(checks)):
         yield "images_seen, images_read and apart_correct must have a number for every check"
