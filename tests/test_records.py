@@ -315,7 +315,9 @@ def test_a_value_that_no_run_can_have_written_is_named_with_its_line(tmp_path, f
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-0.5", "1e30"])
 @pytest.mark.parametrize("field", ["accuracy_at_stop", "learning_rate", "run"])
 def test_a_number_that_is_not_finite_or_out_of_range_is_named(tmp_path, field, number):
-    line = record(accuracy_at_stop=0.5, seconds={"run": 0.5}, config=CURVE["config"] | {"learning_rate": 0.5}).to_line()
+    line = record(
+        accuracy_at_stop=0.5, seconds={"compile": 1.0, "run": 0.5}, config=CURVE["config"] | {"learning_rate": 0.5}
+    ).to_line()
     assert f'"{field}":0.5' in line
     path = tmp_path / "runs.jsonl"
     path.write_text(line.replace(f'"{field}":0.5', f'"{field}":{number}'))

@@ -257,7 +257,9 @@ def _append(path: str | os.PathLike[str], text: bytes) -> None:
     try:
         written = os.write(descriptor, text)
         if written < len(text):
-            raise OSError(errno.ENOSPC, f"only {written} of {len(text)} bytes could be written", os.fspath(path))
+            raise OSError(
+                errno.ENOSPC, f"no space left: only {written} of {len(text)} bytes could be written", os.fspath(path)
+            )
     finally:
         os.close(descriptor)
 
