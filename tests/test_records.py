@@ -98,7 +98,7 @@ def test_a_cut_line_is_as_private_as_the_records_it_stood_in(tmp_path):
     path = tmp_path / "runs.jsonl"
     path.write_bytes(b'{"arm": "scr')
     path.chmod(0o600)
-    aside = set_cut_line_aside(path)
+    aside = prepare_to_append(path)
     assert os.stat(aside).st_mode & 0o777 == 0o600
 
 

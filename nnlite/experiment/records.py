@@ -242,13 +242,7 @@ def _require_room(target: Path) -> None:
 
 
 def append_record(path: str | os.PathLike[str], record: RunRecord) -> None:
-    """Append a record in one write.
-
-    Raises
-    ------
-    OSError
-        The file cannot be written: no permission, full disk.
-    """
+    """Append a record in one write; OSError where the file cannot be written: no permission, full disk."""
     _append(path, record.to_line().encode())
 
 
