@@ -44,7 +44,7 @@ def run(config, arm, seed, rng):
         arm,
         seed,
         config=config.to_record(4, 2),
-        dataset={"name": "small", "sha256": {}, "n_features": 4, "n_classes": 2},
+        dataset={"name": "small", "sha256": {}, "n_train": 6000, "n_test": 1000, "n_features": 4, "n_classes": 2},
         steps_to_target=stop,
         passes=passes,
         counts={"dense": dense, "executed": dense},

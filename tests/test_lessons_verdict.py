@@ -43,11 +43,12 @@ def kept(tmp_path, n_pairs=8):
     """Records of both readings; pair s of the first saves 1 - (10 + 10 (69 + s)) / (10 (100 + s)) = 30 / (100 + s)."""
     records = []
     for config in (CLAIM, CLAIM_64):
-        asked = {**config.to_record(784, 10), "article_pass": 10}
+        data = {"name": "mnist", "sha256": {}, "n_train": 60, "n_test": 10, "n_features": 784, "n_classes": 10}
+        asked = {"config": config.to_record(784, 10), "dataset": data}
         shift = 0 if config is CLAIM else 20
         for seed in range(n_pairs):
-            records.append(run("scratch", seed, 100 + seed, config=asked))
-            records.append(run("class-means", seed, 69 + seed + shift, config=asked))
+            records.append(run("scratch", seed, 100 + seed, **asked))
+            records.append(run("class-means", seed, 69 + seed + shift, **asked))
     path = tmp_path / "claim.jsonl"
     path.write_text("".join(record.to_line() for record in records))
     return path
