@@ -22,7 +22,8 @@ PATHS = {
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in PATHS.items()}
 
 LAYERS = [
-    ["nnlite._version", "nnlite.access", "nnlite.contents", "nnlite.files", "nnlite.kernels", "nnlite.kernels.ops"],
+    ["nnlite._version", "nnlite.access", "nnlite.contents", "nnlite.files", "nnlite.program"],
+    ["nnlite.kernels", "nnlite.kernels.ops"],
     ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
@@ -49,7 +50,7 @@ TOUCHES_FILES = {
     "nnlite.download": "makes the folder it fills",
     "nnlite.mlp_files": "save and load",
     "nnlite.kernels.jit": "the compile cache",
-    "nnlite.experiment.__main__": "opens the null device when a pipe breaks",
+    "nnlite.program": "opens the null device when a pipe breaks",
     "nnlite.experiment.records": "one line a run",
     "nnlite.experiment.whole.parts": "packs the records of a part that is done",
     "nnlite.experiment.whole.carry_out": "makes the folder of the parts",
@@ -58,7 +59,13 @@ TOUCHES_FILES = {
     "nnlite.experiment.study": "reads the processor's name from /proc",
     "nnlite.lessons.*": "show files",
 }
-TALKS = ("nnlite.download", "nnlite.experiment.__main__", "nnlite.experiment.whole.command", "nnlite.lessons.*")
+TALKS = (
+    "nnlite.program",
+    "nnlite.download",
+    "nnlite.experiment.__main__",
+    "nnlite.experiment.whole.command",
+    "nnlite.lessons.*",
+)
 """What may print and look at the command line: the programs."""
 
 FILE_MODULES = {"bz2", "glob", "gzip", "lzma", "mmap", "shutil", "sqlite3", "tarfile", "tempfile", "zipfile"}

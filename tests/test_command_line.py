@@ -113,21 +113,8 @@ def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):
         (["--learning-rate", "fast"], 2, "--learning-rate fast: must be a number"),
         (["--hidden", "a,b"], 2, "--hidden a,b: must be none or whole numbers"),
         (["--lerning-rate", "1"], 2, "--lerning-rate: unknown option; did you mean --learning-rate?"),
-        (["--resume"], 2, "--resume: needs --out FILE"),
         (["--out", "no/such/folder/x"], 2, "--out no/such/folder/x: the folder no/such/folder does not exist"),
-        (
-            ["--pretrain-epochs", "1", "--pretrain-target", "0.5"],
-            2,
-            "--pretrain-target: goes with no --pretrain-epochs",
-        ),
         (["--figures", "f", "--evaluate", "decide"], 2, "--figures: needs whole curves"),
-        (["--full", "--no-verify"], 2, "--no-verify: --full runs the registered study, on the registered data"),
-        (["--part", "claim", "--no-verify"], 2, "--no-verify: --part runs the registered study"),
-        (["--full", "--bill"], 2, "--bill: --full has a report of its own"),
-        (["--part", ""], 2, "--part : unknown; there are pilot, claim,"),
-        (["--report", ".", "--bill"], 2, "--bill: goes with no --report of a folder"),
-        (["--report", ".", "--quick"], 2, "--quick: goes with no --report of a folder"),
-        (["--report", ".", "--seeds=3"], 2, "--seeds: goes with no --report of a folder"),
         (["--report", "."], 3, ".: holds no finished part of the study"),
         (["--part", "finals"], 2, "--part finals: needs part tuning first, which runs does not hold"),
         (["--report", "nothing.jsonl"], 3, "nothing.jsonl: No such file or directory"),
@@ -360,9 +347,7 @@ def test_a_full_disk_says_so(small, capsys):
 
 
 def test_help_fits_a_screen_and_gives_every_default(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
+    assert main(["--help"]) == 0
     text = capsys.readouterr().out
     assert len(text.splitlines()) <= 60
     assert max(map(len, text.splitlines())) <= 100
@@ -374,7 +359,7 @@ def test_help_and_version_import_no_numba():
     for flag in ("--help", "--version", "--article", "--list-arms"):
         code = (
             "import sys; from nnlite.experiment.__main__ import main\n"
-            f"try: main(['{flag}'])\nexcept SystemExit: pass\n"
+            f"main(['{flag}'])\n"
             "sys.exit('numba' in sys.modules or 'llvmlite' in sys.modules)"
         )
         assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0, flag

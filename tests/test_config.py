@@ -134,6 +134,9 @@ def test_runs_go_pair_by_pair():
         ({"pretrain_rate_factor": 0.0}, "--pretrain-rate-factor 0: must be above 0"),
         ({"pretrain_rate_factor": float("nan")}, "--pretrain-rate-factor nan: must be above 0"),
         ({"pretrain_rate_factor": float("inf")}, "--pretrain-rate-factor inf: must be above 0"),
+        ({"learning_rate": 7e-46}, "--learning-rate 7e-46: a learning rate must be 1.4e-45 to 3.4e+38"),  # 2^-149
+        ({"learning_rate": 3.41e38}, "--learning-rate 3.41e+38: a learning rate must be 1.4e-45 to 3.4e+38"),
+        ({"learning_rate": 1e-40, "pretrain_rate_factor": 1e-6}, "--pretrain-rate-factor 1e-06: a learning rate must"),
     ],
 )
 def test_an_impossible_run_is_refused_in_the_words_of_the_command_line(changes, message):

@@ -6,21 +6,27 @@ carried out, 2 usage, 3 data missing or damaged, 130 and 143 interrupted.
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from .config import ConfigError
-from .exits import DATA, FAILED_RUN, INTERRUPTED, OK, USAGE, Exit, Interrupted, file_error, noted_signals
-from .kept import check_kept, holding, prepare_to_append, read_kept
-from .options import Options, arms_text, parse
-from .progress import Progress
-from .records import FAILED
+try:  # Ctrl-C in the first half second, while this is imported, leaves nothing to say
+    import json
+    import os
+    import shlex
+    from collections.abc import Sequence
+    from concurrent.futures import ThreadPoolExecutor
+    from dataclasses import replace
+    from typing import TYPE_CHECKING
+
+    from .. import program
+    from . import modes
+    from .config import ConfigError
+    from .exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, noted_signals
+    from .kept import check_kept, holding, prepare_to_append, read_kept
+    from .options import Options, arms_json, arms_text, parse
+    from .progress import Progress
+    from .records import FAILED
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -30,20 +36,18 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return program.carry_out("nnlite", lambda: _answer(given))
+
+
+def _answer(arguments: Sequence[str]) -> int:
+    """Do what a command line asks for; what a person can mend becomes a line."""
     try:
-        options = parse(sys.argv[1:] if arguments is None else arguments)
-        status = _run(options)
-        sys.stdout.flush()
-        return status
+        return _run(parse(arguments))
     except ConfigError as error:
         return _complain(f"{error}\nnnlite --help lists all options", USAGE)
     except Exit as error:
         return _complain(str(error), error.status)
-    except BrokenPipeError:  # a reader like head has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return OK
-    except KeyboardInterrupt:
-        return INTERRUPTED
 
 
 def _complain(message: str, status: int) -> int:
@@ -52,35 +56,33 @@ def _complain(message: str, status: int) -> int:
 
 
 def _run(options: Options) -> int:
-    if options.list_arms:
-        print(arms_text())
+    if options.mode is modes.LIST_ARMS:
+        print(json.dumps(arms_json(), indent=2) if options.json else arms_text())
         return OK
-    if options.article:
+    if options.mode is modes.ARTICLE:
         from . import article
 
-        text = json.dumps(article.accounting(), indent=2) if options.json else article.accounting_text()
-        print(text)
+        print(json.dumps(article.accounting(), indent=2) if options.json else article.accounting_text())
         return OK
     if options.figures is not None:
         _require_matplotlib()  # before hours of runs, not after them
-    if options.full or options.part is not None:
+    if options.mode in (modes.FULL, modes.PART, modes.LIST_PARTS):
         from .whole import command
 
         return command.carry_out_parts(options, lambda name: _load(replace(options, dataset=name)))
-    if options.report is not None and os.path.isdir(options.report):
+    if options.report is None:
+        return _study(options)
+    if options.mode is modes.REPORT_WHOLE:
         from .whole import command
 
-        _require_whole_report(options)
         return command.print_found(options, options.report)
-    if options.report is not None:
-        left_out: list[str] = []
-        records = read_kept(options.report, left_out.append)
-        if not records:
-            left = f", left out: {'; '.join(left_out)}" if left_out else ""
-            raise Exit(f"{options.report}: no finished run in it{left}", DATA)
-        _print(options, records, expected=None, left_out=left_out)
-        return OK
-    return _study(options)
+    left_out: list[str] = []
+    records = read_kept(options.report, left_out.append)
+    if not records:
+        left = f", left out: {'; '.join(left_out)}" if left_out else ""
+        raise Exit(f"{options.report}: no finished run in it{left}", DATA)
+    _print(options, records, expected=None, left_out=left_out)
+    return OK
 
 
 def _study(options: Options) -> int:
@@ -242,14 +244,6 @@ def _expected(options: Options) -> str | None:
     return EXPECTED.get(options.config.preset) if options.preset_unchanged else None
 
 
-def _require_whole_report(options: Options) -> None:
-    """Refuse what changes the report of a file; that of a folder is one text."""
-    given = {argument.split("=")[0] for argument in options.arguments}
-    for option in ("--bill", "--quick", "--seeds"):
-        if option in given:
-            raise ConfigError(f"{option}: goes with no --report of a folder, which is always whole")
-
-
 def _require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
@@ -263,7 +257,8 @@ def _draw(options: Options, records: Sequence[RunRecord]) -> None:
     assert options.figures is not None
     try:
         for path in figures.draw_all(options.figures, records, lambda: _load(options)):
-            print(f"figure: {path}", file=sys.stderr)
+            if not options.quiet:
+                print(f"figure: {path}", file=sys.stderr)
     except figures.NoCurves as error:
         raise ConfigError(f"--figures: {error}") from error
     except OSError as error:

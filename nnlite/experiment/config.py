@@ -71,6 +71,7 @@ EXECUTORS = ("threads", "processes")
 
 PRETRAIN_EPOCHS_LIMIT = 200  # of --pretrain-target: ten times what the averages need to be learnt
 MAX_IMAGES = 1 << 24  # a run may see, repeats included: 280 epochs of MNIST
+_FLOAT32_LEAST, _FLOAT32_MOST = 2.0**-149, (2 - 2.0**-23) * 2.0**127  # above 0, and finite
 EVERY_STEP_UNTIL = 500  # full evaluations: after every step up to here, then on a grid that grows by 1%
 GRID_IMAGES = 64  # of CHECK_EVERY: the grid in units of so many images, whatever the batch size
 
@@ -115,10 +116,8 @@ class RunConfig:
         _choice("decay", self.decay, DECAY)
         _choice("check-every", self.check_every, CHECK_EVERY)
         _choice("count-apart", self.count_apart, COUNT_APART)
-        if not 0 < self.pretrain_rate_factor < math.inf:
-            raise ConfigError(f"--pretrain-rate-factor {self.pretrain_rate_factor:g}: must be above 0")
-        if not self.learning_rate > 0 or math.isinf(self.learning_rate):
-            raise ConfigError(f"--learning-rate {self.learning_rate:g}: must be above 0")
+        _rate("learning-rate", self.learning_rate, 1)
+        _rate("pretrain-rate-factor", self.pretrain_rate_factor, self.learning_rate)
         _whole("batch-size", self.batch_size, 1, 1 << 20)
         _whole("pretrain-epochs", self.pretrain_epochs, 0, 1_000_000)
         _whole("max-steps", self.max_steps, 1, 10_000_000)
@@ -248,6 +247,15 @@ def _choice(option: str, value: str, choices: Sequence[str]) -> None:
 def _whole(option: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise ConfigError(f"--{option} {value}: must be {low} to {high}")
+
+
+def _rate(option: str, value: float, times: float) -> None:
+    """Refuse a learning rate, value x times, that is not above 0 or becomes 0 or infinite in float32."""
+    if not 0 < value < math.inf:
+        raise ConfigError(f"--{option} {value:g}: must be above 0 and finite")
+    if not _FLOAT32_LEAST <= value * times <= _FLOAT32_MOST:
+        limits = f"{_FLOAT32_LEAST:.1e} to {_FLOAT32_MOST:.1e}"
+        raise ConfigError(f"--{option} {value:.4g}: a learning rate must be {limits}, which float32 can hold")
 
 
 def _share(option: str, value: float) -> None:

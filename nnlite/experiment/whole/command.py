@@ -11,6 +11,7 @@ import shlex
 import sys
 
 from ..exits import FAILED_RUN, OK, Exit, Interrupted
+from ..modes import FULL, LIST_PARTS
 from ..options import Options
 from ..progress import Progress
 from .carry_out import Load, chosen, part_list, run_parts
@@ -20,7 +21,7 @@ _REPEAT = 60.0  # seconds between two lines of progress where there is no termin
 
 def carry_out_parts(options: Options, load: Load) -> int:
     """Carry out the whole study or a part of it, and return the exit status; the whole ends with its report."""
-    if options.part == "list":
+    if options.mode is LIST_PARTS:
         print(part_list(options.settings.workers))
         return OK
     progress, folder = Progress(sys.stderr, options.quiet, repeat=_REPEAT), options.out or "runs"
@@ -33,7 +34,7 @@ def carry_out_parts(options: Options, load: Load) -> int:
         if interruption.compiling:  # which cannot be stopped, and for which the interpreter would wait
             os._exit(interruption.status)
         return interruption.status
-    return print_found(options, folder) if options.full else OK
+    return print_found(options, folder) if options.mode is FULL else OK
 
 
 def print_found(options: Options, folder: str) -> int:
@@ -53,7 +54,8 @@ def print_found(options: Options, folder: str) -> int:
 
         try:
             for path in draw_all(options.figures, found, lambda name: read_part(folder, name)):
-                print(f"figure: {path}", file=sys.stderr)
+                if not options.quiet:
+                    print(f"figure: {path}", file=sys.stderr)
         except OSError as error:
             raise Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
     print(json.dumps(to_json(found), indent=2, allow_nan=False) if options.json else text(found))
