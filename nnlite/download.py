@@ -7,6 +7,7 @@ its final name once its SHA-256 is the pinned one. It leaves out resuming: the l
 from __future__ import annotations
 
 import argparse
+import difflib
 import http.client
 import os
 import sys
@@ -18,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from nnlite import program
 from nnlite.files import TEMPORARY_PREFIX, replacing, user_cache
 from nnlite.idx import IdxFormatError, idx_sha256, read_idx
 from nnlite.places import KNOWN_SETS, find_files
@@ -98,15 +100,25 @@ def download(name: str, folder: str | os.PathLike[str], opener: Opener | None = 
 
 def main(arguments: Sequence[str] | None = None, opener: Opener | None = None) -> int:
     """Run `nnlite-data`; return 0 done, 1 cannot write, 2 usage, 3 no mirror has it, 130 interrupted."""
+    return program.carry_out("nnlite-data", lambda: _run(arguments, opener))
+
+
+def _run(arguments: Sequence[str] | None, opener: Opener | None) -> int:
     sizes = "12 MB for mnist, 31 MB for fashion-mnist"
     parser = argparse.ArgumentParser(prog="nnlite-data", description=f"Download and verify a data set ({sizes}).")
-    parser.add_argument("name", choices=sorted(KNOWN_SETS), help="which data set")
+    parser.add_argument("name", metavar="NAME", help=f"which data set: {' or '.join(KNOWN_SETS)}")
     parser.add_argument("--to", metavar="DIR", help="put the files in DIR/NAME (default: the user's cache folder)")
     options = parser.parse_args(arguments)
+    if options.name not in KNOWN_SETS:
+        close = difflib.get_close_matches(options.name.lower(), KNOWN_SETS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(KNOWN_SETS)}"
+        parser.error(f"{options.name}: unknown; {hint}")
+    if options.to is not None and (not options.to.strip() or "\0" in options.to):
+        parser.error(f"--to {options.to!r}: must be the path of a folder")
     cache = user_cache()
     if options.to is None and cache is None:
         parser.error("no home folder is known to keep the data in; name a folder with --to DIR")
-    root = Path(options.to) if options.to is not None else Path(cache or ".") / "data"
+    root = Path(options.to).expanduser() if options.to is not None else Path(cache or ".") / "data"
     print(f"fetching what {root / options.name} lacks of {options.name}", file=sys.stderr)
     try:
         paths = download(options.name, root / options.name, opener)
@@ -118,7 +130,7 @@ def main(arguments: Sequence[str] | None = None, opener: Opener | None = None) -
         return 1
     except KeyboardInterrupt:
         print("nnlite-data: interrupted; finished files are kept, run it again for the rest", file=sys.stderr)
-        return 130
+        return program.INTERRUPTED
     print(f"{options.name}: {len(paths)} files, verified, in {root / options.name}")
     return 0
 

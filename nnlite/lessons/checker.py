@@ -7,11 +7,12 @@ status: 0 printed, or right; 1 wrong, or not to be carried out; 2 usage; 3 data 
 from __future__ import annotations
 
 import argparse
-import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from nnlite import program
 from nnlite.idx import IdxFormatError
 
 
@@ -54,6 +55,10 @@ def run(
     right
     0
     """
+    return program.carry_out("nnlite", lambda: _run(name, lesson, exercises, arguments))
+
+
+def _run(name: str, lesson: Callable[[], None], exercises: Sequence[Exercise], arguments: Sequence[str] | None) -> int:
     command = f"python -m nnlite.lessons.{name}"
     parser = argparse.ArgumentParser(prog=command, description=f"Print the lesson on {name}, or check an answer.")
     parser.add_argument("--answer", nargs=2, metavar=("NUMBER", "ANSWER"), help="exercise and your answer to it")
@@ -66,29 +71,22 @@ def run(
         for number, exercise in enumerate(exercises, start=1):
             print(f"  {number}. " + exercise.question.replace("\n", "\n     "))
         print(f"\nTo answer the first:  {command} --answer 1 YOUR_NUMBER")
-        sys.stdout.flush()
-        return 0
-    except BrokenPipeError:  # a reader like head has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (OSError, IdxFormatError) as error:
         return _complain(str(error), 3)
     except ImportError as error:  # numba and NumPy that do not fit each other
         return _complain(str(error), 1)
-    except KeyboardInterrupt:
-        return 130
 
 
 def _check(exercises: Sequence[Exercise], number: str, answer: str) -> int:
     """Say right or wrong."""
     if number not in map(str, range(1, len(exercises) + 1)):
         return _complain(f"--answer {number}: the exercises are 1 to {len(exercises)}", 2)
-    try:
-        value = int(answer.replace(",", ""))  # 60,000 is a number too
-    except ValueError:
+    digits = answer.replace(",", "")  # 60,000 is a number too
+    if not re.fullmatch(r"[+-]?[0-9]{1,30}", digits):
         return _complain(f"--answer {number} {answer}: expected a whole number in digits, such as 60000", 2)
     exercise = exercises[int(number) - 1]
-    if value == exercise.answer():
+    if int(digits) == exercise.answer():
         print("right")
         return 0
     print(f"wrong\nhint: {exercise.hint}")
