@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import class_labels, real_array
 from .flops import Tally
 from .kernels import distance, reduce
 from .prototypes import class_means, counts_per_class
@@ -277,14 +278,11 @@ def _chunks(images: Floats, numbers: Ints) -> Iterator[tuple[slice, Floats]]:
 
 def _checked(images: Floats, labels: npt.NDArray[Any], n_classes: int) -> tuple[Ints, Ints]:
     """Return the labels as the kernels want them and the number of images of each class."""
-    labels = np.asarray(labels)
-    fits = images.ndim == 2 and labels.shape == images.shape[:1] and labels.size > 0
-    if not fits or images.dtype != np.float32 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"expected float32 images (n_samples, n_features) and as many integer labels, found {images.dtype} "
-            f"{images.shape} and {labels.dtype} {labels.shape}"
-        )
-    labels = labels.astype(np.int64)
+    images = real_array("images", images)
+    if images.ndim != 2 or len(images) == 0 or images.dtype != np.float32:
+        expected = "float32 (n_samples, n_features), at least one sample"
+        raise ValueError(f"images: expected {expected}, found {images.dtype} {images.shape}")
+    labels = class_labels("labels", labels, len(images), n_classes)
     return labels, counts_per_class(labels, n_classes)
 
 

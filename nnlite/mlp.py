@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import check_finite, class_labels, real_array
 from .flops import Tally
 from .initializers import INITIALIZERS
 from .kernels import activation as activations
@@ -138,9 +139,15 @@ class MLP:
         return self._activations(self._checked_x(x), Tally() if tally is None else tally)[-1]
 
     def predict(self, x: npt.ArrayLike, tally: Tally | None = None) -> npt.NDArray[np.int64]:
-        """Return the most probable class of each sample, int64 (n_samples,); parameters as `forward`."""
+        """Return the most probable class of each sample, int64 (n_samples,); parameters as `forward`.
+
+        ValueError as `forward`, and where a pixel or a logit is not finite: then no class is the most probable.
+        """
         tally = Tally() if tally is None else tally
+        x = self._checked_x(x)
+        check_finite(x, f"a pixel that is not finite in {self.dtype}")
         logits = self.forward(x, tally)
+        check_finite(logits, "logits that are not finite: did the network diverge?")
         predictions = np.empty(len(logits), np.int64)
         reduce.argmax(logits, predictions, tally.kernel("argmax"))
         return predictions
@@ -170,7 +177,7 @@ class MLP:
             Wrong width, no samples, a number of labels other than of samples, a label that is no class.
         """
         x = self._checked_x(x)
-        labels = self._checked_labels(labels, len(x))
+        labels = class_labels("labels", labels, len(x), self.layer_sizes[-1])
         tally = Tally() if tally is None else tally
         h = self._activations(x, tally)
         probabilities, grad_z, loss = np.empty_like(h[-1]), np.empty_like(h[-1]), np.empty(1, self.dtype)
@@ -219,21 +226,13 @@ class MLP:
         return h
 
     def _checked_x(self, x: npt.ArrayLike) -> Array:
-        array = np.require(x, self.dtype, ["C", "A", "W", "E"])  # a read-only x would be a signature of its own
+        array = np.require(
+            real_array("x", x), self.dtype, ["C", "A", "W", "E"]
+        )  # a read-only x would be a signature of its own
         n_features = self.layer_sizes[0]
         if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
             raise ValueError(f"x: expected shape (n_samples, {n_features}), at least one sample, found {np.shape(x)}")
         return array
-
-    def _checked_labels(self, labels: npt.ArrayLike, n_samples: int) -> npt.NDArray[np.int64]:
-        array = np.asarray(labels)
-        if array.shape != (n_samples,) or array.dtype.kind not in "iu":
-            raise ValueError(f"labels: expected {n_samples} integers, found {array.dtype} of shape {array.shape}")
-        n_classes = self.layer_sizes[-1]
-        bad = np.flatnonzero((array < 0) | (array >= n_classes))
-        if bad.size:
-            raise ValueError(f"labels[{bad[0]}] is {array[bad[0]]}: expected 0 to {n_classes - 1}")
-        return np.require(array, np.int64, ["C", "A", "W", "E"])
 
 
 def _checked_layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:

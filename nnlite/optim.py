@@ -1,17 +1,18 @@
 """Optimizers: what turns gradients into new parameters, one kernel call per parameter array.
 
-An optimizer holds the state of one network: zero before its first step, shaped by it. The mathematics stands in
-`nnlite.kernels.update`. This module knows no data and no loop.
+An optimizer holds the state of one network: zero before its first step, shaped by it. Its numbers are Python floats;
+`settings` rounds them to the network's dtype where the two meet, and refuses what does not survive. The mathematics
+stands in `nnlite.kernels.update`. This module knows no data and no loop.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import fraction, not_negative, positive
 from .flops import Tally
 from .kernels import update
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .mlp import MLP, Gradients
 
 Array = npt.NDArray[Any]
+Scalar = np.floating[Any]
 
 
 class SGD:
@@ -27,17 +29,21 @@ class SGD:
     Parameters
     ----------
     learning_rate : float
-        Above 0; may be changed between steps.
+        Above 0; may be changed between steps, then to 0 as well.
     """
 
     def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = _positive("learning_rate", learning_rate)
+        self.learning_rate = float(positive("learning_rate", learning_rate))
+
+    def settings(self, dtype: npt.DTypeLike) -> tuple[Scalar, ...]:
+        """Return the learning rate in a network's dtype; ValueError where that rounds it to 0 or to infinity."""
+        return (not_negative("learning_rate", self.learning_rate, dtype),)
 
     def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
         """Update the network's parameters in place."""
-        pairs, tally = _pairs(mlp, gradients), _count_step(tally)
+        pairs, (rate,) = _pairs(mlp, gradients), self.settings(mlp.dtype)
+        tally = _count_step(tally)
         for parameter, gradient in pairs:
-            rate = parameter.dtype.type(self.learning_rate)
             update.sgd_update(parameter, gradient, rate, tally.kernel("sgd_update"))
 
 
@@ -49,31 +55,28 @@ class Momentum:
     Parameters
     ----------
     learning_rate : float
-        Above 0; may be changed between steps.
+        Above 0; may be changed between steps, then to 0 as well.
     momentum : float
         In [0, 1).
     """
 
     def __init__(self, learning_rate: float, momentum: float = 0.9) -> None:
-        self.learning_rate = _positive("learning_rate", learning_rate)
-        self.momentum = _fraction("momentum", momentum)
+        self.learning_rate = float(positive("learning_rate", learning_rate))
+        self.momentum = float(fraction("momentum", momentum))
         self.velocity: list[Array] = []
+
+    def settings(self, dtype: npt.DTypeLike) -> tuple[Scalar, ...]:
+        """Return learning rate and momentum in a network's dtype; ValueError where that rounds one to 0 or to 1."""
+        return not_negative("learning_rate", self.learning_rate, dtype), fraction("momentum", self.momentum, dtype)
 
     def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
         """Update the network's parameters and the velocity in place."""
-        pairs = _pairs(mlp, gradients)
+        pairs, (rate, momentum) = _pairs(mlp, gradients), self.settings(mlp.dtype)
         prepare_state(self.velocity, mlp)
         tally = _count_step(tally)
         for (parameter, gradient), velocity in zip(pairs, self.velocity, strict=True):
-            scalar = parameter.dtype.type
-            update.momentum_update(
-                parameter,
-                gradient,
-                velocity,
-                scalar(self.learning_rate),
-                scalar(self.momentum),
-                tally.kernel("momentum_update"),
-            )
+            counters = tally.kernel("momentum_update")
+            update.momentum_update(parameter, gradient, velocity, rate, momentum, counters)
 
 
 class Adam:
@@ -82,7 +85,7 @@ class Adam:
     Parameters
     ----------
     learning_rate : float
-        Above 0; may be changed between steps.
+        Above 0; may be changed between steps, then to 0 as well.
     beta1, beta2 : float
         Decay of the running means of the gradient and of its square, in [0, 1).
     epsilon : float
@@ -92,17 +95,30 @@ class Adam:
     def __init__(
         self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
     ) -> None:
-        self.learning_rate = _positive("learning_rate", learning_rate)
-        self.beta1 = _fraction("beta1", beta1)
-        self.beta2 = _fraction("beta2", beta2)
-        self.epsilon = _positive("epsilon", epsilon)
+        self.learning_rate = float(positive("learning_rate", learning_rate))
+        self.beta1 = float(fraction("beta1", beta1))
+        self.beta2 = float(fraction("beta2", beta2))
+        self.epsilon = float(positive("epsilon", epsilon))
         self.mean: list[Array] = []
         self.square: list[Array] = []
         self.powers = np.ones(2)  # beta1^t and beta2^t after t steps
 
+    def settings(self, dtype: npt.DTypeLike) -> tuple[Scalar, ...]:
+        """Return learning rate, beta1, beta2, epsilon in a network's dtype; ValueError as the others.
+
+        A step computes its coefficients from them in float64 and rounds these once; what survives here does there.
+        """
+        return (
+            not_negative("learning_rate", self.learning_rate, dtype),
+            fraction("beta1", self.beta1, dtype),
+            fraction("beta2", self.beta2, dtype),
+            positive("epsilon", self.epsilon, dtype),
+        )
+
     def step(self, mlp: MLP, gradients: Gradients, tally: Tally | None = None) -> None:
         """Update the network's parameters and both running means in place."""
         pairs = _pairs(mlp, gradients)
+        self.settings(mlp.dtype)
         prepare_state(self.mean, mlp)
         prepare_state(self.square, mlp)
         tally = _count_step(tally)
@@ -152,15 +168,3 @@ def _count_step(tally: Tally | None) -> Tally:
     tally = Tally() if tally is None else tally
     tally.count_passes(steps=1)
     return tally
-
-
-def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} {value}: must be above 0 and finite")
-    return float(value)
-
-
-def _fraction(name: str, value: float) -> float:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} {value}: must be at least 0 and below 1")
-    return float(value)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import class_labels, in_words, real_array
 from .flops import Tally
 from .kernels import reduce
 from .kernels.fast.rows import Rows, class_sums_rows
@@ -54,7 +55,8 @@ def class_means(
     Raises
     ------
     ValueError
-        A label out of range, a number of labels other than of images.
+        A label out of range, a number of labels other than of images, images that are no real numbers, pixels that
+        are not finite.
     EmptyClassError
         A class without images; a ValueError too.
 
@@ -69,15 +71,12 @@ def class_means(
     array([[0.5, 1. ],
            [4. , 4. ]], dtype=float32)
     """
-    labels = np.asarray(labels)
     if not isinstance(images, Rows):
-        images = np.asarray(images)
+        images = real_array("images", images)
     shape = (images.n_rows, images.n_features) if isinstance(images, Rows) else images.shape
-    if len(shape) != 2 or labels.shape != shape[:1] or labels.dtype.kind not in "iu" or shape[0] == 0:
-        raise ValueError(
-            f"expected images (n_samples, n_features) and as many integer labels, found {shape} and "
-            f"{labels.dtype} {labels.shape}"
-        )
+    if len(shape) != 2 or shape[0] == 0:
+        raise ValueError(f"images: expected shape (n_samples, n_features), at least one sample, found {shape}")
+    labels = class_labels("labels", labels, shape[0], n_classes)
     n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
     rows = np.arange(shape[0]) if rows is None else checked_numbers(rows, shape[0])
     counts = counts_per_class(labels[rows], n_classes)
@@ -88,19 +87,29 @@ def class_means(
     with tally.phase("data"):
         counters = tally.kernel("class_sums")
         if isinstance(images, Rows):
-            class_sums_rows(images, rows, np.ascontiguousarray(labels, np.int64), sums, counters)
+            class_sums_rows(images, rows, labels, sums, counters)
         else:
             for start in range(0, len(rows), _CHUNK):
                 chunk = rows[start : start + _CHUNK]
                 chunk_images = np.ascontiguousarray(images[chunk], means.dtype)
-                chunk_labels = np.ascontiguousarray(labels[chunk], np.int64)
-                reduce.class_sums(chunk_images, chunk_labels, sums, counters)
+                reduce.class_sums(chunk_images, labels[chunk], sums, counters)
         reduce.divide_sums(sums, counts, means, tally.kernel("divide_sums"))
+    finite = np.isfinite(means).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"class {finite.argmin()} has an image with a pixel that is not finite, or sums beyond float64"
+        )
     return means
 
 
 def counts_per_class(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]:
     """Count the images of each class.
+
+    Parameters
+    ----------
+    labels : int64 array (n_samples,)
+        In 0..n_classes-1.
+    n_classes : int
 
     Returns
     -------
@@ -108,16 +117,14 @@ def counts_per_class(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np
 
     Raises
     ------
-    ValueError
-        A label out of range.
     EmptyClassError
         A class without images, which has no average.
     """
-    bad = np.flatnonzero((labels < 0) | (labels >= n_classes))
-    if bad.size:
-        raise ValueError(f"labels[{bad[0]}] is {labels[bad[0]]}: expected 0 to {n_classes - 1}")
-    counts = np.bincount(labels, minlength=n_classes).astype(np.int64)
-    empty = np.flatnonzero(counts == 0)
-    if empty.size:
-        raise EmptyClassError(f"class {empty[0]} has no images: it has no average")
-    return counts
+    found, counts = np.unique(labels, return_counts=True)
+    if len(found) < n_classes:  # memory follows the labels there are, whatever the largest of them claims
+        first = int((np.append(found, -1) != np.arange(len(found) + 1)).argmax())
+        raise EmptyClassError(
+            f"class {first} has no images: it has no average; the labels found are {in_words(found)}; number them from "
+            "0 without gaps, or add images"
+        )
+    return counts.astype(np.int64)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .arguments import positive
 from .flops import Tally
 from .kernels.fast.rows import Rows
 from .mlp import MLP
@@ -90,7 +91,9 @@ def epochs(
     one_epoch = np.arange(steps_per_epoch) * batch_size
     starts = np.concatenate([one_epoch + epoch * len(rows) for epoch in range(n_epochs)] + [[n_epochs * len(rows)]])
     starts = starts[: n_steps + 1].astype(np.int64)
-    return Schedule(order[: starts[-1]].astype(np.int64), starts, np.full(n_steps, learning_rate))
+    return Schedule(
+        order[: starts[-1]].astype(np.int64), starts, np.full(n_steps, positive("learning_rate", learning_rate))
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from . import compiled
+from .arguments import class_labels, not_negative, real_array
 from .flops import Tally
 from .kernels import fast_kernels, reduce
 from .kernels.fast.rows import Rows, count_of
@@ -90,10 +91,15 @@ def train(
     Raises
     ------
     ValueError
-        Images, labels or image numbers that do not fit the network or each other.
+        Images, labels or image numbers that do not fit the network or each other; a learning rate or another number of
+        the optimizer that the network's dtype rounds to 0 or to infinity.
     """
     tally = Tally() if tally is None else tally
     progress = Progress() if progress is None else progress
+    optimizer.settings(mlp.dtype)  # refuses what the dtype cannot hold, before a kernel rounds it
+    rates = schedule.learning_rates[schedule.learning_rates != 0]  # 0 stands still, as it says
+    for rate in (rates.min(), rates.max()) if rates.size else ():
+        not_negative("learning_rates", rate, mlp.dtype)
     images, labels, order = _checked(mlp, images, labels, schedule.order)
     schedule = replace(schedule, order=order)
     if checks is not None:
@@ -194,7 +200,9 @@ def evaluate(
     with tally.phase(phase):
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
-            predictions = mlp.predict(images[chunk], tally)
+            logits = mlp.forward(images[chunk], tally)  # not predict: a network that diverges answers as it does
+            predictions = np.empty(len(logits), np.int64)
+            reduce.argmax(logits, predictions, tally.kernel("argmax"))
             reduce.correct_count(predictions, labels[chunk], correct, tally.kernel("correct_count"))
             right += int(correct[0])
     return right
@@ -260,19 +268,15 @@ def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple
     if isinstance(images, Rows):
         n, width = images.n_rows, images.n_features
     else:
+        images = real_array("images", images)
         if _is_compiled(mlp):  # the plain form converts batch by batch
             images = np.ascontiguousarray(images, np.float32)
         n, width = images.shape if images.ndim == 2 else (len(images), -1)
     if width != mlp.layer_sizes[0]:
         raise ValueError(f"images: expected (n, {mlp.layer_sizes[0]}), found {n} of {width} features")
-    labels = np.asarray(labels)
-    if labels.shape != (n,) or labels.dtype.kind not in "iu":
-        raise ValueError(f"labels: expected {n} integers, found {labels.dtype} of shape {labels.shape}")
-    n_classes = mlp.layer_sizes[-1]
-    if n and not 0 <= labels.min() <= labels.max() < n_classes:
-        raise ValueError(f"labels: expected 0 to {n_classes - 1}, found {labels.min()} to {labels.max()}")
+    labels = class_labels("labels", labels, n, mlp.layer_sizes[-1])
     rows = np.arange(n) if rows is None else checked_numbers(rows, n)
-    return images, np.ascontiguousarray(labels, np.int64), rows
+    return images, labels, rows
 
 
 def _as_array(images: Images) -> Array:

@@ -22,7 +22,7 @@ PATHS = {
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in PATHS.items()}
 
 LAYERS = [
-    ["nnlite._version", "nnlite.access", "nnlite.contents", "nnlite.files", "nnlite.program"],
+    [f"nnlite.{name}" for name in ("_version", "access", "arguments", "contents", "files", "program")],
     ["nnlite.kernels", "nnlite.kernels.ops"],
     ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],

@@ -265,11 +265,11 @@ IMAGES = np.ones((3, 2), np.float32)
         (IMAGES, [0, 2, 2], "class 1 has no images"),
         (IMAGES, [0, 1, 3], r"labels\[2\] is 3: expected 0 to 2"),
         (IMAGES, [0, -1, 1], r"labels\[1\] is -1"),
-        (IMAGES, [0, 1], "expected float32 images"),
-        (IMAGES, [0.0, 1.0, 2.0], "expected float32 images"),
+        (IMAGES, [0, 1], "labels: expected 3 integers"),
+        (IMAGES, [0.0, 1.0, 2.0], "labels: expected 3 integers, found float64"),
         (IMAGES.astype(float), [0, 1, 2], "found float64"),
-        (IMAGES[0], [0, 1], "expected float32 images"),
-        (IMAGES[:0], np.zeros(0, int), "expected float32 images"),
+        (IMAGES[0], [0, 1], "images: expected float32"),
+        (IMAGES[:0], np.zeros(0, int), "images: expected float32"),
     ],
 )
 def test_images_without_a_control_set_are_refused(images, labels, message):

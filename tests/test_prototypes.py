@@ -82,15 +82,30 @@ def test_any_memory_order_and_a_read_only_array_will_do():
     [
         (np.ones((3, 2)), [0, 2, 2], None, "class 1 has no images"),
         (np.ones((3, 2)), [0, 1, 1], 3, "class 2 has no images"),
+        (np.ones((3, 2)), [1, 2, 3], None, "class 0 has no images.* found are 1 to 3; number them from 0"),
+        (np.ones((3, 2)), [1, 2, 3], 3, r"labels\[2\] is 3: expected 0 to 2; number them from 0"),
+        (np.ones((3, 2)), [4, 4, 4], None, "class 0 has no images.* found are 4; number them from 0"),
+        (np.ones((3, 2)), [0, 1, 10**12], None, "class 2 has no images.* found are 0 to 1, 1000000000000"),
+        (np.ones((3, 2)), np.array([0, 1, 2**63], np.uint64), None, r"labels\[2\] is 9223372036854775808: expected 0"),
+        (np.ones((3, 2)), [0, 1, 10**30], None, "labels: expected an array of real numbers, found Python objects"),
+        (np.array([[0.0], [np.nan], [1.0]]), [0, 1, 2], None, "class 1 has an image with a pixel that is not finite"),
+        (np.ones((3, 2), complex), [0, 1, 1], None, "images: expected an array of real numbers, found complex numbers"),
         (np.ones((3, 2)), [0, 1, 5], 2, r"labels\[2\] is 5: expected 0 to 1"),
         (np.ones((3, 2)), [0, 1, 2], 2, r"labels\[2\] is 2: expected 0 to 1"),
         (np.ones((3, 2)), [0, -1, 1], None, r"labels\[1\] is -1"),
-        (np.ones((3, 2)), [0, 1], None, "expected images"),
-        (np.ones((3, 2)), [0.0, 1.0, 1.0], None, "expected images"),
-        (np.ones(3), [0, 1, 1], None, "expected images"),
-        (np.ones((0, 2)), np.zeros(0, int), None, "expected images"),
+        (np.ones((3, 2)), [0, 1], None, "labels: expected 3 integers, found int64 of shape"),
+        (np.ones((3, 2)), [0.0, 1.0, 1.0], None, "labels: expected 3 integers, found float64 .* whole numbers all"),
+        (np.ones(3), [0, 1, 1], None, r"images: expected shape \(n_samples, n_features\)"),
+        (np.ones((0, 2)), np.zeros(0, int), None, "at least one sample, found"),
     ],
 )
 def test_what_has_no_average_is_refused(images, labels, n_classes, message):
     with pytest.raises(ValueError, match=message):
         class_means(images, labels, n_classes)
+
+
+def test_labels_of_any_integer_type_are_taken():
+    images, labels = images_and_labels()
+    expected = class_means(images, labels)
+    for kind in (np.uint64, np.int8, np.uint16):
+        np.testing.assert_array_equal(class_means(images, labels.astype(kind)), expected)

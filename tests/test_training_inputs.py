@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nnlite import MLP, SGD
+from nnlite import MLP, SGD, Adam
 from nnlite.training import Checks, Progress, epochs, evaluate, prepare_images, train
 
 PIXELS = np.zeros((6, 4), np.uint8)
@@ -36,8 +36,12 @@ def start(images=None, labels=LABELS, order=None, **changes):
         ({"images": np.zeros(6, np.float32)}, r"images: expected \(n, 4\)"),
         ({"labels": LABELS[:5]}, r"labels: expected 6 integers, found int64 of shape \(5,\)"),
         ({"labels": LABELS / 2}, "labels: expected 6 integers, found float64"),
-        ({"labels": LABELS + 1}, "labels: expected 0 to 2, found 1 to 3"),
-        ({"labels": LABELS - 1}, "labels: expected 0 to 2, found -1 to 1"),
+        ({"labels": LABELS + 1}, r"labels\[2\] is 3: expected 0 to 2; number them from 0"),
+        ({"labels": LABELS - 1}, r"labels\[0\] is -1: expected 0 to 2"),
+        ({"learning_rates": np.array([0.1, 1e-60, 0.1])}, "learning_rates 1e-60: float32 rounds it to 0"),
+        ({"learning_rates": np.array([0.1, np.nan, 0.1])}, "learning_rates nan: must be above 0 and finite"),
+        ({"learning_rates": np.array([0.1, 1e39, 0.1])}, "learning_rates 1e.39: float32 rounds it to infinity"),
+        ({"images": np.zeros((6, 4), complex)}, "images: expected an array of real numbers, found complex numbers"),
         ({"order": np.arange(1, 7)}, "image numbers: expected 0 to 5, found 1 to 6"),
         ({"order": np.arange(-1, 5)}, "image numbers: expected 0 to 5, found -1 to 4"),
         ({"order": np.arange(6, dtype=np.int64), "starts": np.array([0, 2, 2, 6])}, "rising int64 starts of batches"),
@@ -51,12 +55,20 @@ def test_training_refuses_what_would_read_outside_an_array(form, wrong, message)
         start(**wrong)
 
 
+def test_training_refuses_an_optimizers_number_that_float32_cannot_hold(form):
+    mlp, images = MLP((4, 3, 3), np.random.default_rng(0)), np.zeros((6, 4), np.float32)
+    with pytest.raises(
+        ValueError, match=r"epsilon 1e-60: float32 rounds it to 0; the smallest that works is 1\.18e-38"
+    ):
+        train(mlp, Adam(epsilon=1e-60), images, LABELS, epochs(np.arange(6), 2, 3, 0.1))
+
+
 def test_checks_and_evaluation_refuse_the_same(form):
     mlp, images = MLP((4, 3, 3), np.random.default_rng(0)), np.zeros((6, 4), np.float32)
     with pytest.raises(ValueError, match="image numbers: expected 0 to 5, found 6 to 6"):
         evaluate(mlp, images, LABELS, rows=np.array([6]))
     checks = Checks(images, LABELS + 5, np.array([1]), needed=1)
-    with pytest.raises(ValueError, match="labels: expected 0 to 2, found 5 to 7"):
+    with pytest.raises(ValueError, match=r"labels\[0\] is 5: expected 0 to 2"):
         train(mlp, SGD(0.1), images, LABELS, epochs(np.arange(6), 2, 3, 0.1), checks)
 
 

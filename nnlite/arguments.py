@@ -1,0 +1,218 @@
+"""What callers hand in, checked once: numbers for optimizers, images, labels.
+
+Whatever takes images, labels or hyperparameters asks here what may pass, so that all refuse alike and in the same
+words. It knows no network and no kernel. Left out: shapes, which depend on who asks.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def positive(name: str, value: float, dtype: npt.DTypeLike = np.float64) -> np.floating[Any]:
+    """Round a number that must be above 0 to the dtype it will be computed with.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    value : real number
+        Above 0; within the normal range of dtype, where rounding keeps its digits.
+    dtype : float32 or float64
+
+    Returns
+    -------
+    scalar of dtype
+
+    Raises
+    ------
+    TypeError
+        No real number: a bool, text, complex, an array, None.
+    ValueError
+        0 or less, not finite, or what dtype would round to 0 or to infinity.
+
+    Examples
+    --------
+    >>> positive("epsilon", 1e-60, np.float32)
+    Traceback (most recent call last):
+    ValueError: epsilon 1e-60: float32 rounds it to 0; the smallest that works is 1.18e-38
+    """
+    if _real(name, value) == 0:
+        raise ValueError(f"{name} {value}: must be above 0 and finite")
+    return not_negative(name, value, dtype)
+
+
+def not_negative(name: str, value: float, dtype: npt.DTypeLike = np.float64) -> np.floating[Any]:
+    """Round a number that must be 0 or above to the dtype it will be computed with; as `positive`, but for 0."""
+    number = _real(name, value)
+    if not 0 <= number < np.inf:
+        raise ValueError(f"{name} {number:g}: must be above 0 and finite")
+    return _rounded(name, number, dtype)
+
+
+def fraction(name: str, value: float, dtype: npt.DTypeLike = np.float64) -> np.floating[Any]:
+    """Round a number in [0, 1) to the dtype it will be computed with; parameters and errors as `positive`.
+
+    Examples
+    --------
+    >>> fraction("momentum", 1 - 1e-9, np.float32)
+    Traceback (most recent call last):
+    ValueError: momentum 0.999999999: float32 rounds it to 1; the largest that works is 0.99999994
+    """
+    number = _real(name, value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} {number:g}: must be at least 0 and below 1")
+    rounded = _rounded(name, number, dtype)
+    if rounded == 1:
+        largest = str(np.nextafter(rounded, rounded.dtype.type(0)))
+        raise ValueError(f"{name} {number!r}: {rounded.dtype} rounds it to 1; the largest that works is {largest}")
+    return rounded
+
+
+def real_array(name: str, value: npt.ArrayLike) -> Array:
+    """Return an array of real numbers, as it is where it is one; nothing is copied that need not be.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    value : array
+        bool, integers or floats of any width.
+
+    Raises
+    ------
+    ValueError
+        Complex numbers, text, dates, records, objects, rows of unequal length, an array with masked entries.
+
+    Examples
+    --------
+    >>> real_array("images", ["a"])
+    Traceback (most recent call last):
+    ValueError: images: expected an array of real numbers, found text (dtype <U1)
+    """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: an array with masked entries, which have no value; fill them or drop their images")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # NumPy's words are about sequences and elements
+        raise ValueError(f"{name}: expected an array of real numbers, found rows of unequal length") from error
+    if array.dtype.kind not in "biuf":
+        kinds = {"c": "complex numbers", "U": "text", "S": "text", "M": "dates", "m": "spans of time", "V": "records"}
+        found = kinds.get(array.dtype.kind, "Python objects")
+        raise ValueError(f"{name}: expected an array of real numbers, found {found} (dtype {array.dtype})")
+    return array
+
+
+def class_labels(name: str, value: npt.ArrayLike, n_samples: int, n_classes: int | None) -> npt.NDArray[np.int64]:
+    """Return labels as int64, one a sample.
+
+    Parameters
+    ----------
+    name : str
+        What messages call them.
+    value : integer array (n_samples,)
+    n_samples : int
+    n_classes : int or None
+        Labels are 0 to n_classes - 1; None for any from 0 on that int64 holds.
+
+    Returns
+    -------
+    int64 array (n_samples,) - C-contiguous, aligned and writable
+
+    Raises
+    ------
+    ValueError
+        Another shape (a column, one-hot rows), no integers, or a label out of range, with its place.
+
+    Examples
+    --------
+    >>> class_labels("labels", [[0, 1], [1, 0]], 2, 2)
+    Traceback (most recent call last):
+    ValueError: labels: expected 2 integers, found int64 of shape (2, 2); one-hot rows: take labels.argmax(axis=1)
+    """
+    array = real_array(name, value)
+    if array.shape != (n_samples,) or array.dtype.kind not in "iu":
+        problem = f"{name}: expected {n_samples} integers, found {array.dtype} of shape {array.shape}"
+        raise ValueError(problem + _remedy(array, n_samples))
+    largest = np.iinfo(np.int64).max if n_classes is None else n_classes - 1
+    bad = np.flatnonzero((array < 0) | (array > largest))
+    if bad.size:
+        raise ValueError(f"{name}[{bad[0]}] is {array[bad[0]]}: expected 0 to {largest}{_numbering(array, largest)}")
+    return np.require(array, np.int64, ["C", "A", "W", "E"])
+
+
+def check_finite(rows: Array, problem: str) -> None:
+    """Raise ValueError, naming the first image, if any of them (n_images, ...) has a value that is NaN or infinite.
+
+    Examples
+    --------
+    >>> check_finite(np.array([[0.0], [np.nan]]), "a pixel that is not finite")
+    Traceback (most recent call last):
+    ValueError: image 1 has a pixel that is not finite
+    """
+    finite = np.isfinite(rows)
+    if not finite.all():
+        raise ValueError(f"image {np.argwhere(~finite)[0, 0]} has {problem}")
+
+
+def in_words(values: Array) -> str:
+    """List the distinct integers of an array for a message, runs of neighbours as `1 to 9`, at most five of them.
+
+    Examples
+    --------
+    >>> in_words(np.array([3, 1, 2, 7, 7])), in_words(np.array([4, 4]))
+    ('1 to 3, 7', '4')
+    """
+    distinct = np.unique(values)
+    starts = np.flatnonzero(np.concatenate([[True], distinct[1:] != distinct[:-1] + 1]))
+    ends = [*(starts[1:] - 1).tolist(), len(distinct) - 1]
+    runs = [
+        f"{distinct[first]}" if first == last else f"{distinct[first]} to {distinct[last]}"
+        for first, last in zip(starts.tolist()[:5], ends, strict=False)
+    ]
+    return ", ".join(runs) + (", ..." if len(starts) > 5 else "")
+
+
+def _real(name: str, value: object) -> float:
+    """Return a real number as a float."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number such as 0.001, found {type(value).__name__} {value!r:.60}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name}: must be finite, found a number beyond {np.finfo(np.float64).max:.3g}") from None
+
+
+def _rounded(name: str, number: float, dtype: npt.DTypeLike) -> np.floating[Any]:
+    """Round a number from 0 on, and refuse what loses its digits: beyond the largest, below the normal ones."""
+    limits = np.finfo(dtype)
+    if number > float(limits.max):
+        raise ValueError(f"{name} {number!r}: {limits.dtype} rounds it to infinity; the largest is {limits.max:.3g}")
+    rounded: np.floating[Any] = limits.dtype.type(number)
+    if 0 < number < float(limits.tiny):
+        how = "rounds it to 0" if rounded == 0 else "keeps few of its digits"
+        raise ValueError(f"{name} {number!r}: {limits.dtype} {how}; the smallest that works is {limits.tiny:.3g}")
+    return rounded
+
+
+def _remedy(array: Array, n_samples: int) -> str:
+    """What to do about labels of another shape or type, where that is known."""
+    if array.shape == (n_samples, 1):
+        return "; keep one column: labels.ravel()"
+    if array.ndim == 2 and len(array) == n_samples:
+        one_hot = ((array == 0) | (array == 1)).all() and (np.count_nonzero(array, axis=1) == 1).all()
+        return "; one-hot rows: take labels.argmax(axis=1)" if one_hot else "; keep one column"
+    if array.shape == (n_samples,) and array.dtype.kind == "f" and (array == np.floor(array)).all():
+        return "; whole numbers all: labels.astype(int)"
+    return ""
+
+
+def _numbering(array: Array, largest: int) -> str:
+    """Say that labels seem to be numbered from 1, where the only one too many is the number of classes."""
+    return "; number them from 0" if array.min() == 1 and array.max() == largest + 1 else ""
