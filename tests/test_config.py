@@ -108,6 +108,7 @@ def test_runs_go_pair_by_pair():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"learning_rate": 10**400}, "--learning-rate: must be at most 1.7e+38, found a number of over 300 digits"),
         ({"learning_rate": -1}, "--learning-rate -1: must be above 0"),
         ({"learning_rate": float("nan")}, "--learning-rate nan: must be above 0"),
         ({"learning_rate": float("inf")}, "--learning-rate inf: must be above 0"),
@@ -131,11 +132,14 @@ def test_runs_go_pair_by_pair():
         ({"decay": "liner"}, "--decay liner: unknown; did you mean linear?"),
         ({"check_every": "epoch"}, "--check-every epoch: unknown; there are step, 64 images"),
         ({"count_apart": "hlaf"}, "--count-apart hlaf: unknown; did you mean half?"),
+        ({"learning_rate": 1e-60}, "--learning-rate 1e-60: must give a learning rate from 7.9e-31 to 1.7e+38"),
+        ({"learning_rate": 1e39}, "--learning-rate 1e+39: must give a learning rate from 7.9e-31 to 1.7e+38"),
+        ({"pretrain_rate_factor": 1e-60}, "--pretrain-rate-factor 1e-60: must give a learning rate from 7.9e-31"),
         ({"pretrain_rate_factor": 0.0}, "--pretrain-rate-factor 0: must be above 0"),
         ({"pretrain_rate_factor": float("nan")}, "--pretrain-rate-factor nan: must be above 0"),
         ({"pretrain_rate_factor": float("inf")}, "--pretrain-rate-factor inf: must be above 0"),
-        ({"learning_rate": 7e-46}, "--learning-rate 7e-46: a learning rate must be 1.4e-45 to 3.4e+38"),  # 2^-149
-        ({"learning_rate": 3.41e38}, "--learning-rate 3.41e+38: a learning rate must be 1.4e-45 to 3.4e+38"),
+        ({"learning_rate": 7e-46}, "--learning-rate 7e-46: must give a learning rate from 7.9e-31 to 1.7e+38"),  # 2^-149
+        ({"learning_rate": 3.41e38}, "--learning-rate 3.41e+38: must give a learning rate from 7.9e-31 to 1.7e+38"),
         ({"learning_rate": 1e-40, "pretrain_rate_factor": 1e-6}, "--pretrain-rate-factor 1e-06: a learning rate must"),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
@@ -71,7 +72,7 @@ EXECUTORS = ("threads", "processes")
 
 PRETRAIN_EPOCHS_LIMIT = 200  # of --pretrain-target: ten times what the averages need to be learnt
 MAX_IMAGES = 1 << 24  # a run may see, repeats included: 280 epochs of MNIST
-_FLOAT32_LEAST, _FLOAT32_MOST = 2.0**-149, (2 - 2.0**-23) * 2.0**127  # above 0, and finite
+MIN_RATE, MAX_RATE = 2.0**-100, 2.0**127  # float32 holds both, and what a decay over ten million steps leaves of them
 EVERY_STEP_UNTIL = 500  # full evaluations: after every step up to here, then on a grid that grows by 1%
 GRID_IMAGES = 64  # of CHECK_EVERY: the grid in units of so many images, whatever the batch size
 
@@ -116,8 +117,8 @@ class RunConfig:
         _choice("decay", self.decay, DECAY)
         _choice("check-every", self.check_every, CHECK_EVERY)
         _choice("count-apart", self.count_apart, COUNT_APART)
-        _rate("learning-rate", self.learning_rate, 1)
-        _rate("pretrain-rate-factor", self.pretrain_rate_factor, self.learning_rate)
+        _rate("learning-rate", self.learning_rate, self.learning_rate)
+        _rate("pretrain-rate-factor", self.pretrain_rate_factor, self.pretrain_rate_factor * self.learning_rate)
         _whole("batch-size", self.batch_size, 1, 1 << 20)
         _whole("pretrain-epochs", self.pretrain_epochs, 0, 1_000_000)
         _whole("max-steps", self.max_steps, 1, 10_000_000)
@@ -249,13 +250,15 @@ def _whole(option: str, value: int, low: int, high: int) -> None:
         raise ConfigError(f"--{option} {value}: must be {low} to {high}")
 
 
-def _rate(option: str, value: float, times: float) -> None:
-    """Refuse a learning rate, value x times, that is not above 0 or becomes 0 or infinite in float32."""
+def _rate(option: str, value: float, rate: float) -> None:
+    """Refuse a value that leads to a learning rate which float32, in which studies compute, rounds to 0 or infinity."""
+    if value > sys.float_info.max and not math.isinf(value):  # a whole number, from Python
+        raise ConfigError(f"--{option}: must be at most {MAX_RATE:.1e}, found a number of over 300 digits")
     if not 0 < value < math.inf:
         raise ConfigError(f"--{option} {value:g}: must be above 0 and finite")
-    if not _FLOAT32_LEAST <= value * times <= _FLOAT32_MOST:
-        limits = f"{_FLOAT32_LEAST:.1e} to {_FLOAT32_MOST:.1e}"
-        raise ConfigError(f"--{option} {value:.4g}: a learning rate must be {limits}, which float32 can hold")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        allowed = f"{MIN_RATE:.1e} to {MAX_RATE:.1e}, or float32 rounds it to 0 or to infinity"
+        raise ConfigError(f"--{option} {value:g}: must give a learning rate from {allowed}")
 
 
 def _share(option: str, value: float) -> None:
