@@ -124,7 +124,7 @@ def counts_per_class(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np
     if len(found) < n_classes:  # memory follows the labels there are, whatever the largest of them claims
         first = int((np.append(found, -1) != np.arange(len(found) + 1)).argmax())
         raise EmptyClassError(
-            f"class {first} has no images: it has no average; the labels found are {in_words(found)}; number them from "
+            f"class {first} has no images; the labels found are {in_words(found)}; number them from "
             "0 without gaps, or add images"
         )
     return counts.astype(np.int64)

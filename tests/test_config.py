@@ -138,9 +138,12 @@ def test_runs_go_pair_by_pair():
         ({"pretrain_rate_factor": 0.0}, "--pretrain-rate-factor 0: must be above 0"),
         ({"pretrain_rate_factor": float("nan")}, "--pretrain-rate-factor nan: must be above 0"),
         ({"pretrain_rate_factor": float("inf")}, "--pretrain-rate-factor inf: must be above 0"),
-        ({"learning_rate": 7e-46}, "--learning-rate 7e-46: must give a learning rate from 7.9e-31 to 1.7e+38"),  # 2^-149
+        (
+            {"learning_rate": 7e-46},
+            "--learning-rate 7e-46: must give a learning rate from 7.9e-31 to 1.7e+38",
+        ),  # 2^-149
         ({"learning_rate": 3.41e38}, "--learning-rate 3.41e+38: must give a learning rate from 7.9e-31 to 1.7e+38"),
-        ({"learning_rate": 1e-40, "pretrain_rate_factor": 1e-6}, "--pretrain-rate-factor 1e-06: a learning rate must"),
+        ({"learning_rate": 1e-28, "pretrain_rate_factor": 1e-6}, "--pretrain-rate-factor 1e-06: must give a learning"),
     ],
 )
 def test_an_impossible_run_is_refused_in_the_words_of_the_command_line(changes, message):

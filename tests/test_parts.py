@@ -31,7 +31,6 @@ from nnlite.experiment.whole.parts import (
 from nnlite.experiment.whole.protocol import Part, Study
 from nnlite.files import held
 from nnlite.kernels import fast_kernels
-from nnlite.prototypes import EmptyClassError
 
 FULL = small_config(evaluate="full", max_steps=12)
 STUDIES = [
@@ -315,7 +314,6 @@ def test_a_folder_that_cannot_be_read_is_a_data_error(carry_out, tmp_path, monke
     ("error", "status", "message"),
     [
         (MemoryError(), FAILED_RUN, "part 1/1, first: not enough memory"),
-        (EmptyClassError("class 2 has no image"), DATA, "small: class 2 has no image"),
         (DataError("a validation split needs at least 6"), DATA, "small: a validation split needs at least 6"),
     ],
 )

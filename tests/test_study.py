@@ -14,7 +14,6 @@ from nnlite.experiment.config import RunConfig, StudySettings
 from nnlite.experiment.records import RunRecord
 from nnlite.experiment.run import DataError, RunData, run_one
 from nnlite.experiment.study import Status, run_all, run_study
-from nnlite.prototypes import EmptyClassError
 
 
 def records_of(dataset, config, settings, finished=()):
@@ -154,8 +153,43 @@ def test_giving_up_the_iteration_stops_the_workers(tmp_path):
 def test_a_class_without_images_ends_the_study_before_it_begins(tmp_path):
     dataset = small_dataset(tmp_path)
     dataset.train_labels[dataset.train_labels == 1] = 0
-    with pytest.raises(EmptyClassError, match="class 1 has no images"):
+    with pytest.raises(
+        DataError, match="arm class-means: class 1 has no images; the labels found are 0, 2; number them"
+    ):
         list(run_study(dataset, small_config(), StudySettings(seeds=1)))
+
+
+@pytest.mark.parametrize("stop_on", ["test", "validation"])
+@pytest.mark.parametrize(
+    ("labels", "arm", "words"),
+    [
+        (
+            np.full(60, 1),
+            "scratch",
+            "all training labels are 1: one class is nothing to learn; number classes from 0",
+        ),
+        (np.arange(60) % 2 * 2, "class-means", "class 1 has no images; the labels found are 0, 2"),
+        (np.arange(60) % 2 + 1, "exemplar", "class 0 has no images; the labels found are 1 to 2"),
+        (np.arange(60) % 2 * 2, "fresh-batches", "class 1 has no images"),
+        (np.repeat([0, 1, 2], [40, 18, 2]), "means-10", "class 2 has [12] images: too few for an average of 10"),
+        (np.repeat([0, 1, 2], [40, 18, 2]), "k-means-5", "class 2 has [12] images: too few for 5 centres"),
+    ],
+)
+def test_too_few_images_of_a_class_for_an_arm_end_the_study_whatever_it_stops_on(stop_on, labels, arm, words, tmp_path):
+    """With a validation split they come to light in a run: nothing is tried again, nothing recorded as failed."""
+    dataset = small_dataset(tmp_path)
+    dataset.train_labels[:] = labels
+    settings = StudySettings(seeds=1, arms=(arm,))
+    with pytest.raises(DataError, match=words):
+        list(run_study(dataset, small_config(stop_on=stop_on), settings))
+
+
+def test_a_process_tells_of_too_few_images_as_a_thread_does(tmp_path):
+    dataset = small_dataset(tmp_path)
+    dataset.train_labels[dataset.train_labels == 1] = 0
+    settings = StudySettings(seeds=1, arms=("exemplar",), executor="processes", workers=1)
+    with pytest.raises(DataError, match="arm exemplar: class 1 has no images"):
+        list(run_study(dataset, small_config(stop_on="validation"), settings))
 
 
 def test_data_that_no_run_can_use_ends_the_study_at_once(tmp_path):

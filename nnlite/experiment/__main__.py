@@ -132,7 +132,6 @@ def _carry_out(
     options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress, signals: list[int]
 ) -> None:
     """Run the study; every record is kept the moment it comes."""
-    from ..prototypes import EmptyClassError
     from .report import pair_line
     from .run import DataError
     from .study import Status, run_study
@@ -159,7 +158,7 @@ def _carry_out(
             if pair is not None and event.arm in (pair[0].arm, pair[1].arm):
                 n_done += 1
                 progress.line(pair_line(n_done, n_pairs, *pair))
-    except (EmptyClassError, DataError) as error:
+    except DataError as error:
         raise Exit(f"{dataset.name}: {error}", DATA) from error
     except MemoryError as error:
         raise Exit("not enough memory for this network and this data set", FAILED_RUN) from error

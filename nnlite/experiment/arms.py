@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .. import controls
 from ..flops import Tally
 from ..mlp import MLP
-from ..prototypes import class_means
+from ..prototypes import class_means, counts_per_class
 from ..schedule import Images
 
 Array = npt.NDArray[Any]
@@ -42,8 +42,12 @@ class TrainingData:
     n_epochs: int  # that phase 1 lasts at most
 
     def one_of_each_class(self, n_times: int, rng: np.random.Generator) -> Ints:
-        """Draw n_times images of every class without repeats; one of each class, then another of each, and so on."""
+        """Draw n_times images of every class without repeats; one of each class, then another of each, and so on.
+
+        EmptyClassError if a class has none.
+        """
         labels = self.labels[self.rows]
+        counts_per_class(labels, self.n_classes)
         drawn = [self.rows[rng.permutation(np.flatnonzero(labels == label))] for label in range(self.n_classes)]
         # A class that runs out begins again.
         return np.stack([np.resize(numbers, n_times) for numbers in drawn], axis=1).ravel()
@@ -106,7 +110,10 @@ def _class_means(data: TrainingData, rng: np.random.Generator) -> Pretraining:
 
 
 def _means_of(n: int, data: TrainingData, rng: np.random.Generator) -> Pretraining:
-    """Average n images of each class."""
+    """Average n images of each class; ValueError if one has fewer."""
+    counts = counts_per_class(data.labels[data.rows], data.n_classes)
+    if counts.min() < n:
+        raise ValueError(f"class {counts.argmin()} has {counts.min()} images: too few for an average of {n}")
     rows, tally = data.one_of_each_class(n, rng), Tally()
     means = class_means(data.images, data.labels, data.n_classes, tally, rows)
     return own_images(means, np.arange(data.n_classes), rows, tally)

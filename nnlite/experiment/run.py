@@ -42,7 +42,7 @@ def stop_set_size(dataset: Dataset, config: RunConfig) -> int:
 
 
 class DataError(ValueError):
-    """A data set that no run can use, whatever its seed."""
+    """A data set that this study cannot use: one class alone, too few images for a split or an arm."""
 
 
 class RunData:
@@ -67,6 +67,11 @@ class RunData:
         self.n_checked = stop_set_size(dataset, config)
         if self.n_checked == 0:
             raise DataError(f"{self.n_train} training images: a validation split needs at least 6")
+        if dataset.train_labels.min() == dataset.train_labels.max():
+            label = dataset.train_labels[0]
+            raise DataError(
+                f"all training labels are {label}: one class is nothing to learn; number two or more from 0"
+            )
         self._shared: dict[str, Pretraining | None] = {}
 
     @property
@@ -105,21 +110,29 @@ class RunData:
 
         Raises
         ------
-        EmptyClassError
-            A class has no training image.
+        DataError
+            A class has no training image, or fewer than an arm needs.
         """
         if self.config.stop_on == "test":  # a validation split leaves other images to every seed
             rows = np.arange(self.n_train)
             data = self.of_run(0, rows, real_schedule(self.config, ARMS["scratch"], rows, generator(0, BATCH_ORDER)))
             for arm in arms:
                 if not ARMS[arm].draws:
-                    self._shared[arm] = ARMS[arm].prepare(data, generator(0, ARM))
+                    self._shared[arm] = _prepare(arm, data, generator(0, ARM))
 
     def pretraining(self, arm: str, seed: int, data: TrainingData) -> Pretraining | None:
-        """Return what the arm pretrains on."""
+        """Return what the arm pretrains on; DataError as `prepare_shared`."""
         if arm in self._shared:
             return self._shared[arm]
-        return ARMS[arm].prepare(data, generator(seed, ARM))
+        return _prepare(arm, data, generator(seed, ARM))
+
+
+def _prepare(arm: str, data: TrainingData, rng: np.random.Generator) -> Pretraining | None:
+    """Make what an arm pretrains on; whatever it refuses is the data's fault."""
+    try:
+        return ARMS[arm].prepare(data, rng)
+    except ValueError as error:
+        raise DataError(f"arm {arm}: {error}") from error
 
 
 def _floats(parts: Sequence[Array]) -> Array:

@@ -30,7 +30,7 @@ from .._version import __version__
 from ..datasets import Dataset
 from .config import RunConfig, StudySettings
 from .records import FAILED, RunRecord, describe
-from .run import NOT_RUN, stop_set_size
+from .run import NOT_RUN, DataError, stop_set_size
 from .worker import Run, Worker, ready_in_process, run_in_process, start_process
 
 _POLL = 0.1  # seconds between two looks at the workers
@@ -154,6 +154,8 @@ class _Study:
                     number = futures.pop(future)
                     try:
                         record = future.result()
+                    except DataError:  # no other try would find another data set
+                        raise
                     except Exception as error:
                         unfinished.append(number)
                         self.error = error

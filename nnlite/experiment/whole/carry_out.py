@@ -197,7 +197,6 @@ def _carry_out(
         from ..study import run_all
     except ImportError as error:
         raise Exit(str(error), FAILED_RUN) from error
-    from ...prototypes import EmptyClassError
     from ..run import DataError
 
     n_failed = 0
@@ -212,7 +211,7 @@ def _carry_out(
                 if signals:
                     raise Interrupted(signals[0], event.compiling)
                 progress.show(*_describe(where, event))
-        except (EmptyClassError, DataError) as error:
+        except DataError as error:
             raise Exit(f"{dataset.name}: {error}", DATA) from error
         except MemoryError as error:
             raise Exit(f"{where}: not enough memory for its networks and its data set", FAILED_RUN) from error
