@@ -69,9 +69,7 @@ class RunData:
             raise DataError(f"{self.n_train} training images: a validation split needs at least 6")
         if dataset.train_labels.min() == dataset.train_labels.max():
             label = dataset.train_labels[0]
-            raise DataError(
-                f"all training labels are {label}: one class is nothing to learn; number two or more from 0"
-            )
+            raise DataError(f"all training labels are {label}: one class is nothing to learn; number classes from 0")
         self._shared: dict[str, Pretraining | None] = {}
 
     @property
