@@ -45,7 +45,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[tuple[IO[bytes], int | Non
     ------
     OSError - nothing there, no permission, a directory, a pipe, a socket or a device; a read that fails in the block
     """
-    name = os.fsdecode(path)
+    name = path_name(path)
     _require_regular(name)
     try:
         with open(name, "rb") as file:
@@ -174,6 +174,24 @@ def user_cache() -> Path | None:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     folder = Path(os.path.expanduser(base))
     return folder / "nnlite" if folder.is_absolute() else None
+
+
+def path_name(path: str | os.PathLike[str]) -> str:
+    """Return a path as a person means it: ~ is a home folder, and an empty one is a mistake, not the current folder.
+
+    Raises
+    ------
+    ValueError - an empty path, which an unset variable leaves behind, or one with a zero byte
+
+    Examples
+    --------
+    >>> path_name("~/digits") == os.path.expanduser("~/digits"), path_name(Path("digits"))
+    (True, 'digits')
+    """
+    name = os.fsdecode(path)
+    if not name or "\0" in name:
+        raise ValueError(f"{'a zero byte in the' if name else 'an empty'} path: name a file or a folder")
+    return os.path.expanduser(name)
 
 
 def _require_regular(path: str | os.PathLike[str]) -> None:

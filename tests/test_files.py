@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nnlite.files import held, reading, replacing, user_cache
+from nnlite.files import held, path_name, reading, replacing, user_cache
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX modes, links and devices")
 
@@ -233,3 +233,19 @@ def test_what_cannot_be_appended_to_is_not_held(tmp_path):
         with pytest.raises(OSError, match=r".") as told, held(path):
             pass
         assert told.value.filename == str(path)
+
+
+def test_a_path_is_what_a_person_means_by_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert Path(path_name("~/file")) == Path(path_name(Path("~") / "file")) == tmp_path / "file"
+    assert path_name("./~") == "./~"
+    (tmp_path / "file").write_bytes(b"at home")
+    with reading("~/file") as (stream, _):
+        assert stream.read() == b"at home"
+
+
+@pytest.mark.parametrize(("path", "words"), [("", "an empty path: name a file"), ("a\0b", "a zero byte in the path")])
+def test_an_empty_path_and_a_zero_byte_are_refused(path, words):
+    with pytest.raises(ValueError, match=words):
+        path_name(path)
