@@ -139,12 +139,24 @@ def class_labels(name: str, value: npt.ArrayLike, n_samples: int, n_classes: int
     array = real_array(name, value)
     if array.shape != (n_samples,) or array.dtype.kind not in "iu":
         problem = f"{name}: expected {n_samples} integers, found {array.dtype} of shape {array.shape}"
-        raise ValueError(problem + _remedy(array, n_samples))
+        raise ValueError(problem + label_advice(array, n_samples))
     largest = np.iinfo(np.int64).max if n_classes is None else n_classes - 1
     bad = np.flatnonzero((array < 0) | (array > largest))
     if bad.size:
         raise ValueError(f"{name}[{bad[0]}] is {array[bad[0]]}: expected 0 to {largest}{_numbering(array, largest)}")
     return np.require(array, np.int64, ["C", "A", "W", "E"])
+
+
+def label_advice(array: Array, n_samples: int) -> str:
+    """Say what to do about labels of another shape or type; nothing where that is not known."""
+    if array.shape == (n_samples, 1):
+        return "; keep one column: labels.ravel()"
+    if array.ndim == 2 and len(array) == n_samples:
+        one_hot = ((array == 0) | (array == 1)).all() and (np.count_nonzero(array, axis=1) == 1).all()
+        return "; one-hot rows: take labels.argmax(axis=1)" if one_hot else "; keep one column"
+    if array.shape == (n_samples,) and array.dtype.kind == "f" and (array == np.floor(array)).all():
+        return "; whole numbers all: labels.astype(int)"
+    return ""
 
 
 def check_finite(rows: Array, problem: str) -> None:
@@ -199,18 +211,6 @@ def _rounded(name: str, number: float, dtype: npt.DTypeLike) -> np.floating[Any]
         how = "rounds it to 0" if rounded == 0 else "keeps few of its digits"
         raise ValueError(f"{name} {number!r}: {limits.dtype} {how}; the smallest that works is {limits.tiny:.3g}")
     return rounded
-
-
-def _remedy(array: Array, n_samples: int) -> str:
-    """What to do about labels of another shape or type, where that is known."""
-    if array.shape == (n_samples, 1):
-        return "; keep one column: labels.ravel()"
-    if array.ndim == 2 and len(array) == n_samples:
-        one_hot = ((array == 0) | (array == 1)).all() and (np.count_nonzero(array, axis=1) == 1).all()
-        return "; one-hot rows: take labels.argmax(axis=1)" if one_hot else "; keep one column"
-    if array.shape == (n_samples,) and array.dtype.kind == "f" and (array == np.floor(array)).all():
-        return "; whole numbers all: labels.astype(int)"
-    return ""
 
 
 def _numbering(array: Array, largest: int) -> str:

@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlite.idx import IdxFormatError, idx_header, idx_sha256, read_idx
-from nnlite.places import KNOWN_SETS, STEMS, find_files, places
+from nnlite.dataset_checks import check_images, check_kind, check_labels
+from nnlite.files import path_name
+from nnlite.idx import IdxFormatError, idx_sha256, read_idx
+from nnlite.places import KNOWN_SETS, STEMS, find_files, named_root, near_misses, places
 
 MAX_CLASSES = 1 << 16  # a larger label is damage, and would become a layer of that width
 _scaling = threading.Lock()
@@ -41,7 +43,7 @@ class Dataset:
     n_classes : int - the largest training label plus one
     image_shape : tuple of int - one image before it became a row; (28, 28) for MNIST
     sha256 : dict of str - file stem to the SHA-256 of its raw IDX bytes
-    notes : tuple of str - places that were passed over, and why; for a person to read
+    notes : tuple of str - places that were passed over, and why, and files of no known hash; for a person to read
     train_images, test_images : float32 (n_samples, n_features) - float32(byte) / float32(255); other element types are
         converted and not scaled, since only bytes say what their largest value is
     """
@@ -89,8 +91,9 @@ def load_dataset(
 ) -> Dataset:
     """Load a known data set by name, or the four IDX files of a folder.
 
-    A known name is looked for in `data_dir` alone if that is given; else in NNLITE_DATA, ./data, the source tree's own
-    data/, the user's cache folder and the system's data-set folders; in each root first under ROOT/NAME, then in ROOT.
+    A known name is looked for in `data_dir` alone if that is given, else in NNLITE_DATA alone if that is set; else in
+    ./data, the source tree's own data/, the user's cache folder and the system's data-set folders; in each root first
+    under ROOT/NAME, then in ROOT.
 
     Parameters
     ----------
@@ -105,7 +108,7 @@ def load_dataset(
 
     Raises
     ------
-    ValueError - an unknown name that is no folder
+    ValueError - an unknown name that is no folder; an empty path
     IdxFormatError - a file is malformed, is not what its name says, does not fit the others, or fails its hash
     FileNotFoundError - a file is missing; the message lists the places tried and how to get the data
     OSError - a file cannot be read
@@ -118,16 +121,17 @@ def load_dataset(
     """
     if isinstance(name_or_folder, str) and name_or_folder in KNOWN_SETS:
         return _load_known(name_or_folder, data_dir, verify)
-    name = os.fsdecode(name_or_folder)
+    name = path_name(name_or_folder)
     folder = Path(name)
-    if name and folder.is_dir():
+    if folder.is_dir():
         paths, missing = find_files(folder)
         if missing:
             spellings = "with or without .gz or .xz, or spelt train-images.idx3-ubyte"
-            raise FileNotFoundError(f"{folder}: the folder lacks {', '.join(missing)} ({spellings})")
+            problem = f"{folder}: the folder lacks {', '.join(missing)} ({spellings}){_near(folder)}"
+            raise FileNotFoundError(problem)
         arrays = _read(paths)
         return _assemble(folder.resolve().name, paths, arrays, _hashes(arrays), ())
-    if name and folder.exists():
+    if folder.exists():
         raise NotADirectoryError(errno.ENOTDIR, "a file, where a folder with four IDX files was expected", name)
     if not isinstance(name_or_folder, str) or len(folder.parts) > 1:
         raise FileNotFoundError(errno.ENOENT, "no such folder; it should hold four IDX files", name)
@@ -173,26 +177,38 @@ def _load_known(name: str, data_dir: str | os.PathLike[str] | None, verify: bool
     """Load a known set from the first place that has it."""
     tried: list[str] = []
     notes: list[str] = []
-    for folder, explicit in places(name, data_dir):
+    root, how = named_root(data_dir)
+    for folder in places(name, data_dir):
         try:
             paths, missing = find_files(folder)
         except OSError as error:
             tried.append(f"{folder} ({error.strerror})")
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                notes.append(f"{folder} passed over: {error.strerror}")
             continue
         if missing:
-            lack = "none of the files" if len(missing) == len(STEMS) else f"no {', '.join(missing)}"
-            tried.append(f"{folder} ({lack})")
+            lack = f"no {', '.join(missing)}" if paths else "none of the files"
+            tried.append(f"{folder} ({lack}{_near(folder)})")
+            if paths:
+                notes.append(f"{folder} passed over: {lack}")
             continue
         arrays = _read(paths)
         hashes = _hashes(arrays)
-        if verify and hashes != KNOWN_SETS[name]:
-            other = next((known for known, pinned in KNOWN_SETS.items() if pinned == hashes), None)
-            if other is None or explicit:
-                raise _hash_error(name, paths, hashes)
+        other = next((known for known, pinned in KNOWN_SETS.items() if known != name and pinned == hashes), None)
+        if other is not None and root is None:
             notes.append(f"{folder} passed over: it holds {other}, not {name}")
             tried.append(f"{folder} (holds {other})")
             continue
+        if hashes != KNOWN_SETS[name]:
+            if verify or other is not None:
+                raise _hash_error(name, paths, hashes)
+            notes.append(f"{folder} is not the known {name}: used as it is, without verification")
         return _assemble(name, paths, arrays, hashes, tuple(notes))
+    if root is not None:
+        raise FileNotFoundError(
+            f"{name} not found where {how} says; tried, in order: {', '.join(tried)}\n"
+            f"`nnlite-data {name} --to {path_name(root)}` downloads it there; without {how} it is looked for elsewhere"
+        )
     raise FileNotFoundError(
         f"{name} not found; places tried, in order: {', '.join(tried)}\n"
         f"`nnlite-data {name}` downloads it; without a network, copy its four IDX files into ./data/{name}, or name "
@@ -200,21 +216,18 @@ def _load_known(name: str, data_dir: str | os.PathLike[str] | None, verify: bool
     )
 
 
+def _near(folder: Path) -> str:
+    """Say which files of a folder have nearly the right names."""
+    near = near_misses(folder)
+    return f"; there are {', '.join(near)}: rename them or name their folder" if near else ""
+
+
 def _read(paths: dict[str, Path]) -> dict[str, NDArray[Any]]:
     """Read the four files and see that images are images and labels are labels."""
     arrays = {}
     for stem, path in paths.items():
         arrays[stem] = array = read_idx(path)
-        wanted = "labels" if "labels" in stem else "images"
-        found = "labels" if array.ndim == 1 else "images"
-        magic = idx_header(array)[:4].hex(" ")
-        if wanted != found:
-            expected = "00 00 08 01" if wanted == "labels" else "00 00 08 03"
-            problem = f"expected {wanted} (magic {expected}), found {found} (magic {magic}); are two files swapped?"
-            raise IdxFormatError(str(path), 3, expected, magic, problem)
-        if wanted == "labels" and array.dtype.kind == "f":
-            problem = f"expected labels that are integers (magic 00 00 08 01), found {array.dtype} (magic {magic})"
-            raise IdxFormatError(str(path), 2, "00 00 08 01", magic, problem)
+        check_kind(str(path), stem, array)
     return arrays
 
 
@@ -245,15 +258,15 @@ def _assemble(
     """Check that the four arrays fit each other, and join them."""
     train_images, train_labels, test_images, test_labels = (arrays[stem] for stem in STEMS)
     train_images_path, train_labels_path, test_images_path, test_labels_path = (str(paths[stem]) for stem in STEMS)
-    _check_images(train_images_path, train_images, train_labels_path, train_labels)
-    _check_images(test_images_path, test_images, test_labels_path, test_labels)
+    check_images(train_images_path, train_images, train_labels_path, train_labels)
+    check_images(test_images_path, test_images, test_labels_path, test_labels)
     image_shape = train_images.shape[1:]
     if test_images.shape[1:] != image_shape:
         problem = f"expected images of {image_shape}, as in {train_images_path}, found {test_images.shape[1:]}"
         raise IdxFormatError(test_images_path, 8, image_shape, test_images.shape[1:], problem)
-    _check_labels(train_labels_path, train_labels, MAX_CLASSES)
+    check_labels(train_labels_path, train_labels, MAX_CLASSES)
     n_classes = int(train_labels.max()) + 1
-    _check_labels(test_labels_path, test_labels, n_classes)
+    check_labels(test_labels_path, test_labels, n_classes)
     return Dataset(
         name=name,
         train_pixels=train_images.reshape(len(train_images), -1),
@@ -265,33 +278,3 @@ def _assemble(
         sha256=sha256,
         notes=notes,
     )
-
-
-def _check_images(path: str, images: NDArray[Any], labels_path: str, labels: NDArray[Any]) -> None:
-    """Raise IdxFormatError unless there is a label for every image, at least one pixel, and every pixel is finite."""
-    if len(images) != len(labels):
-        problem = f"header promises {len(images)} images, but {labels_path} holds {len(labels)} labels; "
-        problem += "do both belong to the same part of the same data set?"
-        raise IdxFormatError(path, 4, len(labels), len(images), problem)
-    if images.size == 0:
-        problem = f"expected at least one image of at least one pixel, found the sizes {images.shape}"
-        raise IdxFormatError(path, 4, "no size of 0", images.shape, problem)
-    if images.dtype.kind == "f":
-        limit = np.finfo(np.float32).max
-        with np.errstate(invalid="ignore"):
-            bad = ~(np.abs(images) <= limit)  # true for NaN as well
-        if bad.any():
-            index = int(bad.argmax())
-            offset, value = len(idx_header(images)) + index * images.itemsize, images.flat[index]
-            problem = f"expected pixels that are finite in float32, found {value} in image {index // bad[0].size}"
-            raise IdxFormatError(path, offset, f"at most {limit}", float(value), problem)
-
-
-def _check_labels(path: str, labels: NDArray[Any], n_classes: int) -> None:
-    """Raise IdxFormatError at the first label outside 0 to n_classes - 1."""
-    bad = (labels < 0) | (labels.astype(np.int64) >= n_classes)
-    if bad.any():
-        index = int(bad.argmax())
-        offset, value = len(idx_header(labels)) + index * labels.itemsize, int(labels[index])
-        problem = f"expected labels from 0 to {n_classes - 1}, found {value} at index {index}"
-        raise IdxFormatError(path, offset, f"0 to {n_classes - 1}", value, problem)

@@ -15,6 +15,7 @@ Source: "The IDX file format", in LeCun, Cortes and Burges, The MNIST database o
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import lzma
@@ -30,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlite.contents import HEAD_SIZE, describe_content
-from nnlite.files import compressing, reading, replacing
+from nnlite.files import compressing, path_name, reading, replacing
 
 _TYPE_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 ELEMENT_TYPES = {code: np.dtype(kind) for kind, code in _TYPE_CODES.items()}
@@ -77,7 +78,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises
     ------
     IdxFormatError - the content breaks the format anywhere
-    OSError - the file is missing, unreadable, a directory, a pipe, a socket or a device
+    OSError - the file is missing, unreadable, a directory, a pipe, a socket, a device, or too large for memory
 
     Examples
     --------
@@ -89,8 +90,9 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
            [3, 4, 5]], dtype=int16)
     >>> folder.cleanup()
     """
-    with reading(path) as (stream, size):
-        return parse_idx(stream, size, os.fsdecode(path))
+    name = path_name(path)
+    with reading(name) as (stream, size):
+        return parse_idx(stream, size, name)
 
 
 def parse_idx(stream: Readable, size: int | None, name: str) -> NDArray[Any]:
@@ -132,7 +134,10 @@ def parse_idx(stream: Readable, size: int | None, name: str) -> NDArray[Any]:
     n_bytes = math.prod(shape) * dtype.itemsize  # Python integers: a product of sizes does not wrap
     payload = bytearray()
     if size is None or size == start + n_bytes:  # else there is nothing worth reading
-        payload = source.take(n_bytes)
+        try:
+            payload = source.take(n_bytes)
+        except MemoryError as error:
+            raise OSError(errno.ENOMEM, f"its header promises {n_bytes} bytes, more than memory has", name) from error
         source.take(1)  # shows what is appended, and makes a decompressor compare its checksum
     _check_length(source, shape, start, start + n_bytes, size)
     if math.prod(max(length, 1) for length in shape) * dtype.itemsize > sys.maxsize:  # only an empty array gets here
@@ -152,13 +157,14 @@ def write_idx(path: str | os.PathLike[str], array: NDArray[Any]) -> None:
 
     Raises
     ------
-    TypeError - IDX has no such element type
-    ValueError - no dimension, more than 64, or a size of 2**32 or more
+    TypeError - no array, or IDX has no such element type
+    ValueError - no dimension, more than 64, a size of 2**32 or more, masked entries
     OSError - the folder is missing or not writable, the disk is full, or the path is not a regular file
     """
     chunks = _raw_chunks(array)
     header = next(chunks)  # refuses what IDX cannot hold before a file is touched
-    with replacing(path) as file, compressing(file, path) as stream:
+    name = path_name(path)
+    with replacing(name) as file, compressing(file, name) as stream:
         stream.write(header)
         for chunk in chunks:
             stream.write(chunk)
@@ -176,6 +182,12 @@ def idx_header(array: NDArray[Any]) -> bytes:
     >>> idx_header(np.zeros((2, 28, 28), np.uint8)).hex(" ", 4)
     '00000803 00000002 0000001c 0000001c'
     """
+    given: object = array
+    if not isinstance(given, np.ndarray | np.generic):
+        advice = "np.array(values, np.uint8) makes one of numbers from 0 to 255"
+        raise TypeError(f"IDX holds an array, found {type(given).__name__}; {advice}")
+    if np.ma.is_masked(array):
+        raise ValueError("IDX holds no masked entries; fill them first: array.filled(0)")
     native = array.dtype.newbyteorder("=")
     code = next((code for code, dtype in ELEMENT_TYPES.items() if dtype == native), None)
     if code is None:
@@ -239,7 +251,8 @@ def _parse_magic(source: _Source) -> tuple[np.dtype[Any], int]:
         raise IdxFormatError(source.name, 0, 8, len(magic), problem)
     if magic[2] not in ELEMENT_TYPES:
         valid = ", ".join(f"{code:02X} {dtype.str[1:]}" for code, dtype in ELEMENT_TYPES.items())
-        problem = f"unknown element type {magic[2]:02X}; expected one of {valid}: this is no IDX file, or a damaged one"
+        what = describe_content(bytes(magic + source.take(HEAD_SIZE - 4))) or "no IDX file, or a damaged one"
+        problem = f"unknown element type {magic[2]:02X}; expected one of {valid}: this is {what}"
         raise IdxFormatError(source.name, 2, valid, f"{magic[2]:02X}", problem)
     if not 1 <= magic[3] <= MAX_DIMENSIONS:
         problem = f"expected 1 to {MAX_DIMENSIONS} dimensions, found {magic[3]}: this is no IDX file, or a damaged one"

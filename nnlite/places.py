@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-from nnlite.files import user_cache
+from nnlite.files import path_name, user_cache
 
 # SHA-256 of the raw IDX bytes: the gzip wrappers around them differ from mirror to mirror.
 KNOWN_SETS = {
@@ -31,33 +32,41 @@ STEMS = tuple(KNOWN_SETS["mnist"])
 SYSTEM_FOLDERS = (Path("/usr/local/share/datasets"), Path("/usr/share/datasets"))
 
 
-def places(name: str, data_dir: str | os.PathLike[str] | None) -> Iterator[tuple[Path, bool]]:
+def places(name: str, data_dir: str | os.PathLike[str] | None) -> Iterator[Path]:
     """Yield the folders to look in for a known set, in order, each once.
 
     Parameters
     ----------
     name : str - a key of KNOWN_SETS; every root is tried as ROOT/NAME, then as ROOT
-    data_dir : str or path-like or None - the only root, if given
+    data_dir : str or path-like or None - the only root if given, else NNLITE_DATA if that is set
 
-    Returns
-    -------
-    iterator of (Path, bool) - the folder, and whether the user named its root, by `data_dir` or NNLITE_DATA
+    Raises
+    ------
+    ValueError - an empty path
     """
-    named = os.fsdecode(data_dir) if data_dir is not None else os.environ.get("NNLITE_DATA")
-    roots = [(Path(named), True)] if named else []
-    if data_dir is None:  # someone who names a folder does not want the data of another
+    named, _ = named_root(data_dir)
+    if named is not None:  # someone who names a folder does not want the data of another
+        roots = [Path(path_name(named))]
+    else:
         source_tree = Path(__file__).resolve().parents[1]
         cache = user_cache()
-        roots.append((Path("data"), False))
-        roots += [(source_tree / "data", False)] if (source_tree / "setup.cfg").is_file() else []
-        roots += [(cache / "data", False)] if cache else []
-        roots += [(folder, False) for folder in SYSTEM_FOLDERS]
+        roots = [Path("data")]
+        roots += [source_tree / "data"] if (source_tree / "setup.cfg").is_file() else []
+        roots += [cache / "data"] if cache else []
+        roots += SYSTEM_FOLDERS
     seen: set[str] = set()
-    for root, explicit in roots:
+    for root in roots:
         for folder in (root / name, root):
             if os.path.realpath(folder) not in seen:
                 seen.add(os.path.realpath(folder))
-                yield folder, explicit
+                yield folder
+
+
+def named_root(data_dir: str | os.PathLike[str] | None) -> tuple[str | os.PathLike[str] | None, str]:
+    """Return the root that the user named, and how: by `data_dir`, or else by NNLITE_DATA, unless that is empty."""
+    if data_dir is not None:
+        return data_dir, "--data-dir"
+    return os.environ.get("NNLITE_DATA") or None, "NNLITE_DATA"
 
 
 def find_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -78,9 +87,30 @@ def find_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
     names = set(os.listdir(folder))
     paths: dict[str, Path] = {}
     for stem in STEMS:
-        spellings = (stem, stem.replace("-idx", ".idx"))
-        present = [folder / (spelling + ending) for spelling in spellings for ending in ("", ".gz", ".xz")]
-        present = [path for path in present if path.name in names]
+        present = [folder / spelling for spelling in _spellings(stem) if spelling in names]
         if present:  # some archives unpack to a directory of a file's name, beside the file
             paths[stem] = next((path for path in present if path.is_file()), present[0])
     return paths, [stem for stem in STEMS if stem not in paths]
+
+
+def near_misses(folder: Path) -> list[str]:
+    """List files in a folder, and one or two further down, that may be what `find_files` missed, by their names.
+
+    A browser's copy "(1)", another part's or set's name, other letters' case, an archive's own folder. At most six.
+    """
+    words = ("[iI][mM][aA][gG][eE][sS]*", "[lL][aA][bB][eE][lL][sS]*")
+    found = (
+        path.relative_to(folder)
+        for below in ("", "*/", "*/raw/")  # torchvision keeps MNIST in MNIST/raw
+        for word in words
+        for path in sorted(islice(folder.glob(f"{below}*{word}"), 100))
+        if path.is_file()
+    )
+    accepted = {spelling for stem in STEMS for spelling in _spellings(stem)}
+    names = (path.as_posix() for path in found if path.name != str(path) or path.name not in accepted)
+    return list(islice((name for name in names if name.split("/")[0] not in KNOWN_SETS), 6))
+
+
+def _spellings(stem: str) -> list[str]:
+    """List the names that a file may have, the best first."""
+    return [spelling + ending for spelling in (stem, stem.replace("-idx", ".idx")) for ending in ("", ".gz", ".xz")]

@@ -27,7 +27,7 @@ LAYERS = [
     ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
-    ["nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
+    ["nnlite.dataset_checks", "nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
     ["nnlite.mlp", "nnlite.mlp_files", "nnlite.optim"],
     ["nnlite.schedule"],
     ["nnlite.prototypes", "nnlite.controls"],

@@ -143,6 +143,18 @@ def test_folder_gives_its_name_labels_and_hashes(tmp_path):
         ),
         ({TEST_IMAGES: small_arrays()[TEST_LABELS]}, TEST_IMAGES, "expected images (magic 00 00 08 03), found labels"),
         ({TRAIN_LABELS: np.zeros(5, np.float32)}, TRAIN_LABELS, "labels that are integers"),
+        ({TRAIN_LABELS: np.zeros(5, np.float32)}, TRAIN_LABELS, "whole numbers all"),
+        (
+            {TRAIN_LABELS: np.full((5, 8), 3, np.uint8)},
+            TRAIN_LABELS,
+            "rows of 8 (magic 00 00 08 02); keep one column",
+        ),
+        (
+            {TRAIN_LABELS: np.zeros((5, 1), np.uint8)},
+            TRAIN_LABELS,
+            "rows of 1 (magic 00 00 08 02); keep one column",
+        ),
+        ({TEST_LABELS: np.eye(3, dtype=np.uint8)[[2, 0]]}, TEST_LABELS, "one-hot rows: take labels.argmax(axis=1)"),
         ({TRAIN_LABELS: np.zeros(2, np.uint8)}, TRAIN_IMAGES, "promises 5 images, but"),
         ({TEST_LABELS: np.zeros(5, np.uint8)}, TEST_IMAGES, "holds 5 labels"),
         ({TEST_IMAGES: np.zeros((2, 4, 3), np.uint8)}, TEST_IMAGES, "expected images of (3, 4)"),
@@ -182,7 +194,7 @@ def test_unknown_names_and_paths_are_told_apart(nowhere):
         load_dataset("MNIST")
     with pytest.raises(ValueError, match=r"imagenet-22k: unknown .* \(known: mnist, fashion-mnist\)"):
         load_dataset("imagenet-22k")
-    with pytest.raises(ValueError, match="unknown data set"):
+    with pytest.raises(ValueError, match="an empty path"):
         load_dataset("")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         load_dataset("missing/mnist")
@@ -199,6 +211,7 @@ def test_first_place_that_has_the_set_wins(nowhere, small_mnist, monkeypatch):
     other = small_arrays() | {TEST_LABELS: np.array([1, 1], np.uint8)}
     write_set(nowhere / "environment", mnist)
     write_set(nowhere / "work/data", other)
+    assert load_dataset("mnist", verify=False).test_labels.tolist() == [1, 1]
     monkeypatch.setenv("NNLITE_DATA", str(nowhere / "environment"))
     assert load_dataset("mnist", verify=False).test_labels.tolist() == [2, 0]
     assert load_dataset("mnist", data_dir="data", verify=False).test_labels.tolist() == [1, 1]
@@ -257,6 +270,63 @@ def test_changed_file_is_refused_with_both_hashes_unless_verification_is_off(now
     assert caught.value.expected == KNOWN_SETS["mnist"][TEST_IMAGES]
     assert caught.value.found == idx_sha256(changed[TEST_IMAGES])
     assert load_dataset("mnist", verify=False).test_pixels[0, 0] == 254
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("named", ["missing", "empty", "other", "file"])
+def test_a_place_in_the_environment_is_used_or_refused_and_never_passed_over(
+    named, verify, nowhere, small_mnist, monkeypatch
+):
+    write_set(nowhere / "work/data", small_mnist[0])
+    (nowhere / "empty").mkdir()
+    (nowhere / "other").mkdir()
+    (nowhere / "other/emnist-letters-train-images-idx3-ubyte.gz").touch()
+    (nowhere / "file").touch()
+    monkeypatch.setenv("NNLITE_DATA", str(nowhere / named))
+    with pytest.raises(FileNotFoundError) as caught:
+        load_dataset("mnist", verify=verify)
+    text = str(caught.value)
+    assert text.startswith(f"mnist not found where NNLITE_DATA says; tried, in order: {nowhere / named / 'mnist'} (")
+    assert f"`nnlite-data mnist --to {nowhere / named}` downloads it there" in text
+    assert ("there are emnist-letters-train-images-idx3-ubyte.gz" in text) == (named == "other")
+    assert len(text.splitlines()) == 2
+
+
+def test_what_is_passed_over_in_places_that_nobody_named_is_said(nowhere, small_mnist):
+    mnist, fashion = small_mnist
+    write_set(nowhere / "work/data/mnist", {TRAIN_LABELS: mnist[TRAIN_LABELS]})
+    write_set(nowhere / "work/data", fashion)
+    write_set(nowhere / "system/mnist", mnist)
+    for verify in (True, False):
+        notes = load_dataset("mnist", verify=verify).notes
+        assert notes[0].startswith(f"{Path('data/mnist')} passed over: no {TRAIN_IMAGES}, {TEST_IMAGES}")
+        assert notes[1:] == ("data passed over: it holds fashion-mnist, not mnist",)
+
+
+def test_another_known_set_is_refused_in_a_named_place_without_verification_too(nowhere, small_mnist):
+    write_set(nowhere / "named", small_mnist[1])
+    with pytest.raises(IdxFormatError, match="it really is train-images-idx3-ubyte of fashion-mnist"):
+        load_dataset("mnist", data_dir=nowhere / "named", verify=False)
+
+
+def test_files_of_no_known_hash_are_noted_where_verification_is_off(nowhere, small_mnist):
+    write_set(nowhere / "work/data", small_arrays() | {TEST_LABELS: np.array([1, 1], np.uint8)})
+    notes = load_dataset("mnist", verify=False).notes
+    assert notes == ("data is not the known mnist: used as it is, without verification",)
+
+
+def test_a_folder_in_the_home_folder_is_meant_by_a_tilde(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    write_set(tmp_path / "own", small_arrays())
+    assert load_dataset("~/own").name == "own"
+
+
+def test_a_folder_that_lacks_files_lists_those_of_nearly_the_right_name(tmp_path):
+    folder = write_set(tmp_path / "own", small_arrays())
+    (folder / TEST_LABELS).rename(folder / "test-labels-idx1-ubyte (1).gz")
+    with pytest.raises(FileNotFoundError, match=r"lacks t10k-labels.* there are test-labels-idx1-ubyte \(1"):
+        load_dataset(folder)
 
 
 def test_damaged_file_is_an_error_and_not_passed_over(nowhere, small_mnist):

@@ -178,3 +178,35 @@ def test_payload_exists_once_in_memory(ending, tmp_path):
 def test_sizes_are_unsigned_and_big_endian():
     raw = struct.pack(">HBBII", 0, 8, 2, 1, 258) + bytes(258)
     assert parse_idx(io.BytesIO(raw), len(raw), "stream").shape == (1, 258)
+
+
+@pytest.mark.parametrize("values", [[1, 2], [[1, 2], [3]], ["a"], "labels", None, 5])
+def test_what_is_no_array_is_refused_with_the_way_to_make_one(values, tmp_path):
+    for use in (lambda: write_idx(tmp_path / "file", values), lambda: idx_sha256(values)):
+        with pytest.raises(TypeError, match=f"IDX holds an array, found {type(values).__name__}; np.array"):
+            use()
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize("values", [["1"], [1 + 1j], [None], [True], [np.datetime64("2023")]])
+def test_elements_that_idx_has_no_type_for_are_named(values, tmp_path):
+    with pytest.raises(TypeError, match="IDX holds u1, i1, i2, i4, f4 and f8, found "):
+        write_idx(tmp_path / "file", np.array(values))
+
+
+def test_masked_entries_are_refused_and_a_masked_array_without_any_is_an_array(tmp_path):
+    with pytest.raises(ValueError, match=r"no masked entries; fill them first: array.filled\(0\)"):
+        write_idx(tmp_path / "file", np.ma.masked_array([1.0, 2.0], [True, False]))
+    write_idx(tmp_path / "file", np.ma.masked_array([1.0, 2.0]))
+    assert read_idx(tmp_path / "file").tolist() == [1, 2]
+
+
+def test_tilde_is_the_home_folder_to_read_and_to_write(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    write_idx("~/digits", np.zeros(2, np.uint8))
+    assert (tmp_path / "digits").is_file()
+    assert read_idx("~/digits").tolist() == [0, 0]
+    for use in (lambda: read_idx(""), lambda: write_idx("", np.zeros(2, np.uint8))):
+        with pytest.raises(ValueError, match="an empty path"):
+            use()

@@ -135,7 +135,7 @@ def test_a_folder_that_the_loader_passes_over_is_passed_over_here(tmp_path, monk
     for stem in STEMS:
         nnlite.write_idx(tmp_path / stem, np.zeros((1, 2, 2) if "images" in stem else 1, np.uint8))
     real = list(places("mnist", None))
-    monkeypatch.setattr(mnist_files, "places", lambda name, data_dir: [(tmp_path, False), *real])
+    monkeypatch.setattr(mnist_files, "places", lambda name, data_dir: [tmp_path, *real])
     images, labels = mnist_files.find_training_files()
     assert tmp_path not in (images.parent, labels.parent)
     assert len(mnist_files.read_bytes(labels)) == 60_008  # 8 bytes of header, 60,000 labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import lzma
@@ -180,6 +181,24 @@ def test_a_bomb_is_read_one_byte_past_what_its_header_says(compress, tmp_path):
     error, peak = refusal_and_peak(tmp_path / "bomb", compress(LABELS + bytes(64 << 20)))
     assert (error.expected, error.found) == (11, 12)
     assert peak < 12 << 20  # xz has a dictionary of 8 MiB
+
+
+def test_a_header_that_tells_the_truth_about_more_than_memory_holds_is_named(tmp_path, monkeypatch):
+    class Full(bytearray):
+        def __iadd__(self, chunk):
+            if len(chunk) == 3:  # the payload, after 4 bytes of magic and 4 of sizes
+                raise MemoryError
+            return super().__iadd__(chunk)
+
+    (tmp_path / "large.gz").write_bytes(gzip.compress(LABELS))
+    monkeypatch.setattr("nnlite.idx.bytearray", Full, raising=False)
+    with pytest.raises(OSError, match="more than memory has") as caught:
+        read_idx(tmp_path / "large.gz")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOMEM, str(tmp_path / "large.gz"))
+
+
+def test_a_file_of_zero_bytes_is_named_for_what_it_is(tmp_path):
+    assert "nothing but zero bytes" in str(refusal(tmp_path / "file", bytes(5000)))
 
 
 def test_missing_file_and_directory_are_os_errors(tmp_path):

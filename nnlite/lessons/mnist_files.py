@@ -28,7 +28,7 @@ def find_training_files() -> tuple[Path, Path]:
         As from `load_dataset`: damaged, or missing, with the places tried.
     """
     verified = load_dataset("mnist").sha256
-    for folder, _ in places("mnist", None):
+    for folder in places("mnist", None):
         try:
             paths, missing = find_files(folder)
         except OSError:  # of the places, most do not exist
