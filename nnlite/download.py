@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from nnlite import program
-from nnlite.files import TEMPORARY_PREFIX, replacing, user_cache
+from nnlite.files import TEMPORARY_PREFIX, path_name, replacing, user_cache
 from nnlite.idx import IdxFormatError, idx_sha256, read_idx
 from nnlite.places import KNOWN_SETS, find_files
 
@@ -66,7 +67,12 @@ class DownloadError(OSError):
     """Say that no mirror gave a file, with each one's cause."""
 
 
-def download(name: str, folder: str | os.PathLike[str], opener: Opener | None = None) -> list[Path]:
+def download(
+    name: str,
+    folder: str | os.PathLike[str],
+    opener: Opener | None = None,
+    mirrors: Sequence[str] | None = None,
+) -> list[Path]:
     """Download what a folder lacks of a known data set, verify every file, and return the four paths.
 
     Parameters
@@ -74,6 +80,8 @@ def download(name: str, folder: str | os.PathLike[str], opener: Opener | None = 
     name : str - "mnist" or "fashion-mnist"
     folder : str or path-like - created if need be; a sound file in it is kept, a damaged one replaced by a sound one
     opener : object with urllib's open(url, timeout=) - the network, by default https with verified certificates
+    mirrors : sequence of str - addresses of folders that have the files, by default MIRRORS[name]; one that fails is
+        asked last from then on
 
     Returns
     -------
@@ -81,11 +89,15 @@ def download(name: str, folder: str | os.PathLike[str], opener: Opener | None = 
 
     Raises
     ------
+    ValueError - an unknown name; an empty folder; a mirror that is neither https nor on this machine
     DownloadError - every mirror failed for some file
     OSError - the folder cannot be written, or the disk is full; names path and bytes
     """
+    if name not in KNOWN_SETS:
+        raise ValueError(f"{name}: unknown data set (known: {', '.join(KNOWN_SETS)})")
+    order = [checked_mirror(mirror) for mirror in mirrors] if mirrors else list(MIRRORS[name])
     opener = opener or urllib.request.build_opener(HttpsOnly)
-    folder = Path(folder)
+    folder = Path(path_name(folder))
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     present, _ = find_files(folder)
@@ -93,9 +105,40 @@ def download(name: str, folder: str | os.PathLike[str], opener: Opener | None = 
     for stem, sha256 in KNOWN_SETS[name].items():
         path = present.get(stem, folder / f"{stem}.gz")  # a damaged file keeps its name, or it would be found first
         if not _is_sound(path, sha256):
-            _download_file([f"{mirror}{stem}.gz" for mirror in MIRRORS[name]], path, sha256, opener)
+            _download_file(order, f"{stem}.gz", path, sha256, opener)
         paths.append(path)
     return paths
+
+
+def checked_mirror(address: str) -> str:
+    """Return the address of a mirror's folder, ending in a slash.
+
+    Raises
+    ------
+    ValueError - neither https, nor http from this machine itself: of all others, somebody on the way could see the wish
+
+    Examples
+    --------
+    >>> checked_mirror("https://school.example/mnist")
+    'https://school.example/mnist/'
+    """
+    parts = urllib.parse.urlsplit(address)
+    is_local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or not (parts.scheme == "https" or is_local) or not printable(address) == address:
+        raise ValueError(f"{printable(address)}: a mirror's address begins with https://, or http://localhost")
+    return address if address.endswith("/") else f"{address}/"
+
+
+def printable(text: str) -> str:
+    """Return a text of which no terminal obeys a part: control characters in hex, at most 300 characters.
+
+    Examples
+    --------
+    >>> print(printable("gone" + chr(27) + "[2J"))
+    gone\\x1b[2J
+    """
+    shown = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+    return shown if len(shown) <= 300 else f"{shown[:300]}..."
 
 
 def main(arguments: Sequence[str] | None = None, opener: Opener | None = None) -> int:
@@ -108,20 +151,28 @@ def _run(arguments: Sequence[str] | None, opener: Opener | None) -> int:
     parser = argparse.ArgumentParser(prog="nnlite-data", description=f"Download and verify a data set ({sizes}).")
     parser.add_argument("name", metavar="NAME", help=f"which data set: {' or '.join(KNOWN_SETS)}")
     parser.add_argument("--to", metavar="DIR", help="put the files in DIR/NAME (default: the user's cache folder)")
+    where = "fetch from URL/train-images-idx3-ubyte.gz and so on instead, https only; may be given more than once"
+    parser.add_argument("--mirror", metavar="URL", action="append", dest="mirrors", help=where)
     options = parser.parse_args(arguments)
     if options.name not in KNOWN_SETS:
         close = difflib.get_close_matches(options.name.lower(), KNOWN_SETS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(KNOWN_SETS)}"
         parser.error(f"{options.name}: unknown; {hint}")
-    if options.to is not None and (not options.to.strip() or "\0" in options.to):
-        parser.error(f"--to {options.to!r}: must be the path of a folder")
+    try:
+        given = None if options.to is None else Path(path_name(options.to))
+    except ValueError as error:
+        parser.error(f"--to: {error}")
+    try:
+        mirrors = [checked_mirror(mirror) for mirror in options.mirrors or ()]
+    except ValueError as error:
+        parser.error(f"--mirror {error}")
     cache = user_cache()
-    if options.to is None and cache is None:
+    if given is None and cache is None:
         parser.error("no home folder is known to keep the data in; name a folder with --to DIR")
-    root = Path(options.to).expanduser() if options.to is not None else Path(cache or ".") / "data"
+    root = given or Path(cache or ".") / "data"
     print(f"fetching what {root / options.name} lacks of {options.name}", file=sys.stderr)
     try:
-        paths = download(options.name, root / options.name, opener)
+        paths = download(options.name, root / options.name, opener, mirrors)
     except DownloadError as error:
         print(f"nnlite-data: {error}", file=sys.stderr)
         return 3
@@ -135,14 +186,19 @@ def _run(arguments: Sequence[str] | None, opener: Opener | None) -> int:
     return 0
 
 
-def _download_file(urls: list[str], path: Path, sha256: str, opener: Opener) -> None:
-    """Put one file in place from the first mirror that has it whole; raise DownloadError if none has."""
+def _download_file(mirrors: list[str], name: str, path: Path, sha256: str, opener: Opener) -> None:
+    """Put one file in place from the first mirror that has it whole; raise DownloadError if none has.
+
+    A mirror that fails goes to the end of the list: one that stalled would cost each file its limit of silence.
+    """
     causes = []
-    for url in urls:
+    for mirror in list(mirrors):
+        url = f"{mirror}{name}"
         try:
             body = _fetch(url, opener)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            causes.append(f"{url}: {str(error) or type(error).__name__}")
+            mirrors.append(mirrors.pop(mirrors.index(mirror)))
+            causes.append(f"{url}: {printable(str(error)) or type(error).__name__}")
             continue
         try:
             with replacing(path) as file:
@@ -151,7 +207,8 @@ def _download_file(urls: list[str], path: Path, sha256: str, opener: Opener) -> 
                 _verify(file.name, sha256)
             return
         except IdxFormatError as error:
-            causes.append(f"{url}: {error.problem}")
+            mirrors.append(mirrors.pop(mirrors.index(mirror)))
+            causes.append(f"{url}: {printable(error.problem)}")
         except OSError as error:  # the disk's fault: another mirror would not help
             raise OSError(error.errno, f"{error.strerror}, while writing {len(body)} bytes", str(path)) from error
     offline = f"Without a network: fetch {path.name} by other means and copy it to {path}"

@@ -77,7 +77,64 @@ def test_default_is_the_users_cache_folder(bodies, tmp_path, monkeypatch):
 def test_second_mirror_is_asked_when_the_first_fails(bodies, tmp_path):
     network = Mirrors(serving(SECOND, bodies))
     download("mnist", tmp_path, network)
-    assert network.asked[:2] == [FIRST + f"{STEMS[0]}.gz", SECOND + f"{STEMS[0]}.gz"]
+    names = [f"{stem}.gz" for stem in STEMS]  # the first is not asked again where the second answers
+    assert network.asked == [FIRST + names[0], *(SECOND + name for name in names)]
+
+
+def test_a_mirror_that_stalled_is_asked_again_only_after_the_others(bodies, tmp_path):
+    table = serving(SECOND, bodies) | {FIRST + name: TimeoutError("timed out") for name in bodies}
+    table[SECOND + f"{STEMS[1]}.gz"] = b"<html>gone</html>"
+    network = Mirrors(table)
+    with pytest.raises(DownloadError, match="timed out"):
+        download("mnist", tmp_path, network)
+    assert [url.startswith(FIRST) for url in network.asked] == [True, False, False, True]
+
+
+def test_mirrors_of_ones_own_take_the_place_of_the_known_ones(bodies, tmp_path):
+    own = ["https://a.example/mnist", "https://b.example/"]
+    network = Mirrors(serving("https://b.example/", bodies))
+    arguments = ["mnist", "--to", str(tmp_path), "--mirror", own[0], "--mirror", own[1]]
+    assert main(arguments, network) == 0
+    assert network.asked[:2] == [f"https://a.example/mnist/{STEMS[0]}.gz", f"https://b.example/{STEMS[0]}.gz"]
+    assert len(network.asked) == 5
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://school.example/", "ftp://a.example/", "file:///srv/mnist/", "https://", "", "srv", "https://a/\x1b[2J"],
+)
+def test_a_mirror_is_https_or_on_this_machine(address, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["mnist", "--mirror", address], Mirrors({}))
+    assert caught.value.code == 2
+    text = capsys.readouterr().err
+    assert "a mirror's address begins with https://" in text
+    assert "\x1b" not in text
+
+
+def test_control_characters_of_a_server_are_never_printed(bodies, tmp_path, capsys):
+    evil = urllib.error.HTTPError(FIRST, 404, "gone\x1b]0;owned\x07\x1b[2J\u202e\r\n", Message(), io.BytesIO())
+    name = f"{STEMS[0]}.gz"
+    table = {FIRST + name: evil, SECOND + name: b"<html>\x1b[31mmoved</html>" + bytes(range(32))}
+    assert main(["mnist", "--to", str(tmp_path)], Mirrors(table)) == 3
+    text = capsys.readouterr().err
+    assert "gone" in text
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+
+
+def test_tilde_is_the_home_folder_and_an_empty_folder_is_refused(bodies, tmp_path, monkeypatch, capsys):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert main(["mnist", "--to", "~/sets"], Mirrors(serving(FIRST, bodies))) == 0
+    assert (tmp_path / "sets/mnist" / f"{STEMS[0]}.gz").is_file()
+    with pytest.raises(SystemExit):
+        main(["mnist", "--to", ""], Mirrors({}))
+    assert "--to: an empty path" in capsys.readouterr().err
+
+
+def test_an_unknown_set_is_named_with_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match=r"imagenet: unknown data set \(known: mnist"):
+        download("imagenet", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -213,9 +270,9 @@ def test_real_opener_against_a_loopback_server(bodies, tmp_path, monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setitem(MIRRORS, "mnist", (f"{address}/moved/", f"{address}/good/"))
+        mirrors = (f"{address}/moved/", f"{address}/good")
         # A redirect over plain http is refused even here, so the first mirror fails and the second serves.
-        assert len(download("mnist", tmp_path / "to")) == 4
+        assert len(download("mnist", tmp_path / "to", mirrors=mirrors)) == 4
         server.shutdown()
 
 
