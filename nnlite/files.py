@@ -93,7 +93,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     ['greeting']
     >>> folder.cleanup()
     """
-    name = os.fsdecode(path)
+    name = path_name(path)
     replaces = _may_be_written(name)
     target = os.path.realpath(name)
     folder = os.path.dirname(target)

@@ -107,7 +107,6 @@ def refused_paths(folder):
         folder / "loop": "symbolic links",
         folder: "a directory",
         f"{folder}{os.sep}new{os.sep}": "a directory",
-        "": "a directory",
         "/dev/null": "a device",
     }
 
@@ -249,3 +248,13 @@ def test_a_path_is_what_a_person_means_by_it(tmp_path, monkeypatch):
 def test_an_empty_path_and_a_zero_byte_are_refused(path, words):
     with pytest.raises(ValueError, match=words):
         path_name(path)
+
+
+def test_a_file_is_written_where_a_tilde_says(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    with replacing("~/file") as file:
+        file.write(b"at home")
+    assert (tmp_path / "file").read_bytes() == b"at home"
+    with pytest.raises(ValueError, match="an empty path"), replacing(""):
+        pass
