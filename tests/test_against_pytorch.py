@@ -12,6 +12,8 @@ import pytest
 
 from nnlite import MLP, SGD, Adam, Momentum, Tally
 
+pytestmark = pytest.mark.kernels
+
 torch = pytest.importorskip("torch")
 flop_counter = pytest.importorskip("torch.utils.flop_counter")
 torch.set_num_threads(1)

@@ -194,6 +194,7 @@ def test_stream_means_average_the_first_images_that_the_runs_own_training_sees(d
         np.testing.assert_array_equal(pretraining.rows_read, first)
 
 
+@pytest.mark.slow
 def test_the_closed_form_start_is_the_nearest_class_mean(tmp_path):
     dataset = small_dataset(tmp_path)
     dataset.test_pixels[:] = np.random.default_rng(0).integers(0, 256, dataset.test_pixels.shape)  # hard to tell apart
@@ -249,6 +250,7 @@ def test_warm_up_rises_in_equal_parts_to_the_full_rate_at_step_28(dataset):
     assert rates[28:].tolist() == full[28:].tolist()
 
 
+@pytest.mark.slow
 def test_averages_last_is_scratch_up_to_its_step_and_pays_from_there(dataset):
     """A rate that learns nothing: the bill is the whole budget's, 104 steps."""
     still = {"learning_rate": 1e-9, "target": 1.0, "max_steps": 104, "evaluate": "full"}

@@ -70,6 +70,7 @@ def test_every_fused_update_moves_the_weights_as_numpy_does():
         np.testing.assert_allclose(fused.result() - before, blas.result() - before, rtol=1e-2, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("key", ["nnlite", "numpy"])
 def test_the_adapters_that_need_no_other_library_do_the_same_work(key, optimizer):

@@ -42,6 +42,7 @@ def test_the_verdict_is_a_block_of_text_with_the_claim_cell():
     assert "Claim cell" in text
 
 
+@pytest.mark.slow
 def test_the_page_shows_pictures_that_were_drawn_for_it(kept):
     pytest.importorskip("matplotlib")
     pictures = kept.parent / "figures"

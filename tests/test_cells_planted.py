@@ -23,6 +23,7 @@ def simulated(rng, effect, n_pairs=50):
     return records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("effect", "word"), [(0.0, "no material saving"), (0.15, "direction only"), (0.30, "reproduced")]
 )

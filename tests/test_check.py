@@ -67,6 +67,7 @@ def said_by_the_report(folder):
     return [f"claim: saved {percent(saved.median)} ({bounds(saved)})", f"honest: saved {percent(honest.median)}"]
 
 
+@pytest.mark.slow
 def test_the_check_prints_the_digits_of_the_report(tmp_path):
     rng = np.random.default_rng(4)
     for name, config in (("claim", CLAIM), ("honest", HONEST)):
@@ -76,6 +77,7 @@ def test_the_check_prints_the_digits_of_the_report(tmp_path):
     assert printed_by_check(tmp_path) == said_by_the_report(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (is_done(KEPT, "claim") and is_done(KEPT, "honest")), reason="these parts are not kept yet")
 def test_the_check_prints_the_digits_of_the_report_for_the_kept_records():
     assert printed_by_check(KEPT) == said_by_the_report(KEPT)

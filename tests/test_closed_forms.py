@@ -11,6 +11,8 @@ from nnlite import MLP, SGD, Adam, Momentum, Tally
 from nnlite.experiment.closed_forms import evaluation_counts, step_counts
 from nnlite.training import Checks, epochs, train
 
+pytestmark = pytest.mark.kernels
+
 OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "adam": Adam}
 NETWORKS = {
     "sizes": st.tuples(  # none, one or two hidden layers; at least two classes

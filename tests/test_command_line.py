@@ -321,6 +321,7 @@ def test_resume_refuses_another_configuration_and_shows_the_difference(small, tm
     assert "target: 0.9 in the file, 0.8 asked for" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_study_keeps_every_finished_run_and_says_how_to_go_on(small, tmp_path, number, status):

@@ -11,6 +11,8 @@ from nnlite import Tally
 from nnlite.controls import global_mean, k_means, matched_noise, medoids, nearest_mean_start, stretched_means
 from nnlite.kernels.distance import nearest_mean_layer, pixel_moments
 
+pytestmark = pytest.mark.kernels
+
 
 def drawn(seed=0, n=20, p=4, n_classes=3):
     """Images of whole numbers, whose sums and squares round nowhere, and labels that leave no class empty."""

@@ -12,6 +12,8 @@ from counting import Counted, check_tally, counted, fma, run_counted, unfused, v
 from nnlite.kernels.jit import plain
 from nnlite.kernels.ops import ADD, DENSE, EXECUTED, FMA, MUL
 
+pytestmark = pytest.mark.kernels
+
 OPERATIONS = [
     (lambda a: a + 3, "add", 5),
     (lambda a: 3 + a, "add", 5),

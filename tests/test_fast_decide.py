@@ -15,6 +15,8 @@ from nnlite.kernels.fast.rows import build_rows
 from nnlite.kernels.fast.step import ARGMAX, N_OPERATIONS, evaluate
 from nnlite.kernels.ops import N_KINDS
 
+pytestmark = pytest.mark.kernels
+
 N, P, C = 60, 9, 3
 
 

@@ -16,6 +16,8 @@ from nnlite.kernels.fast.rows import build_rows
 from nnlite.kernels.fast.step import N_OPERATIONS, evaluate, operation_names, train_step
 from nnlite.kernels.ops import N_KINDS
 
+pytestmark = pytest.mark.kernels
+
 SETTINGS = {"sgd": (), "momentum": (0.9,), "adam": (0.9, 0.999, 1e-8)}
 RATES = {"sgd": 0.1, "momentum": 0.03, "adam": 0.01}
 SIZES = [(11, 4), (11, 20, 4), (11, 70, 9, 4)]

@@ -13,6 +13,8 @@ from nnlite.kernels import reduce as plain_reduce
 from nnlite.kernels.fast import activation
 from nnlite.kernels.fast.loss import count_correct, softmax_cross_entropy
 
+pytestmark = pytest.mark.kernels
+
 SHAPES = [(1, 1), (3, 10), (5, 17)]
 DENSE_FORWARD = {"relu": {"cmp": 1}, "tanh": {"tanh": 1}, "sigmoid": {"add": 2, "exp": 1, "div": 1}}
 DENSE_BACKWARD = {"relu": {"cmp": 1}, "tanh": {"fma": 1, "mul": 1}, "sigmoid": {"add": 1, "mul": 2}}

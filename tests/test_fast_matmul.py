@@ -11,6 +11,8 @@ from nnlite.kernels import matmul as plain_matmul
 from nnlite.kernels.fast.matmul import matmul_forward, matmul_grad_weight, matmul_grad_x
 from nnlite.kernels.fast.panels import LANES, pack, unpack, width_of
 
+pytestmark = pytest.mark.kernels
+
 SHAPES = [(1, 1, 1), (2, 3, 2), (5, 5, 10), (6, 6, 16), (7, 8, 17), (13, 20, 33), (64, 13, 10)]
 """(n, n_in, n_out): one of everything, both sides of a tile's edges, a batch."""
 

@@ -21,6 +21,8 @@ from nnlite.kernels.fast.rows import (
 from nnlite.kernels.ops import ADD, DENSE, EXECUTED
 from nnlite.kernels.reduce import class_sums
 
+pytestmark = pytest.mark.kernels
+
 WIDTHS = [1, 10, 16, 17, 32, 40, 64, 72, 100, 130]
 """n_out: panels of 16, 32, 64 lanes, padding in each, and several panels."""
 

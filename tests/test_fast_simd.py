@@ -29,6 +29,8 @@ from nnlite.kernels.fast.simd import (
 )
 from nnlite.kernels.jit import kernel, plain
 
+pytestmark = pytest.mark.kernels
+
 LANES = 16
 
 

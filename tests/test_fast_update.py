@@ -14,6 +14,8 @@ from nnlite.kernels.fast.first_layer import GROUP, Batch, transpose_rows
 from nnlite.kernels.fast.panels import PANEL, pack, unpack, width_of
 from nnlite.kernels.fast.rows import build_rows
 
+pytestmark = pytest.mark.kernels
+
 RATE, MOMENTUM = np.float32(0.1), np.float32(0.9)
 COEFFICIENTS = np.array([0.9, 0.1, 0.999, 0.001, 0.01, 1e-8], np.float32)
 OPTIMIZERS = ["sgd", "momentum", "adam"]

@@ -10,6 +10,8 @@ from counting import check_tally, new_tally
 
 from nnlite.kernels import activation
 
+pytestmark = pytest.mark.kernels
+
 ACTIVATIONS = ["relu", "tanh", "sigmoid"]
 SHAPES = [(1, 1), (1, 4), (5, 1), (3, 4)]
 FILLS = ["random", "zero", "dead"]  # dead: every unit below zero

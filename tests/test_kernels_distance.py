@@ -18,6 +18,8 @@ from nnlite.kernels.distance import (
     stretch_inplace,
 )
 
+pytestmark = pytest.mark.kernels
+
 
 @pytest.mark.parametrize("zero", [False, True])
 @pytest.mark.parametrize(("n", "p", "c"), [(1, 1, 1), (1, 4, 3), (5, 1, 2), (5, 3, 2), (10, 3, 2)])

@@ -18,6 +18,8 @@ from nnlite.kernels.jit import plain
 from nnlite.kernels.matmul import matmul_forward, matmul_grad_weight, matmul_grad_x
 from nnlite.kernels.update import adam_update
 
+pytestmark = pytest.mark.kernels
+
 needs_compiler = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="the compiled run of the suite does the same"
 )

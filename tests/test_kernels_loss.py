@@ -13,6 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from nnlite.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
 
+pytestmark = pytest.mark.kernels
+
 DTYPES = [np.float32, np.float64]
 SHAPES = [(1, 2), (1, 5), (4, 2), (3, 4)]  # n, c: one sample, two classes
 LOGITS = arrays(np.float64, (3, 4), elements=st.floats(-50, 50))

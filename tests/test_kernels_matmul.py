@@ -8,6 +8,8 @@ from counting import check_tally, new_tally
 
 from nnlite.kernels.matmul import matmul_forward, matmul_grad_weight, matmul_grad_x
 
+pytestmark = pytest.mark.kernels
+
 # n, n_in, n_out: one sample, one input, one unit, uneven
 SHAPES = [(1, 1, 1), (1, 4, 3), (5, 1, 2), (4, 3, 1), (2, 5, 3), (3, 2, 4)]
 DTYPES = [np.float32, np.float64]

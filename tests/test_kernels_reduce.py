@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from nnlite.kernels.reduce import argmax, class_sums, correct_count, divide_sums
 
+pytestmark = pytest.mark.kernels
+
 
 def sums_of(images, labels, n_classes):
     sums = np.zeros((n_classes, images.shape[1]))

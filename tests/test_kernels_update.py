@@ -11,6 +11,8 @@ from counting import check_tally, new_tally
 
 from nnlite.kernels.update import adam_coefficients, adam_update, momentum_update, sgd_update
 
+pytestmark = pytest.mark.kernels
+
 DTYPES = [np.float32, np.float64]
 SIZES = [1, 5]
 

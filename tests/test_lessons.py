@@ -17,6 +17,8 @@ from nnlite.lessons import checker, mnist_files
 from nnlite.lessons import counting as counting_lesson
 from nnlite.places import STEMS, places
 
+pytestmark = pytest.mark.kernels
+
 LESSONS = {"bytes": bytes_lesson, "counting": counting_lesson}
 
 # bytes 1: 4 bytes of magic, 2 sizes of 4 bytes, 256 x 3 elements of type 0c, 4 bytes each: 4 + 8 + 3072 = 3084

@@ -14,6 +14,8 @@ from nnlite.lessons import backward as backward_lesson
 from nnlite.lessons import checker, gradient_check, race
 from nnlite.lessons import forward as forward_lesson
 
+pytestmark = pytest.mark.kernels
+
 LESSONS = {"forward": forward_lesson, "backward": backward_lesson}
 ARRAYS = ["W1", "b1", "W2", "b2"]
 

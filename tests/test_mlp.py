@@ -10,6 +10,8 @@ import reference
 
 from nnlite import MLP, Gradients, Tally
 
+pytestmark = pytest.mark.kernels
+
 ACTIVATIONS = ["relu", "tanh", "sigmoid"]
 HIDDEN = [(), (4,), (4, 3)]  # one to three layers of weights
 N_CLASSES = 3

@@ -10,6 +10,8 @@ import reference
 
 from nnlite import MLP, SGD, Adam, Gradients, Momentum, Tally
 
+pytestmark = pytest.mark.kernels
+
 RATE = 0.05
 
 

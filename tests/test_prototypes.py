@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from nnlite import Tally, class_means
 
+pytestmark = pytest.mark.kernels
+
 
 def images_and_labels(n=60, p=5, n_classes=4, dtype=np.float32):
     rng = np.random.default_rng(3)

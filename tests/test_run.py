@@ -13,6 +13,8 @@ from nnlite.experiment.run import BATCH_ORDER, INITIAL_VALUES, RunData, generato
 from nnlite.flops import Tally
 from nnlite.training import answers_needed, epochs, train
 
+pytestmark = pytest.mark.kernels
+
 N_PIXELS = SIDE * SIDE
 
 

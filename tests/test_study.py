@@ -114,6 +114,7 @@ def fail_first(monkeypatch, times):
     monkeypatch.setattr(worker_module, "run_one", fragile)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
 def test_a_worker_that_dies_loses_only_its_run_which_is_tried_again(tmp_path):
     long_enough = 400 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 200_000  # to be caught running

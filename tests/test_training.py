@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nnlite import MLP, SGD, Adam, Momentum, Tally
 from nnlite.training import Checks, Progress, Schedule, answers_needed, epochs, evaluate, train
 
-pytestmark = pytest.mark.usefixtures("plain_kernels")
+pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("plain_kernels")]
 
 SIZES = (5, 4, 3)
 N_TRAIN, N_CHECK = 14, 9

@@ -11,7 +11,7 @@ import reference
 from nnlite import MLP, SGD, Adam, Momentum, Tally, class_means
 from nnlite.training import Checks, epochs, evaluate, train
 
-pytestmark = pytest.mark.usefixtures("plain_kernels")
+pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("plain_kernels")]
 
 OPTIMIZERS = {"sgd": lambda: SGD(0.1), "momentum": lambda: Momentum(0.1), "adam": lambda: Adam(0.1)}
 

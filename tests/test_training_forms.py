@@ -12,6 +12,8 @@ from nnlite.kernels.fast.rows import Rows
 from nnlite.kernels.ops import DENSE, EXECUTED
 from nnlite.training import Checks, count_scaling, epochs, evaluate, prepare_images, train
 
+pytestmark = pytest.mark.kernels
+
 PIXELS = np.zeros((12, 20), np.uint8)  # 3 of 20 pixels are not zero: dark enough for rows
 PIXELS[np.arange(12)[:, None], (np.arange(12) % 3)[:, None] + [0, 5, 9]] = 51
 LABELS = np.arange(12) % 3

@@ -10,6 +10,8 @@ import pytest
 from nnlite import MLP, SGD, Adam
 from nnlite.training import Checks, Progress, epochs, evaluate, prepare_images, train
 
+pytestmark = pytest.mark.kernels
+
 PIXELS = np.zeros((6, 4), np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 

@@ -136,6 +136,7 @@ def all_figures():
     ]
 
 
+@pytest.mark.slow
 def test_every_picture_of_a_whole_study_is_written_and_is_small(tmp_path):
     paths = draw_all(tmp_path / "new" / "folder", findings(), parts)
     assert paths == [tmp_path / "new" / "folder" / f"{name}.png" for name in NAMES]
@@ -152,6 +153,7 @@ def test_a_file_of_few_colours_keeps_those_of_the_arms(tmp_path):
         assert np.abs(colours - arm).max(axis=1).min() <= 6
 
 
+@pytest.mark.slow
 def test_runs_of_another_configuration_are_in_no_picture(tmp_path):
     draw_all(tmp_path / "with", Findings(claim=cell()), parts)
     draw_all(tmp_path / "without", Findings(claim=cell()), lambda name: parts(name)[:6])
