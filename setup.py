@@ -1,4 +1,4 @@
-"""What a package index shows: README.md with files named instead of linked and without pictures; the index has neither."""
+"""What a package index shows: README.md, with files named instead of linked and without pictures."""
 
 import re
 from pathlib import Path
