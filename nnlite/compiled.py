@@ -16,7 +16,8 @@ import numpy as np
 from .flops import Tally
 from .kernels.fast import loop, network, optimizers, step
 from .kernels.fast.rows import MAX_FEATURES, Rows, build_rows
-from .kernels.ops import DENSE, N_KINDS
+from .kernels.fast.target import has_fma
+from .kernels.ops import ADD, DENSE, EXECUTED, FMA, MUL, N_KINDS
 from .mlp import MLP
 from .optim import SGD, Adam, Momentum, Optimizer, prepare_state
 from .schedule import BUDGET, DIVERGED, REACHED, STOPPED, Array, Checks, Images, Ints, Outcome, Progress, Schedule
@@ -224,4 +225,13 @@ def _book_apart(tally: Tally, names: tuple[str, ...], counted: Any, checks: Chec
 def _add(tally: Tally, names: tuple[str, ...], counted: Any) -> None:
     for name, counters in zip(names, counted, strict=True):
         if counters.any():
-            tally.kernel(name)[:] += counters
+            tally.kernel(name)[:] += counters if has_fma() else _unfused(counters)
+
+
+def _unfused(counters: Any) -> Any:
+    """What runs where the processor has no fma: a mul and an add for each that the kernels name."""
+    ran = counters.copy()
+    ran[EXECUTED, MUL] += ran[EXECUTED, FMA]
+    ran[EXECUTED, ADD] += ran[EXECUTED, FMA]
+    ran[EXECUTED, FMA] = 0
+    return ran

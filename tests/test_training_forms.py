@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import reference
 from counting import by_kind, new_tally
 
-from nnlite import MLP, SGD, Tally
+from nnlite import MLP, SGD, Tally, compiled
 from nnlite.kernels.fast.rows import Rows
+from nnlite.kernels.fast.target import has_fma
 from nnlite.kernels.ops import DENSE, EXECUTED
 from nnlite.training import Checks, count_scaling, epochs, evaluate, prepare_images, train
 
@@ -58,10 +61,25 @@ def test_both_forms_have_one_dense_bill_and_the_same_checks(monkeypatch):
     assert fast_bill.to_record()["dense"] == dense
     assert fast_bill.passes() == plain_bill.passes()
     executed = fast_bill.counts()
-    assert executed["train"]["matmul_forward"]["fma"] > 0  # plain loops fuse nothing
+    assert executed["train"]["matmul_forward"]["fma" if has_fma() else "mul"] > 0  # plain loops fuse nothing
     assert executed != plain_bill.counts()
     for a, b in zip(fast.network.parameters(), plain.network.parameters(), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
+def test_without_fma_a_mul_and_an_add_are_booked_for_each(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    bills = []
+    for answer in (True, False):
+        monkeypatch.setattr(compiled, "has_fma", lambda answer=answer: answer)
+        bills.append(run(prepared())[2])
+    fused, unfused = bills
+    assert unfused.to_record()["dense"] == fused.to_record()["dense"]
+    expected = {phase: reference.executed(kernels) for phase, kernels in fused.counts().items()}
+    assert {
+        phase: {name: Counter(kinds) for name, kinds in of.items()} for phase, of in unfused.counts().items()
+    } == expected
+    assert unfused.total(executed=True) == fused.total(executed=True)  # a multiply-add is two operations either way
 
 
 @pytest.mark.parametrize(("needed", "stop_at_hit", "steps"), [(13, True, 12), (8, True, 3), (8, False, 3)])

@@ -2,7 +2,8 @@
 
 A kernel written with these says which machine operations run: no fastmath, no contraction, the same bits on every CPU
 with fma, and a tally that is exact down to the padding lanes. LLVM spreads a wide vector over the registers there are
-(16 lanes are two of AVX2's) and adds, multiplies or fuses nothing that the source does not name.
+(16 lanes are two of AVX2's) and adds, multiplies or fuses nothing that the source does not name. A CPU without fma
+multiplies and adds instead, and rounds twice; a kernel's tally says fma all the same, and `compiled` books what ran.
 
 Every operation is a plain Python function on NumPy arrays, for whose calls numba is told the instructions. So the same
 kernel runs compiled, with NUMBA_DISABLE_JIT=1, and on numbers that count their own operations. (Plain Python rounds an
@@ -22,6 +23,8 @@ from numba.core import cgutils
 from numba.core.datamodel.models import PrimitiveModel
 from numba.core.typing import signature
 from numba.extending import lower_builtin, register_jitable, register_model, type_callable
+
+from .target import has_fma
 
 _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)
@@ -71,12 +74,12 @@ def splat(value, n):
 
 
 def fma(accumulator, factor, vector):
-    """accumulator + factor * vector, rounded once when compiled; factor is a float32 or a vector."""
+    """accumulator + factor * vector, rounded once when compiled for a CPU with fma; factor is a float32 or a vector."""
     return accumulator + vector * factor
 
 
 def fnma(accumulator, factor, vector):
-    """accumulator - factor * vector, rounded once when compiled: one fma."""
+    """accumulator - factor * vector, rounded as fma: it is one, of the negated factor."""
     return accumulator - vector * factor
 
 
@@ -241,6 +244,13 @@ def _call(builder, name, *operands):
     return builder.call(function, operands)
 
 
+def _multiply_add(builder, factor, a, total):
+    # Without the instruction LLVM calls the C library for each lane, and a step takes twelve times as long.
+    if has_fma():
+        return _call(builder, "fma", factor, a, total)
+    return builder.fadd(builder.fmul(factor, a), total)
+
+
 def _where_greater(builder, a, b, then, otherwise):
     return builder.select(builder.fcmp_ordered(">", a, b), then, otherwise)
 
@@ -249,8 +259,8 @@ def _zero(vector):
     return ir.Constant(vector.type, None)
 
 
-_compiles_to(fma, lambda builder, total, factor, a: _call(builder, "fma", factor, a, total))
-_compiles_to(fnma, lambda builder, total, factor, a: _call(builder, "fma", builder.fneg(factor), a, total))
+_compiles_to(fma, lambda builder, total, factor, a: _multiply_add(builder, factor, a, total))
+_compiles_to(fnma, lambda builder, total, factor, a: _multiply_add(builder, builder.fneg(factor), a, total))
 _compiles_to(add, lambda builder, a, b: builder.fadd(a, b))
 _compiles_to(mul, lambda builder, a, b: builder.fmul(a, b))
 _compiles_to(div, lambda builder, a, b: builder.fdiv(a, b))
