@@ -238,6 +238,16 @@ def test_two_processes_may_fill_the_cache_at_once(source, tmp_path):
     assert run(ARGMAX + WAS_CACHED, source, tmp_path) == ("cached", "")
 
 
+@needs_compiler
+def test_one_cache_serves_two_kinds_of_processor_in_silence(source, cache):
+    """A home folder that two machines mount; every LLVM knows `generic`, which runs everywhere."""
+    generic = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    assert run(ARGMAX + WAS_CACHED, source, cache, **generic) == ("compiled", "")
+    for processor in (generic, {}):
+        assert run(ARGMAX + WAS_CACHED, source, cache, **processor) == ("cached", "")
+    assert len(folders(cache)) == 1
+
+
 ALL_KERNELS = """
 import numpy as np
 import nnlite
