@@ -19,6 +19,9 @@ from statistics import median
 
 from bench.problem import Spec
 
+if not hasattr(os, "sched_getaffinity"):
+    raise SystemExit("bench: every process is pinned to a core, which Python can do on Linux only")
+
 ROUNDS = 7
 ROOT = Path(__file__).resolve().parent.parent
 CPUS = sorted(os.sched_getaffinity(0))
@@ -137,7 +140,7 @@ def machine() -> str:
 
     what = study.machine()
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    vectors = " ".join(flag for flag in ("fma", "avx2", "avx512f") if flag in flags)
+    flags = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])  # of x86, of Arm
+    vectors = " ".join(flag for flag in ("fma", "avx2", "avx512f", "asimd") if flag in flags)
     python = platform.python_version()
     return f"{what['processor']} ({vectors}), {len(CPUS)} cores, {what['system']}, Python {python}"
