@@ -140,25 +140,10 @@ class Tally:
         ValueError
             Unknown model, executed counts of a shape-only model, or `article-2023` without F.
         """
-        if model not in COST_MODELS:
-            raise ValueError(f"cost model {model!r}: unknown; there are {', '.join(COST_MODELS)}")
         if executed and model in _SHAPE_ONLY:
             raise ValueError(f"cost model {model!r} is defined on shapes: it has no executed counts")
-        wanted = self._billed() if phases is None else list(dict.fromkeys(phases))
-        if model == "article-2023":
-            if article_pass is None:
-                raise ValueError("cost model 'article-2023' needs article_pass, the cost of one forward pass")
-            return sum(
-                article_pass * (passes["images_forward"] + 2 * passes["steps"])
-                for passes in (self._passes.get(phase) for phase in wanted if phase in ("pretrain", "train"))
-                if passes
-            )
-        row = EXECUTED if executed else DENSE
-        return sum(
-            _price(model, name, dict(zip(KINDS, (int(count) for count in counters[row]), strict=True)))
-            for phase in wanted
-            for name, counters in self._counts.get(phase, {}).items()
-        )
+        wanted = self._billed() if phases is None else phases
+        return total(self.counts(executed), self._passes, model, wanted, article_pass)
 
     def _billed(self) -> list[str]:
         return [phase for phase in _ordered({**self._counts, **self._passes}) if phase != "report"]
@@ -236,13 +221,62 @@ def _ordered(phases: Iterable[str]) -> list[str]:
     return [phase for phase in PHASES if phase in names] + [phase for phase in names if phase not in PHASES]
 
 
+def total(
+    counts: Mapping[str, Mapping[str, Mapping[str, int]]],
+    passes: Mapping[str, Mapping[str, int]],
+    model: str,
+    phases: Iterable[str],
+    article_pass: int | None = None,
+) -> int:
+    """Price counts under a cost model, those of a tally or of a record.
+
+    Parameters
+    ----------
+    counts : mapping
+        {phase: {kernel: {kind: int}}}, dense or executed; what did not occur may be left out.
+    passes : mapping
+        {phase: {steps, images_forward, images_backward}}, which `article-2023` looks at, in pretrain and train alone.
+    model : str
+        A name in `COST_MODELS`.
+    phases : iterable of str
+        What to add up, each counted once.
+    article_pass : int, optional
+        F of `article-2023`: the operations of one forward pass of one image as the article counts them.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        Unknown model, or `article-2023` without F.
+
+    Examples
+    --------
+    >>> total({"train": {"matmul_forward": {"fma": 3, "add": 1}}}, {}, "flop", ["train"])
+    7
+    """
+    if model not in COST_MODELS:
+        raise ValueError(f"cost model {model!r}: unknown; there are {', '.join(COST_MODELS)}")
+    wanted = dict.fromkeys(phases)
+    if model == "article-2023":
+        if article_pass is None:
+            raise ValueError("cost model 'article-2023' needs article_pass, the cost of one forward pass")
+        of_both = [passes[phase] for phase in wanted if phase in ("pretrain", "train") and phase in passes]
+        return sum(article_pass * (n["images_forward"] + 2 * n["steps"]) for n in of_both)
+    kernels = [kernel for phase in wanted if phase in counts for kernel in counts[phase].items()]
+    return sum(_price(model, name, kinds) for name, kinds in kernels)
+
+
 def _price(model: str, kernel: str, kinds: Mapping[str, int]) -> int:
     """Price one kernel's counts under one of the models that look at kernels."""
-    every = sum(kinds.values()) + kinds["fma"]  # a multiply-add is two operations
+    n_fma = kinds.get("fma", 0)
+    every = sum(kinds.values()) + n_fma  # a multiply-add is two operations
     if model == "flop":
         return every
     if model == "mac":
-        return kinds["fma"] + kinds["mul"]
+        return n_fma + kinds.get("mul", 0)
     if model == "torch":
-        return 2 * kinds["fma"] if kernel.startswith("matmul_") else 0
+        return 2 * n_fma if kernel.startswith("matmul_") else 0
     return 3 * every if kernel.endswith("_forward") else 0  # 3x-forward

@@ -8,14 +8,14 @@ what the kernels counted. Left out: executed counts, which depend on the images;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..flops import COST_MODELS, Tally
+from ..flops import COST_MODELS, total
 from .closed_forms import Kernels, evaluation_counts, step_counts
 from .records import RunRecord
 
@@ -71,6 +71,27 @@ def cost_at_checks(
     return _costs(record, model, phases, _at_checks(record, evaluate_every))
 
 
+def spent_at_stop(record: RunRecord, model: str, phases: Iterable[str], executed: bool = False) -> int:
+    """Price what a run's kernels counted up to its stop; a miss with all that it did.
+
+    Parameters
+    ----------
+    record : RunRecord
+    model : str
+        A name in `flops.COST_MODELS`.
+    phases : iterable of str
+        What to add up, each counted once.
+    executed : bool
+        Price what ran instead of the closed form; not for models that are defined on shapes.
+
+    Returns
+    -------
+    int
+    """
+    counts = record.counts["executed" if executed else "dense"]
+    return total(counts, record.passes, model, phases, record.config["article_pass"])
+
+
 def agrees_at_stop(record: RunRecord) -> bool:
     """Return whether the closed forms give what the kernels counted up to the stop, phase by phase, under every model.
 
@@ -79,14 +100,13 @@ def agrees_at_stop(record: RunRecord) -> bool:
     """
     if "train" not in record.passes:
         return True
-    tally, at_stop, at_checks = record.tally(), _at_stop(record), _at_checks(record)
+    at_stop, at_checks = _at_stop(record), _at_checks(record)
     here = at_checks.steps == at_stop.steps
     for name, said, counted in zip(_Moments._fields, at_checks, at_stop, strict=True):
         if (said[here] != counted).any() and (name != "images_read" or _is_scaled(record)):
             return False
     return all(
-        _costs(record, model, (phase,), at_stop)[0]
-        == tally.total(model, (phase,), article_pass=record.config["article_pass"])
+        _costs(record, model, (phase,), at_stop)[0] == spent_at_stop(record, model, (phase,))
         for model in COST_MODELS
         for phase in PHASES
         if phase != "evaluate" or record.config["evaluate"] == "full"
@@ -148,16 +168,16 @@ def _costs(record: RunRecord, model: str, phases: Iterable[str], at: _Moments) -
             f"record of {record.arm}, seed {record.seed}: its bill ends before its pretraining after step "
             f"{record.pretrain_after}, so what that costs is not in it"
         )
-    total: Ints = pretrained * np.int64(_before(record, model, wanted))
+    spent: Ints = pretrained * np.int64(_before(record, model, wanted))
     if "data" in wanted:
-        total += prices.image_read * at.images_read
+        spent += prices.image_read * at.images_read
     if "train" in wanted:
-        total += prices.step * at.steps + prices.image * at.images_seen
+        spent += prices.step * at.steps + prices.image * at.images_seen
     if "evaluate" in wanted:
         n_looks = record.pretrain_epochs if record.config["pretrain_target"] is not None else 0  # that end phase 1
         checks = at.checks + n_looks * pretrained
-        total += prices.check * checks + prices.first_check * (checks > 0)
-    return total
+        spent += prices.check * checks + prices.first_check * (checks > 0)
+    return spent
 
 
 def _before(record: RunRecord, model: str, phases: frozenset[str]) -> int:
@@ -171,7 +191,7 @@ def _before(record: RunRecord, model: str, phases: frozenset[str]) -> int:
         for phase, kernels in record.counts["dense"].items()
         if phase in ("data", "pretrain") and phase in phases
     }
-    return _total(model, dense, passes, record.config["article_pass"])
+    return total(dense, passes, model, phases, record.config["article_pass"])
 
 
 def _prices(record: RunRecord, model: str) -> _Prices:
@@ -191,7 +211,7 @@ def _prices_of_shapes(
 ) -> _Prices:
     def price(kernels: Kernels, steps: int = 0, images: int = 0) -> int:
         passes = {"steps": steps, "images_forward": images, "images_backward": images}
-        return _total(model, {"train": kernels}, {"train": passes}, article_pass)
+        return total({"train": kernels}, {"train": passes}, model, ["train"], article_pass)
 
     step = price(step_counts(sizes, activation, optimizer, n_images=0), steps=1)
     scaling = price({"scale_pixels": {"div": sizes[0]}})
@@ -202,10 +222,6 @@ def _prices_of_shapes(
         check=price(evaluation_counts(sizes, activation, n_checked)),
         first_check=scaling * n_checked,
     )
-
-
-def _total(model: str, dense: Mapping[str, Kernels], passes: Mapping[str, dict[str, int]], article_pass: int) -> int:
-    return Tally.from_record({"dense": dense, "executed": {}}, passes).total(model, article_pass=article_pass)
 
 
 def _is_scaled(record: RunRecord) -> bool:
