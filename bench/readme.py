@@ -77,23 +77,23 @@ def machine() -> str:
 
 def verdict() -> str:
     """What the records of the whole study say, in short."""
-    from nnlite.experiment.whole.find import find
-    from nnlite.experiment.whole.report import short
+    from nnlite.study.page import short
+    from nnlite.study.runs import Study
 
-    return f"```\n{short(find(str(RUNS)))}\n```"
+    return f"```\n{short(Study.read(str(RUNS)))}\n```"
 
 
 def write_page(runs: pathlib.Path = RUNS, pictures: pathlib.Path = FIGURES) -> None:
     """Draw the figures of the whole study that is kept in RUNS, and write its page into a folder beside theirs."""
     from nnlite.experiment.whole import figures
-    from nnlite.experiment.whole.find import find
-    from nnlite.experiment.whole.page import page
-    from nnlite.experiment.whole.parts import records_of
+    from nnlite.study.page import page
+    from nnlite.study.runs import Study
+    from nnlite.study.unmoved import findings
 
-    found = find(str(RUNS))
-    paths = figures.draw_all(pictures, found, lambda name: records_of(RUNS, name))
+    study = Study.read(str(RUNS))
+    paths = figures.draw_all(pictures, findings(study), lambda name: study.parts.get(name, []))
     names = {path.stem: f"../{pictures.name}/{path.name}" for path in paths}
-    (runs / "README.md").write_text(page(found, names), encoding="utf-8")
+    (runs / "README.md").write_text(page(study, names), encoding="utf-8")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nnlite.experiment.records import RunRecord
-from nnlite.experiment.whole.protocol import CLAIM
+from nnlite.study.protocol import CLAIM
 
 F = 785 * 128  # one forward pass, by the article's count
 STEP = 64 * F + 2 * F  # 64 forward, one backward

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from nnlite.experiment.bands import Band
-from nnlite.experiment.comparisons import Equivalence, Explanation
+from nnlite.experiment.comparisons import Equivalence
 from nnlite.experiment.config import ARMS, EXPLANATORY
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.summary import Comparison
@@ -15,18 +15,20 @@ from nnlite.experiment.verdict import Verdict
 from nnlite.experiment.whole.findings import (
     CalibrationRow,
     Cell,
-    Control,
     EqualSteps,
     Findings,
     Optimism,
     Prediction,
     SensitivityRow,
-    Setting,
     StopComparison,
     TargetRow,
     Tuned,
 )
-from nnlite.experiment.whole.protocol import PARTS
+from nnlite.study import controls, unmoved
+from nnlite.study.comparisons import Explanation
+from nnlite.study.controls import Control, Setting
+from nnlite.study.protocol import PARTS
+from nnlite.study.runs import Study
 
 NAMES = [part.name for part in PARTS]
 NEVER = Interval(-2.5, -math.inf, 0.4)
@@ -165,3 +167,19 @@ def plausible(**changes):
         "versions": {"nnlite": "0.1", "numba": "0.68.1"},
     }
     return Findings(**{**values, **changes})
+
+
+def study_of(found):
+    """A study that was asked already, and found this."""
+    study = Study({})
+    study.parts = {name: [] for name in found.parts_done}
+    answers = {
+        unmoved.findings: found,
+        controls.controls: found.controls,
+        controls.descriptive: found.descriptive,
+        controls.flags: found.flags,
+        controls.settings: found.settings,
+        controls.averages_saved: found.claim and found.claim.first_hits,
+    }
+    study.answers = {(question.__wrapped__, (), ()): answer for question, answer in answers.items()}
+    return study

@@ -50,16 +50,15 @@ def ten_pairs():
 
 def whole_report():
     """The report of the kept records, all from one analysis, and its page."""
-    from nnlite.experiment.whole.find import find
-    from nnlite.experiment.whole.page import page
-    from nnlite.experiment.whole.report import text, to_json
+    from nnlite.study.page import facts, page, text
+    from nnlite.study.runs import Study
 
-    found = find(str(RUNS))
+    study = Study.read(str(RUNS))
     pictures = {path.stem: f"../figures/{path.name}" for path in PICTURES.glob("*.png")}
     return {
-        "report.txt": text(found) + "\n",
-        "report.json": json.dumps(to_json(found), indent=2, allow_nan=False) + "\n",
-        "README.md": page(found, pictures),
+        "report.txt": text(study) + "\n",
+        "report.json": json.dumps(facts(study), indent=2, allow_nan=False) + "\n",
+        "README.md": page(study, pictures),
     }
 
 

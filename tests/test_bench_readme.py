@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from example_findings import plausible
+from example_findings import plausible, study_of
 
 from nnlite.experiment.whole.parts import is_done, open_file, records_of
-from nnlite.experiment.whole.protocol import MAIN_SEEDS
+from nnlite.study.protocol import MAIN_SEEDS
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # the benchmark is no part of the package
@@ -30,7 +30,9 @@ def kept(tmp_path, monkeypatch):
     runs.mkdir()
     open_file(runs, "claim").write_text("".join(record.to_line() for record in records))
     monkeypatch.setattr(readme, "RUNS", runs)
-    monkeypatch.setattr("nnlite.experiment.whole.find.find", lambda folder: plausible())
+    found = study_of(plausible())
+    found.parts["claim"] = records
+    monkeypatch.setattr("nnlite.study.runs.Study.read", lambda folder: found)
     return runs
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_cells import CONFIG, claim, honest, run
+from made import CONFIG, run
+from test_cells import claim, honest
 
 
 def simulated(rng, effect, n_pairs=50):

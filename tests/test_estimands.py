@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from test_cells import BEFORE, CONFIG, STEP, at_target_from, run
+from made import BEFORE, CONFIG, STEP, at_target_from, run
 
 from nnlite.experiment.costs import cost_at_checks
 from nnlite.experiment.whole.estimands import (

@@ -13,7 +13,7 @@ from test_records import record
 from nnlite.experiment.costs import cost_at_checks
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.whole.horizons import equal_steps, matched_targets, prediction, targets
-from nnlite.experiment.whole.protocol import CLAIM
+from nnlite.study.protocol import CLAIM
 
 STEPS = [1, 2, 3, 4, 6, 8, 10, 20, 30, 40]
 EVERY_STEP = list(range(1, 11))

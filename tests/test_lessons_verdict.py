@@ -10,8 +10,8 @@ from lesson_output import printed_by
 from test_summary import run
 
 from nnlite.experiment.stats import sign_test
-from nnlite.experiment.whole.protocol import CLAIM, CLAIM_64
 from nnlite.lessons import checker, verdict
+from nnlite.study.protocol import CLAIM, CLAIM_64
 
 # 1: the largest k with 2 (C(40, 0) + .. + C(40, k - 1)) / 2^40 <= 5%: up to 13 heads 3.8%, up to 14 8.1%; k = 14
 # 2: 2 (C(12, 0) + C(12, 1)) / 2^12 = 26 / 4096

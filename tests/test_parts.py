@@ -28,14 +28,14 @@ from nnlite.experiment.whole.parts import (
     run_of,
     strays,
 )
-from nnlite.experiment.whole.protocol import Part, Study
 from nnlite.files import held
 from nnlite.kernels import fast_kernels
+from nnlite.study.protocol import Block, Part
 
 FULL = small_config(evaluate="full", max_steps=12)
 STUDIES = [
-    Study(FULL, ("scratch", "class-means"), range(3), "small"),
-    Study(replace(FULL, learning_rate=0.01), ("scratch",), range(2), "small"),
+    Block(FULL, ("scratch", "class-means"), range(3), "small"),
+    Block(replace(FULL, learning_rate=0.01), ("scratch",), range(2), "small"),
 ]
 N_RUNS = 3 * 2 + 2 * 1
 FIRST = Part("first", "two configurations", lambda earlier: STUDIES)
@@ -43,7 +43,7 @@ SECOND = Part("second", "as many pairs as the first had", lambda earlier: [repla
 
 
 def replace_seeds(n):
-    return Study(FULL, ("warm-up",), range(n), "small")
+    return Block(FULL, ("warm-up",), range(n), "small")
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from nnlite.experiment.config import ARMS, EXPLANATORY, RunConfig
-from nnlite.experiment.whole import protocol
-from nnlite.experiment.whole.protocol import PARTS, Study, calibration, draws, n_tuned
+from nnlite.study import protocol
+from nnlite.study.protocol import PARTS, Block, calibration, draws, n_tuned
 
 REGISTERED = (Path(__file__).parent.parent / "data/runs/preregistration.md").read_text(encoding="utf-8")
 BURNT = [range(500, 600), range(7000, 7012), range(9000, 9100)]
@@ -102,7 +102,7 @@ def test_the_number_of_tuned_pairs_follows_from_the_spread():
 
 
 def test_runs_of_a_study_go_pair_by_pair():
-    study = Study(protocol.CLAIM, ("scratch", "noise"), range(5, 7))
+    study = Block(protocol.CLAIM, ("scratch", "noise"), range(5, 7))
     assert [run[1:] for run in study.runs()] == [("scratch", 5), ("noise", 5), ("scratch", 6), ("noise", 6)]
 
 

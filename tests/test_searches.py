@@ -10,9 +10,9 @@ from test_records import record
 from nnlite.experiment.closed_forms import evaluation_counts, step_counts
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.whole.findings import CalibrationRow
-from nnlite.experiment.whole.protocol import by_arm
-from nnlite.experiment.whole.protocol import calibration as scanned
 from nnlite.experiment.whole.searches import calibration, tuned
+from nnlite.study.protocol import by_arm
+from nnlite.study.protocol import calibration as scanned
 
 SIZES = (3, 128, 2)
 CELL, UNTUNED = object(), Interval(0.2, 0.1, 0.3)  # handed on as they are

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_cells import CONFIG, at_target_from, run
+from made import CONFIG, at_target_from, run
 
 from nnlite.experiment.summary import paired
 from nnlite.experiment.whole.selecting import by_config, of_arm, of_config

@@ -8,10 +8,10 @@ import statistics
 from dataclasses import replace
 
 import pytest
-from test_cells import BEFORE, CONFIG, STEP, at_target_from, run
+from made import BEFORE, CONFIG, STEP, at_target_from, run
 
-from nnlite.experiment.whole.protocol import n_tuned
 from nnlite.experiment.whole.tuning import best, expected_best, ratio_sd, score
+from nnlite.study.protocol import n_tuned
 
 SLOW, FAST = replace(CONFIG, learning_rate=0.01), replace(CONFIG, learning_rate=0.02)
 WINNERS = {"scratch": SLOW, "class-means": FAST}

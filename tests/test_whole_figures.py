@@ -21,10 +21,11 @@ from nnlite.experiment.whole.figures_cells import bill_figure, cost_figure, pair
 from nnlite.experiment.whole.figures_controls import controls_figure, rate_figure
 from nnlite.experiment.whole.figures_horizons import steps_saved_figure
 from nnlite.experiment.whole.figures_tuning import tuning_figure
-from nnlite.experiment.whole.findings import Control, Findings, Prediction, Setting, TargetRow, Tuned
-from nnlite.experiment.whole.protocol import CLAIM, N_DRAWS, SETTINGS, TARGETS, by_arm
+from nnlite.experiment.whole.findings import Findings, Prediction, TargetRow, Tuned
 from nnlite.experiment.whole.tuning import expected_best
 from nnlite.experiment.wording import OUTCOMES
+from nnlite.study.controls import Control, Setting
+from nnlite.study.protocol import CLAIM, N_DRAWS, SETTINGS, TARGETS, by_arm
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 NAMES = ["accuracy", "cost", "pairs", "controls", "steps-saved", "rate", "bill", "phase1", "tuning"]
@@ -39,7 +40,7 @@ def comparison(median, half_width=0.02, n=100, **missed):
 def control(arm, saved, outcome, every=None, **missed):
     n = 30 if outcome == "descriptive" else 100
     both = comparison(saved, n=n, **missed), comparison(saved - 0.02 if every is None else every, n=n)
-    return Control(arm, n, *both, 0.8, None, None, None, outcome)
+    return Control(arm, n, *both, 0.8, outcome)
 
 
 def setting(name, saved, n=30, steps=80.0):

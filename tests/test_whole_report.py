@@ -7,15 +7,26 @@ import math
 from dataclasses import replace
 
 import pytest
-from example_findings import NAMES, cell, control, plausible, row, setting
+from example_findings import NAMES, cell, control, plausible, row, setting, study_of
 
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.whole.findings import Findings
-from nnlite.experiment.whole.page import page
-from nnlite.experiment.whole.report import sections, short, text, to_json
+from nnlite.study import page as document
 
 FIGURES = {name: f"../figures/{name}.png" for name in ("accuracy", "controls", "steps-saved", "tuning")}
 NOTHING = Findings(parts_missing=NAMES)
+
+
+def text(found):
+    return document.text(study_of(found))
+
+
+def short(found):
+    return document.short(study_of(found))
+
+
+def page(found, pictures):
+    return document.page(study_of(found), pictures)
 
 
 def flat(found):
@@ -159,7 +170,7 @@ def test_without_any_part_every_part_is_named_and_no_number_is_made_up():
 def test_an_unfinished_part_is_named_beside_the_numbers_it_has_so_far():
     done = [name for name in NAMES if name != "controls"]
     report = flat(plausible(parts_done=done, parts_missing=["controls"]))
-    assert "Neither alone: closed-form saved 5%." in report
+    assert "Neither alone: beside the class averages'" in report
     assert "Not finished: part controls (nnlite --part controls)." in report
 
 
@@ -317,7 +328,7 @@ def test_the_short_form_stays_short_where_every_word_is_long():
 
 
 def test_a_program_gets_numbers_and_null_for_what_is_not_finite():
-    values = to_json(plausible())
+    values = document.facts(study_of(plausible()))
     text_of_it = json.dumps(values, allow_nan=False)
     assert json.loads(text_of_it) == values
     assert values["claim"]["first_hit_steps"]["class-means"] == [93.0, 104.0, None]
@@ -328,7 +339,7 @@ def test_a_program_gets_numbers_and_null_for_what_is_not_finite():
 def test_the_page_holds_what_the_report_holds_and_links_only_figures_that_exist():
     found = plausible()
     written = page(found, FIGURES)
-    for section in sections(found):
+    for section in document.sections(study_of(found)):
         assert f"## {section.title}" in written
     assert "](../figures/controls.png)" in written
     assert "rate.png" not in written

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .stats import as_numbers, binomial_tail, median_interval
+from .stats import as_numbers
 
 EQUIVALENCE_MARGIN = 0.0015
 """Accuracies closer than this, 0.15 points, are the same accuracy."""
@@ -27,22 +27,6 @@ class Equivalence:
 
     mean: float
     p_value: float
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """How far a control's saving lies from the class means', per pair, and both one-sided tests at the margin.
-
-    `difference` is the median of saving(control) - saving(class-means); `low` and `high` are one-sided 95% bounds
-    each, None under 5 pairs. A small `p_explains` says that the control explains the saving, a small `p_worse` that it
-    does not.
-    """
-
-    difference: float
-    low: float | None
-    high: float | None
-    p_explains: float
-    p_worse: float
 
 
 def equivalence(first: ArrayLike, second: ArrayLike, margin: float = EQUIVALENCE_MARGIN) -> Equivalence:
@@ -87,92 +71,6 @@ def equivalence(first: ArrayLike, second: ArrayLike, margin: float = EQUIVALENCE
     if error == 0:
         return Equivalence(mean, 0.0 if distance > 0 else 1.0)
     return Equivalence(mean, _student_upper_tail(distance / error, len(differences) - 1))
-
-
-def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust the p-values of a family of tests so that any false rejection stays under the level.
-
-    p sorted ascending: adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)).
-
-    Parameters
-    ----------
-    p_values : float64 array (n_tests,)
-        In [0, 1].
-
-    Returns
-    -------
-    float64 array (n_tests,)
-        In the order given.
-
-    Raises
-    ------
-    ValueError
-        If a p-value lies outside [0, 1] or there is none.
-
-    Source
-    ------
-    Holm, Scandinavian Journal of Statistics 6, 1979, 65-70.
-
-    Examples
-    --------
-    0.01 x 3 = 0.03; 0.03 x 2 = 0.06; 0.04 x 1 rises to 0.06.
-
-    >>> holm([0.04, 0.01, 0.03]).tolist()
-    [0.06, 0.03, 0.06]
-    """
-    p = as_numbers("p_values", p_values)
-    if p.min() < 0 or p.max() > 1:
-        raise ValueError(f"p-values must be in [0, 1], found {p.min()} to {p.max()}")
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return adjusted
-
-
-def explained_by(control: ArrayLike, class_means: ArrayLike, margin: float = EXPLAINED_MARGIN) -> Explanation:
-    """Ask whether a control saves as much as the class means, up to a margin.
-
-    d = saving(control) - saving(class-means) per pair; one-sided sign tests of d > -margin and of d < -margin, each the
-    inverse of its order-statistic bound (`low` > -margin exactly when `p_explains` <= 0.05).
-
-    Parameters
-    ----------
-    control, class_means : float64 array (n_pairs,)
-        Ratios to scratch of the same pairs, inf for a miss, as `stats.paired_ratios` gives them.
-    margin : float
-        How much less the control may save, a fraction.
-
-    Returns
-    -------
-    Explanation
-        p-values before Holm's adjustment. A pair in which both missed has d = 0; a d equal to -margin counts for
-        neither side.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, there is no pair, or a value is NaN.
-
-    Examples
-    --------
-    >>> explained_by([0.80] * 5 + [0.90], [0.79] * 6).p_explains  # 5 of 6 save as much: (1 + 6) / 2^6
-    0.109375
-    """
-    theirs, ours = as_numbers("control", control), as_numbers("class_means", class_means)
-    if len(theirs) != len(ours):
-        raise ValueError(f"expected pairs, found {len(theirs)} and {len(ours)}")
-    # (1 - theirs) - (1 - ours), where inf - inf is two misses: no difference.
-    differences = np.subtract(ours, theirs, out=np.zeros_like(ours), where=~(np.isinf(ours) & np.isinf(theirs)))
-    n_above, n_below = int(np.count_nonzero(differences > -margin)), int(np.count_nonzero(differences < -margin))
-    n_pairs = len(differences)
-    bound = median_interval(differences, confidence=0.90)  # two one-sided 95% bounds
-    return Explanation(
-        difference=bound.median,
-        low=bound.low,
-        high=bound.high,
-        p_explains=float(binomial_tail(n_pairs, n_pairs - n_above)),
-        p_worse=float(binomial_tail(n_pairs, n_pairs - n_below)),
-    )
 
 
 def _student_upper_tail(t: float, df: int) -> float:

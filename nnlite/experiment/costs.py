@@ -8,6 +8,7 @@ what the kernels counted. Left out: executed counts, which depend on the images;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from ..flops import COST_MODELS, total
 from .closed_forms import Kernels, evaluation_counts, step_counts
 from .records import RunRecord
+from .summary import SCOPES
 
 MEASURES = {
     "steps": "updates of the parameters, in pretraining and training",
@@ -30,6 +32,43 @@ PHASES = ("data", "pretrain", "train", "evaluate")
 """What can be billed; `report` is in no total."""
 
 Ints = npt.NDArray[np.int64]
+
+
+class Bill(NamedTuple):
+    """What a comparison counts, and which phases it adds up."""
+
+    model: str  # a name in `flops.COST_MODELS` or in `MEASURES`, dense
+    scope: str  # a name in `summary.SCOPES`
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases of its scope."""
+        return SCOPES[self.scope]
+
+
+ARTICLE = Bill("article-2023", "training")
+"""The claim cell's bill: what the article counts."""
+
+EVERY_OPERATION = Bill("flop", "bill")
+"""The honest cell's bill, and tuning's: all that a run needs to get to the target."""
+
+
+def cost_at_stop(record: RunRecord, bill: Bill, executed: bool = False) -> float:
+    """Price a run up to its stop, as its kernels counted it; infinite for a miss.
+
+    Parameters
+    ----------
+    record : RunRecord
+    bill : Bill
+        Of a cost model.
+    executed : bool
+        Price what ran instead of the closed form; not for models that are defined on shapes.
+
+    Returns
+    -------
+    float
+    """
+    return spent_at_stop(record, bill.model, bill.phases, executed) if record.reached else math.inf
 
 
 def cost_at_checks(

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nnlite
-from nnlite.experiment import comparisons
 from nnlite.experiment.config import RunConfig
 from nnlite.experiment.records import read_records
 from nnlite.experiment.stats import Interval, binomial_tail, interval_ranks, median_interval, sign_test
 from nnlite.experiment.summary import BASELINE, SCOPES, TREATMENT, compare, cost, pairs
 from nnlite.experiment.verdict import CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS, verdict
-from nnlite.experiment.whole.protocol import CLAIM
 from nnlite.lessons.checker import Exercise, run
+from nnlite.study.comparisons import EXPLAINED_MARGIN, explained, holm
+from nnlite.study.protocol import CLAIM
 
 RECORDS = Path(nnlite.__file__).parents[1] / "data" / "runs" / "claim.jsonl.xz"  # in a clone
 N_FEW, N_STUDIES = 10, 200
@@ -177,17 +177,17 @@ def plant_effects() -> None:
 def blame_a_control() -> None:
     """Print when a control explains a saving, and why eight controls need a stricter test than one."""
     rng = np.random.default_rng(2)
-    margin = comparisons.EXPLAINED_MARGIN
+    margin = EXPLAINED_MARGIN
     print(f"\n7. Explained by? A control that saves at most {margin:.0%} less does the same job\n")
     print(f"  {'a control that saves':24}{'pairs':>6}   p it explains   p it does not")
     for less in (0.02, 0.12):
         for n in (10, 100):
             means = simulated(rng, n, EFFECT)
             control = means - less + rng.normal(0, SPREAD, n)
-            found = comparisons.explained_by(1 - control, 1 - means)
+            found = explained(1 - control, 1 - means)
             print(f"  {f'{less:.0%} less, in truth':24}{n:6}{found.p_explains:16.2g}{found.p_worse:16.2g}")
     p_values = [0.012, *[0.3] * 7]
-    adjusted = comparisons.holm(p_values)
+    adjusted = holm(p_values)
     print("\n  Ask eight controls and one looks good by luck: the least p counts eightfold.")
     print(f"  p = {p_values[0]} alone is below 0.05; as the best of eight it is {adjusted[0]:.3f}: open.")
 

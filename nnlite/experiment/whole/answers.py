@@ -12,32 +12,14 @@ from collections.abc import Sequence
 from ..summary import BASELINE, TREATMENT
 from ..verdict import MAX_WIDTH
 from ..wording import (
-    EXPLAINED_POINTS,
-    OUTCOMES,
     PEOPLE,
-    cell,
-    n_missed,
-    number,
     operations,
-    p_value,
-    percent,
     saved,
     several,
-    steps,
 )
-from .findings import Cell, Control, Findings, Tuned
-from .protocol import FLAGS, SETTINGS
+from .findings import Cell, Findings, Tuned
 from .sections import Section, Table, missing
 from .verdict_answers import verdict_line
-
-BEFORE_PUT_BACK = ("adam-state", "first-layer", "output-layer")
-"""Arms that put weights back after phase 1: the accuracy before that is not theirs."""
-
-AFTER_REAL_STEPS = "averages-last"
-"""The arm whose phase 1 comes after 100 real steps."""
-
-SAVED = ("article's count, %", "every operation, %")
-"""Heads of the two columns that say what is saved."""
 
 _SETTINGS = {
     "optimizer": "optimizer",
@@ -47,120 +29,6 @@ _SETTINGS = {
     "pretrain_epochs": "epochs on the averages",
     "pretrain_rate_factor": "learning rate there, times",
 }
-
-
-def averages_or_steps(findings: Findings) -> Section:
-    """Answer whether it is the averages or just cheap steps, by the eight controls."""
-    title, controls = "Is it the averages, or just cheap steps?", findings.controls
-    if not controls:
-        return Section(title, ["Not answered.", *missing(findings, "claim", "controls")])
-    tested = [c for c in controls if c.explanation is not None]
-    rows = []
-    for control in tested:
-        assert control.explanation is not None
-        e = control.explanation
-        limits = "(none)" if e.low is None or e.high is None else f"({number(e.low)} to {number(e.high)})"
-        row = [control.arm, f"{number(e.difference)} {limits}", p_value(control.explains_p), p_value(control.worse_p)]
-        outcomes = control.outcome, control.outcome_as_article
-        rows.append([*row, *(OUTCOMES.get(outcome, outcome or "-") for outcome in outcomes)])
-    head = ["control", "difference, points", "p yes", "p no", "explains it?", "article"]
-    tables = [
-        saving_table(controls, "What each saves against scratch (95%), n pairs, to step 300; phase 1: accuracy then.")
-    ]
-    if rows:
-        tables.append(
-            Table(head, rows, "Its saving less the averages' own, by pair, every operation counted; 95% bounds:")
-        )
-    notes = [
-        f"A control explains the saving if it saves at most {EXPLAINED_POINTS} points less than the averages "
-        "(p yes) and does not if it saves less than that (p no): one-sided sign tests, p adjusted over the eight by "
-        "Holm. Every operation is counted, since the controls differ in what their images cost to make; the last "
-        "column has the same tests by the article's count, in which that is free. `nnlite --list-arms` says what each "
-        "is.",
-        "Below 0, it cost more than training from scratch. Phase 1 of adam-state is put back, so it has no accuracy. "
-        "closed-form has a free number, the size of its output weights, which was chosen on pilot runs; those of the "
-        "averages, their epochs and rate, are the article's and the preset's.",
-        *missing(findings, "claim", "controls"),
-    ]
-    return Section(
-        title,
-        [findings.averages_or_steps or "Not answered."],
-        tables,
-        notes,
-        {"controls": "savings of the controls, with intervals"},
-    )
-
-
-def saving_table(controls: Sequence[Control], caption: str) -> Table:
-    """Lay out arms against scratch: by the article's count and by every operation, with n and misses."""
-    head = ["", "n", "missed", "phase 1", *SAVED]
-    rows = [
-        [
-            control.arm,
-            str(control.n_pairs),
-            str(n_missed(control.saved)),
-            _after_phase_1(control),
-            cell(control.saved.interval),
-            cell(control.saved_every_operation.interval),
-        ]
-        for control in controls
-    ]
-    return Table(head, rows, caption)
-
-
-def _after_phase_1(control: Control) -> str:
-    if control.after_pretrain is None or control.arm in BEFORE_PUT_BACK:
-        return "-"
-    return percent(control.after_pretrain, 0) + ("*" if control.arm == AFTER_REAL_STEPS else "")
-
-
-def one_flag(findings: Findings) -> Section:
-    """Answer what one flag saves without any pretraining."""
-    title, flags = "What does one flag save, without pretraining?", findings.flags
-    if not flags:
-        return Section(title, ["Not answered.", *missing(findings, "claim", "flags")])
-    sentence = "; ".join(f"{flag.name} alone {saved(flag.saved.interval, flag.n_pairs)}" for flag in flags)
-    answer = [f"{sentence[0].upper()}{sentence[1:]}, from scratch and by the article's count."]
-    claim = findings.claim
-    if claim is not None:
-        beaten = [flag.name for flag in flags if flag.saved.interval.median > claim.saved.median]
-        than = f"The averages {saved(claim.saved, claim.n_pairs)}"
-        answer.append(f"{than}, less than {several(beaten)}." if beaten else f"{than}, more than any of these.")
-    rows = [
-        [
-            flag.name,
-            str(flag.n_pairs),
-            str(n_missed(flag.saved)),
-            steps(flag.scratch_steps),
-            cell(flag.saved.interval),
-            cell(flag.saved_every_operation.interval),
-        ]
-        for flag in flags
-    ]
-    head = ["one thing changed", "n", "missed", "steps", *SAVED]
-    notes = [
-        " ".join(["A saving smaller than these is no reason to pretrain.", *_with_the_flag(findings)]),
-        *missing(findings, "flags"),
-    ]
-    return Section(
-        title,
-        answer,
-        [Table(head, rows, "From scratch with and without it, n pairs (95%); steps: median with it.")],
-        notes,
-    )
-
-
-def _with_the_flag(findings: Findings) -> list[str]:
-    """What the averages save where both arms have the flag; whether one replaces the other is the reader's to see."""
-    flag_of = {name: flag for flag, changed in FLAGS.items() for name, config in SETTINGS.items() if config == changed}
-    both = [
-        f"with {flag_of[setting.name]} in both arms the averages {saved(setting.saved.interval, setting.n_pairs)}"
-        for setting in findings.settings
-        if setting.name in flag_of
-    ]
-    if not both:
-        return []
-    return [f"The flag and the averages together, by the article's count and only described: {'; '.join(both)}."]
 
 
 def tuned(findings: Findings) -> Section:

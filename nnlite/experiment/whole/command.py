@@ -39,24 +39,25 @@ def carry_out_parts(options: Options, load: Load) -> int:
 
 def print_found(options: Options, folder: str) -> int:
     """Draw the figures of the whole study if they are wanted, and print what it found; return the exit status."""
-    from .find import find
-    from .parts import read_part
-    from .report import text, to_json
+    from ...study import unmoved
+    from ...study.page import facts, text
+    from ...study.runs import Study
 
     # The wait is worth a line to someone who looks at it, and none in a log.
     progress = Progress(sys.stderr, quiet=options.quiet or not sys.stderr.isatty())
     try:
-        found = find(folder, lambda line: progress.show(line.split()[0], line))
+        study = Study.read(folder, lambda line: progress.show(line.split()[0], line))
+        printed = json.dumps(facts(study), indent=2, allow_nan=False) if options.json else text(study)
     finally:
         progress.clear()
     if options.figures is not None:
         from .figures import draw_all
 
         try:
-            for path in draw_all(options.figures, found, lambda name: read_part(folder, name)):
+            for path in draw_all(options.figures, unmoved.findings(study), lambda name: study.parts.get(name, [])):
                 if not options.quiet:
                     print(f"figure: {path}", file=sys.stderr)
         except OSError as error:
             raise Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
-    print(json.dumps(to_json(found), indent=2, allow_nan=False) if options.json else text(found))
+    print(printed)
     return OK

@@ -10,55 +10,16 @@ import math
 import statistics
 
 from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from ..wording import PEOPLE, PRICES, cell, n_missed, number, pairs, percent, saved, several, steps, times
-from .answers import AFTER_REAL_STEPS, SAVED, saving_table
+from ..wording import PEOPLE, PRICES, cell, number, pairs, percent, saved, several, steps, times
 from .findings import Cell, Findings, Optimism, SensitivityRow
 from .sections import Section, Table, missing
 from .verdict_answers import NAMES
 
-_FIGURES = {
-    "rate": "the saving against the learning rate",
-    "phase1": "phase 1 alone: accuracy on the averages and on test, by epoch",
-}
-
 N_CALIBRATED = 5
 """Settings of the scan that are shown, the nearest first."""
 
-SETTING_NAMES = {"softmax regression": "no hidden layer"}
-"""What a setting is called for people, where its name takes knowing."""
-
 ESTIMANDS = {"E1": "first touch", "E2": "for good"}
 """When a target counts as reached: the first look at or above it, or the look from which the mean stays there."""
-
-
-def others(findings: Findings) -> Section:
-    """Describe the other arms, and one thing changed in both arms."""
-    lacking = missing(findings, "descriptive", "settings")
-    if not findings.descriptive and not findings.settings:
-        return Section("Other arms and settings", ["Not described.", *lacking])
-    tables = []
-    if findings.descriptive:
-        caption = "What other arms save against scratch (95%), n pairs, to step 300; phase 1: accuracy then."
-        tables.append(saving_table(findings.descriptive, caption))
-        if any(control.arm == AFTER_REAL_STEPS for control in findings.descriptive):
-            lacking.insert(0, f"* {AFTER_REAL_STEPS} has trained on 100 real batches before.")
-        lacking.insert(0, "Phase 1 of arms that put weights back has no accuracy: what is read then is not kept.")
-    if findings.settings:
-        rows = [
-            [
-                SETTING_NAMES.get(setting.name, setting.name),
-                str(setting.n_pairs),
-                str(n_missed(setting.saved)),
-                steps(setting.scratch_steps),
-                cell(setting.saved.interval),
-                cell(setting.saved_every_operation.interval),
-            ]
-            for setting in findings.settings
-        ]
-        head = ["", "n", "missed", "steps", *SAVED]
-        tables.append(Table(head, rows, "One thing changed in both arms, n pairs (95%); steps: scratch's median."))
-    answer = "Descriptive: few pairs and no tests, so no line here supports or refutes anything."
-    return Section("Other arms and settings", [answer], tables, lacking, _FIGURES)
 
 
 def stopping(findings: Findings) -> Section:

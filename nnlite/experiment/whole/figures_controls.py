@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...study.comparisons import EXPLAINED_MARGIN
+from ...study.controls import Control, Setting
 from .. import drawing
-from ..comparisons import EXPLAINED_MARGIN
 from ..config import ARMS, EXPLANATORY
 from ..drawing import COLOURS, GREY
 from ..summary import BASELINE, TREATMENT, Comparison
 from ..wording import OUTCOMES, cell, n_missed, several, steps
 from . import marks
-from .findings import Control, Setting
 from .protocol import RATES
 
 if TYPE_CHECKING:

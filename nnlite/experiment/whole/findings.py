@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...study.controls import Control, Setting
 from ..bands import Band
-from ..comparisons import Equivalence, Explanation
+from ..comparisons import Equivalence
 from ..stats import Interval
 from ..summary import Comparison
 from ..verdict import Verdict
@@ -73,33 +74,6 @@ class StopComparison:
     saved_by_test: Interval  # E2, flop, whole bill, target 90% on test
     saved_by_validation: Interval
     test_accuracy_at_stop: dict[str, list[float]]  # arm -> read at each run's stop on validation
-
-
-@dataclass(frozen=True)
-class Control:
-    """One arm against scratch, with the class means' pairs beside it."""
-
-    arm: str
-    n_pairs: int
-    saved: Comparison  # against scratch, article-2023, E1
-    saved_every_operation: Comparison  # flop, whole bill
-    after_pretrain: float | None  # mean accuracy at the end of phase 1, before anything is put back
-    explanation: Explanation | None  # explanatory controls only; of savings on the full bill, flop
-    explains_p: float | None  # after Holm
-    worse_p: float | None  # after Holm
-    outcome: str  # reference (class-means itself), explains, worse, open, descriptive
-    outcome_as_article: str = ""  # the same by the article's count, which is free to make images
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One thing changed in both arms; or a flag, which only scratch has."""
-
-    name: str
-    n_pairs: int
-    scratch_steps: float  # median E1; of a flag, with it
-    saved: Comparison  # article-2023, E1
-    saved_every_operation: Comparison
 
 
 @dataclass(frozen=True)

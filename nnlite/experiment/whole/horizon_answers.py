@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...study.controls import SAVED
 from ..bands import PREDICTION_MARGIN, Band
 from ..comparisons import EQUIVALENCE_MARGIN
 from ..summary import BASELINE, TREATMENT
 from ..wording import cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
-from .answers import SAVED
 from .findings import EqualSteps, Findings, Prediction, TargetRow
 from .sections import Section, Table, missing
 from .verdict_answers import verdict_line

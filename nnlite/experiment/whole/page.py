@@ -7,13 +7,12 @@ Left out: drawing the figures, writing the file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..article import FLOPS_PRINTED, FLOPS_SCRATCH_PRINTED, PRETRAINED, SAVED_PRINTED
 from ..stats import interval_ranks
 from ..verdict import CLAIMED_HIGH, CLAIMED_LOW
-from .findings import Findings
 from .protocol import CLAIM, HONEST_TARGET, MAIN_SEEDS
-from .report import TITLE, sections
-from .sections import as_markdown
 
 PRIOR_ART = (
     (
@@ -95,30 +94,15 @@ _LIMITS = """\
 - Operations are not seconds. What a look at the accuracy costs is on no bill but where the table says so."""
 
 
-def page(findings: Findings, figures: dict[str, str]) -> str:
-    """Write the page.
-
-    Parameters
-    ----------
-    findings : Findings
-        Parts that were not run are named in the section that needs them.
-    figures : dict of str to str
-        From a figure's name without ending to its path as seen from the page, such as ../figures/controls.png; one that
-        is not there is left out.
-
-    Returns
-    -------
-    str
-        Markdown, with a final newline.
-    """
-    verdict, *others = sections(findings)
+def around(title: str, verdict: str, others: Sequence[str]) -> str:
+    """Put the sections between the question, the method, how to repeat it, the limits and prior art."""
     prior = [f"- {finding}: {where}." for finding, where in PRIOR_ART]
     blocks = [
-        f"# {TITLE}",
+        f"# {title}",
         _QUESTION,
-        as_markdown(verdict, figures),
+        verdict,
         f"## The method\n\n{_METHOD}",
-        *(as_markdown(section, figures) for section in others),
+        *others,
         _MIND,
         _REPEAT,
         _LIMITS,

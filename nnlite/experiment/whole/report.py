@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..wording import brief, several
 from . import answers, details, horizon_answers, verdict_answers
 from .findings import Findings
-from .sections import WIDTH, Section, as_text, wrapped
+from .sections import WIDTH, Section, as_text
 
 TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the training?"
 
@@ -24,13 +23,10 @@ def sections(findings: Findings) -> list[Section]:
     """List every section in the order of the report: what decides first, then what it rests on."""
     return [
         verdict_answers.verdict(findings),
-        answers.averages_or_steps(findings),
-        answers.one_flag(findings),
         answers.tuned(findings),
         horizon_answers.targets(findings),
         horizon_answers.equal_steps(findings),
         horizon_answers.fashion(findings),
-        details.others(findings),
         details.stopping(findings),
         details.sensitivity(findings),
         details.calibration(findings),
@@ -52,36 +48,6 @@ def text(findings: Findings) -> str:
         Lines of at most 80 columns, without a final newline.
     """
     return "\n\n".join([f"{TITLE}\n{'=' * WIDTH}", *(as_text(section) for section in sections(findings))])
-
-
-def short(findings: Findings) -> str:
-    """Write the findings in at most twelve lines: verdicts, averages or steps, one flag, tuned.
-
-    Returns
-    -------
-    str
-        Lines of at most 80 columns, without a final newline.
-    """
-    cells = {
-        "Claim cell": findings.claim,
-        "The same, 784-64-10": findings.claim_64,
-        "Honest cell": findings.honest,
-        "Tuned against tuned": findings.tuned.cell if findings.tuned else None,
-    }
-    lines = [
-        f"{name}: {found.verdict.word.upper()}, saved {brief(found.saved, found.n_pairs)}."
-        if found
-        else f"{name}: open."
-        for name, found in cells.items()
-    ]
-    flags = [f"{flag.name} saved {brief(flag.saved.interval, flag.n_pairs)}" for flag in findings.flags]
-    asked = "Averages or cheap steps: open."
-    if findings.averages_or_steps:
-        found, _, _ = findings.averages_or_steps.partition(":")  # the rest is numbers
-        asked = f"{found}; explained by {several(findings.explained_by)}."
-    lines[3:3] = [asked, f"One flag instead: {'; '.join(flags) or 'open'}."]
-    lines.append("Honest: every operation, held-out images. In brackets 95% intervals over seeds.")
-    return "\n".join(wrapped(line) for line in lines)
 
 
 def to_json(findings: Findings) -> dict[str, Any]:

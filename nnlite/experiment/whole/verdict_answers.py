@@ -7,6 +7,7 @@ registered rule. The questions after it are in `answers`.
 
 from __future__ import annotations
 
+from ...study.controls import CHEAP
 from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
 from ..config import ARMS
 from ..summary import BASELINE, TREATMENT
@@ -24,7 +25,6 @@ from ..wording import (
     spread,
     steps,
 )
-from .explanations import CHEAP
 from .findings import Cell, Findings
 from .sections import Section, Table, missing
 

@@ -1,4 +1,4 @@
-"""From a folder of parts to findings: a part that lacks a run is unfinished, and all that ran it is told."""
+"""From a folder of parts to a study: a part that lacks a run is unfinished; runs are found by part, arm, settings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from test_check import run
 
 from nnlite.experiment.__main__ import main
 from nnlite.experiment.exits import DATA, Exit
-from nnlite.experiment.whole import find as whole
-from nnlite.experiment.whole.find import find
 from nnlite.experiment.whole.parts import done_file, read_part
-from nnlite.experiment.whole.protocol import PARTS, Part, Study
+from nnlite.study import runs as module
+from nnlite.study.protocol import PARTS, Block, Part
+from nnlite.study.runs import Study, once
+from nnlite.study.unmoved import findings
 
 FLAGS = next(part for part in PARTS if part.name == "flags")  # two configurations, 100 seeds of scratch each
 
@@ -39,16 +40,18 @@ def keep(folder, name, records):
 
 def test_a_part_with_every_run_is_done_and_the_others_are_named(tmp_path, flags):
     keep(tmp_path, "flags", flags)
-    found = find(str(tmp_path))
-    assert found.parts_done == ["flags"]
-    assert found.parts_missing == [part.name for part in PARTS if part.name != "flags"]
-    assert found.n_runs == 200
+    study = Study.read(str(tmp_path))
+    assert list(study.parts) == ["flags"]
+    assert study.missing("flags") == []
+    assert study.missing("claim", "flags", "wide") == ["Not finished: parts claim and wide (nnlite --part NAME)."]
+    assert study.missing("claim") == ["Not finished: part claim (nnlite --part claim)."]
+    assert len(study.records) == 200
 
 
 def test_people_who_wait_are_told_what_is_read_and_how_many_runs_are_compared(tmp_path, flags):
     keep(tmp_path, "flags", flags)
     told = []
-    find(str(tmp_path), told.append)
+    Study.read(str(tmp_path), told.append)
     assert told == [
         *(f"reading part {number}/{len(PARTS)}, {part.name}" for number, part in enumerate(PARTS, 1)),
         "comparing 200 runs",
@@ -67,43 +70,85 @@ def test_a_terminal_sees_what_is_read_and_a_log_does_not(tmp_path, flags, capsys
 def test_a_file_that_lacks_a_run_counts_as_unfinished(tmp_path, flags):
     keep(tmp_path, "flags", flags[1:])
     keep(tmp_path, "finals", flags[:1])  # nobody can tell what is wanted of it without tuning
-    found = find(str(tmp_path))
-    assert found.parts_done == ["finals"]
-    assert "flags" in found.parts_missing
-    assert found.n_runs == 1
+    study = Study.read(str(tmp_path))
+    assert list(study.parts) == ["finals"]
+    assert len(study.records) == 1
 
 
 def test_a_part_that_depends_on_others_is_held_against_what_the_folder_says(tmp_path, flags, monkeypatch):
     config = FLAGS.studies(nothing_earlier)[0].config
     depends = Part(
-        "finals", "", lambda earlier: [Study(config, ("scratch",), range(20000, 20000 + len(earlier("flags"))))]
+        "finals", "", lambda earlier: [Block(config, ("scratch",), range(20000, 20000 + len(earlier("flags"))))]
     )
-    monkeypatch.setattr(whole, "PARTS", [depends if part.name == "finals" else part for part in PARTS])
+    monkeypatch.setattr(module, "PARTS", [depends if part.name == "finals" else part for part in PARTS])
     keep(tmp_path, "flags", flags)
     keep(tmp_path, "finals", flags[:100])  # 100 of the 200 that are wanted now
-    assert find(str(tmp_path)).parts_done == ["flags"]
+    assert list(Study.read(str(tmp_path)).parts) == ["flags"]
     keep(tmp_path, "flags", flags[1:])  # unfinished, so that it decides nothing
-    assert find(str(tmp_path)).parts_done == ["finals"]
+    assert list(Study.read(str(tmp_path)).parts) == ["finals"]
 
 
 def test_only_files_that_lack_runs_are_no_finished_part(tmp_path, flags):
     keep(tmp_path, "flags", flags[:3])
     with pytest.raises(Exit, match="holds no finished part of the study") as told:
-        find(str(tmp_path))
+        Study.read(str(tmp_path))
     assert told.value.status == DATA
 
 
 def test_every_version_that_occurs_is_told(tmp_path, flags):
     versions = {"nnlite": "0.1.0", "numpy": "2.4.6"}, {"nnlite": "0.1.0", "numpy": "2.3.0", "numba": "0.68.1"}
     keep(tmp_path, "flags", [replace(record, versions=versions[i % 2]) for i, record in enumerate(flags)])
-    assert find(str(tmp_path)).versions == {"nnlite": "0.1.0", "numpy": "2.3.0, 2.4.6", "numba": "0.68.1"}
+    assert findings(Study.read(str(tmp_path))).versions == {
+        "nnlite": "0.1.0",
+        "numpy": "2.3.0, 2.4.6",
+        "numba": "0.68.1",
+    }
 
 
 def test_failed_runs_alone_are_no_finished_part(tmp_path, flags):
     keep(tmp_path, "finals", [replace(flags[0], status="failed")])
     with pytest.raises(Exit, match="holds no finished part"):
-        find(str(tmp_path))
+        Study.read(str(tmp_path))
 
 
 def test_a_part_that_was_not_begun_has_no_records(tmp_path):
     assert read_part(str(tmp_path), "flags") == []
+
+
+def test_runs_are_those_of_a_part_an_arm_and_a_configuration_by_seed(flags):
+    rate, batch = (block.config for block in FLAGS.studies(nothing_earlier))
+    study = Study({"flags": flags[::-1], "claim": [replace(flags[0], status="failed")]})
+    assert [record.seed for record in study.runs("flags", "scratch", rate)] == list(range(20000, 20100))
+    assert (
+        study.runs("flags", "class-means", rate)
+        == study.runs("wide", "scratch")
+        == study.runs("claim", "scratch")
+        == []
+    )
+    assert study.by_configuration("flags").keys() == {(rate, "scratch"), (batch, "scratch")}
+
+
+def test_runs_of_several_configurations_or_a_seed_twice_are_refused(flags):
+    with pytest.raises(ValueError, match="flags, scratch: expected records of one configuration, found several"):
+        Study({"flags": flags}).runs("flags", "scratch")
+    with pytest.raises(ValueError, match="flags, scratch: a seed stands there twice"):
+        Study({"flags": [flags[0], flags[0]]}).runs("flags", "scratch")
+
+
+def test_a_question_is_asked_once_a_study_and_once_for_each_thing_it_is_about(flags):
+    asked = []
+
+    @once
+    def n_runs(study, part, status="reached"):
+        asked.append((part, status))
+        return sum(record.status == status for record in study.parts.get(part, []))
+
+    study, other = Study({"flags": flags}), Study({"flags": flags[:3]})
+    assert [n_runs(study, "flags"), n_runs(study, "flags"), n_runs(study, "wide"), n_runs(other, "flags")] == [
+        200,
+        200,
+        0,
+        3,
+    ]
+    assert n_runs(study, "flags", status="failed") == 0
+    assert asked == [("flags", "reached"), ("wide", "reached"), ("flags", "reached"), ("flags", "failed")]

@@ -1,0 +1,119 @@
+"""A section of the report, and its two forms: text for a terminal of 80 columns, and Markdown for a page.
+
+It knows no statistics and no records; facts become JSON here.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells that were written already; the first column is text, the others stand to the right."""
+
+    head: list[str]
+    rows: list[list[str]]
+    caption: str = ""  # above it, for people who read nothing else
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question, its answer, and what the answer rests on."""
+
+    title: str
+    answer: list[str]  # paragraphs
+    tables: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # paragraphs below the tables
+    pictures: dict[str, str] = field(default_factory=dict)  # a picture's name without ending -> what it shows
+    facts: dict[str, Any] = field(default_factory=dict)  # the numbers, by their names in JSON
+
+
+def as_text(section: Section) -> str:
+    """Write a section for a terminal.
+
+    Returns
+    -------
+    str
+        Lines of at most 80 columns, without a final newline.
+    """
+    blocks = [section.title.upper(), *(wrapped(paragraph) for paragraph in section.answer)]
+    blocks += ["\n" + _text_table(table) for table in section.tables]
+    if section.tables and section.notes:
+        blocks.append("")
+    blocks += [wrapped(note) for note in section.notes]
+    return "\n".join(blocks)
+
+
+def as_markdown(section: Section, pictures: Mapping[str, str], level: int = 2) -> str:
+    """Write a section for a page.
+
+    Parameters
+    ----------
+    section : Section
+    pictures : mapping of str to str
+        From a picture's name without ending to where it is, as seen from the page; others are left out.
+    level : int
+        Of the heading.
+
+    Returns
+    -------
+    str
+        Without a final newline.
+    """
+    blocks = [f"{'#' * level} {section.title}", *map(_escaped, section.answer)]
+    blocks += [f"![{shows}]({pictures[name]})" for name, shows in section.pictures.items() if name in pictures]
+    blocks += [_markdown_table(table) for table in section.tables]
+    blocks += map(_escaped, section.notes)
+    return "\n\n".join(blocks)
+
+
+def as_json(value: object) -> Any:
+    """Turn facts into what JSON knows: dataclasses into objects, arrays into lists, what is not finite into null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: as_json(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return as_json(value.tolist())
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def wrapped(paragraph: str) -> str:
+    """Break a paragraph into lines of at most 80 columns, all but the first one indented."""
+    return textwrap.fill(paragraph, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _text_table(table: Table) -> str:
+    """Align the columns; two spaces between them, or one where two do not fit."""
+    lines = [table.head, *table.rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
+    gap = "  " if sum(widths) + 2 * len(widths) <= WIDTH else " "
+    indent = gap if sum(widths) + len(gap) * len(widths) <= WIDTH else ""
+    shown = [
+        indent + gap.join(text.ljust(widths[i]) if i == 0 else text.rjust(widths[i]) for i, text in enumerate(line))
+        for line in lines
+    ]
+    caption = [wrapped(table.caption)] if table.caption else []
+    return "\n".join([*caption, *(line.rstrip() for line in shown)])
+
+
+def _markdown_table(table: Table) -> str:
+    rows = [table.head, ["---", *["---:"] * (len(table.head) - 1)], *table.rows]
+    lines = ["| " + " | ".join(_escaped(text) for text in row) + " |" for row in rows]
+    return "\n".join([*([f"{_escaped(table.caption)}\n"] if table.caption else []), *lines])
+
+
+def _escaped(text: str) -> str:
+    """Keep characters that Markdown would read as its own."""
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")

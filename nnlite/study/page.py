@@ -1,0 +1,104 @@
+"""The questions in their order, and the report that they make: as text, as one object for a program, as a page.
+
+Nothing is computed here. A new question is one line in QUESTIONS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..experiment.whole import page as prose
+from ..experiment.whole.report import TITLE
+from ..experiment.wording import brief, several
+from . import controls, unmoved
+from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
+from .runs import Study, once
+
+QUESTIONS = (
+    unmoved.verdict,
+    controls.averages_or_steps,
+    controls.one_flag,
+    unmoved.tuned,
+    unmoved.targets,
+    unmoved.equal_steps,
+    unmoved.fashion,
+    controls.others,
+    unmoved.stopping_on_test,
+    unmoved.sensitivity,
+    unmoved.calibration,
+    unmoved.what_was_run,
+)
+"""What decides first, then what it rests on."""
+
+
+@once
+def sections(study: Study) -> list[Section]:
+    """Ask every question."""
+    return [question(study) for question in QUESTIONS]
+
+
+def text(study: Study) -> str:
+    """Write the whole report for a terminal.
+
+    Returns
+    -------
+    str
+        Lines of at most 80 columns, without a final newline.
+    """
+    return "\n\n".join([f"{TITLE}\n{'=' * WIDTH}", *(as_text(section) for section in sections(study))])
+
+
+def short(study: Study) -> str:
+    """Write the findings in at most twelve lines: verdicts, averages or steps, one flag, tuned.
+
+    Returns
+    -------
+    str
+        Lines of at most 80 columns, without a final newline.
+    """
+    findings = unmoved.findings(study)
+    cells = {
+        "Claim cell": findings.claim,
+        "The same, 784-64-10": findings.claim_64,
+        "Honest cell": findings.honest,
+        "Tuned against tuned": findings.tuned.cell if findings.tuned else None,
+    }
+    lines = [
+        f"{name}: {found.verdict.word.upper()}, saved {brief(found.saved, found.n_pairs)}."
+        if found
+        else f"{name}: open."
+        for name, found in cells.items()
+    ]
+    flags = [f"{flag.name} saved {brief(flag.saved.interval, flag.n_pairs)}" for flag in findings.flags]
+    asked = "Averages or cheap steps: open."
+    if findings.averages_or_steps:
+        found, _, _ = findings.averages_or_steps.partition(":")  # the rest is numbers
+        asked = f"{found}; explained by {several(findings.explained_by)}."
+    lines[3:3] = [asked, f"One flag instead: {'; '.join(flags) or 'open'}."]
+    lines.append("Honest: every operation, held-out images. In brackets 95% intervals over seeds.")
+    return "\n".join(wrapped(line) for line in lines)
+
+
+def facts(study: Study) -> dict[str, Any]:
+    """Return all facts of all questions as the one JSON object of `--json`; what is not finite is null."""
+    return {name: as_json(value) for section in sections(study) for name, value in section.facts.items()}
+
+
+def page(study: Study, pictures: Mapping[str, str]) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    study : Study
+    pictures : mapping of str to str
+        From a picture's name without ending to its path as seen from the page, such as ../figures/controls.png; one
+        that is not there is left out.
+
+    Returns
+    -------
+    str
+        Markdown, with a final newline.
+    """
+    verdict, *others = (as_markdown(section, pictures) for section in sections(study))
+    return prose.around(TITLE, verdict, others)

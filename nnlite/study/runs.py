@@ -1,0 +1,132 @@
+"""The records of the study, asked by part, configuration and arm; and what was answered of them already.
+
+Left out: how parts are run and kept (`parts`), what is asked (`estimands` and the questions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ..experiment.config import RunConfig
+from ..experiment.exits import DATA, Exit
+from ..experiment.records import FAILED, RunRecord
+from ..experiment.whole.parts import is_done, n_lacking, read_part
+from ..experiment.wording import several
+from .protocol import PARTS
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Study:
+    """The records of finished parts, and the answers that were got from them.
+
+    Parameters
+    ----------
+    parts : mapping of str to sequence of RunRecord
+        A part's name to its records; none for a part that was not run.
+    """
+
+    def __init__(self, parts: Mapping[str, Sequence[RunRecord]]) -> None:
+        self.parts = {name: list(records) for name, records in parts.items() if records}
+        self.answers: dict[Hashable, Any] = {}
+        self._sorted = {name: _by_configuration(records) for name, records in self.parts.items()}
+
+    @classmethod
+    def read(cls, folder: str, tell: Callable[[str], None] = lambda text: None) -> Study:
+        """Read a folder of parts; one that is unfinished, or lacks a run of the protocol, counts as not run.
+
+        Parameters
+        ----------
+        folder : str
+            As `nnlite --full` fills it.
+        tell : function of a str
+            Is given what is going on, for people who wait.
+
+        Raises
+        ------
+        Exit
+            A file that cannot be read, or no finished part.
+        """
+        of: dict[str, list[RunRecord]] = {}
+
+        def earlier(name: str) -> list[RunRecord]:
+            if not of[name]:
+                raise LookupError(name)
+            return of[name]
+
+        for number, part in enumerate(PARTS, 1):
+            tell(f"reading part {number}/{len(PARTS)}, {part.name}")
+            records = read_part(folder, part.name) if is_done(folder, part.name) else []
+            of[part.name] = [] if n_lacking(part, records, earlier) else records
+        if not any(of.values()):
+            raise Exit(f"{folder}: holds no finished part of the study; nnlite --full --out {folder} makes them", DATA)
+        tell(f"comparing {sum(map(len, of.values())):,} runs")
+        return cls(of)
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """All records of all parts."""
+        return [record for records in self.parts.values() for record in records]
+
+    def runs(self, part: str, arm: str, config: RunConfig | None = None) -> list[RunRecord]:
+        """Return an arm's runs of a part that were carried out, by seed; none if the part was not run.
+
+        Parameters
+        ----------
+        part, arm : str
+        config : RunConfig, optional
+            Of the runs; may be left out where an arm has one alone in this part.
+
+        Raises
+        ------
+        ValueError
+            They are of several configurations, or a seed stands there twice.
+        """
+        found = [
+            runs for (of, name), runs in self._sorted.get(part, {}).items() if name == arm and config in (None, of)
+        ]
+        if len(found) > 1:
+            raise ValueError(f"{part}, {arm}: expected records of one configuration, found several")
+        runs = found[0] if found else []
+        if len({run.seed for run in runs}) < len(runs):
+            raise ValueError(f"{part}, {arm}: a seed stands there twice")
+        return runs
+
+    def by_configuration(self, part: str) -> dict[tuple[RunConfig, str], list[RunRecord]]:
+        """Return a part's runs by configuration and arm, by seed within."""
+        return self._sorted.get(part, {})
+
+    def missing(self, *parts: str) -> list[str]:
+        """Name those of the parts that were not finished, in a sentence; empty if all were."""
+        lacking = [part for part in parts if part not in self.parts]
+        if not lacking:
+            return []
+        commands = "nnlite --part NAME" if len(lacking) > 1 else f"nnlite --part {lacking[0]}"
+        return [f"Not finished: part{'s' if len(lacking) > 1 else ''} {several(lacking)} ({commands})."]
+
+
+def once(
+    question: Callable[Concatenate[Study, P], T],
+) -> Callable[Concatenate[Study, P], T]:
+    """Remember with a study what it was asked, so that every question may ask again what another one asked."""
+
+    @wraps(question)
+    def remembered(study: Study, /, *about: P.args, **named: P.kwargs) -> T:
+        key = question, about, tuple(named.items())
+        if key not in study.answers:
+            study.answers[key] = question(study, *about, **named)
+        answer: T = study.answers[key]
+        return answer
+
+    return remembered
+
+
+def _by_configuration(records: Sequence[RunRecord]) -> dict[tuple[RunConfig, str], list[RunRecord]]:
+    found: dict[tuple[RunConfig, str], list[RunRecord]] = {}
+    for run in sorted(records, key=lambda run: run.seed):
+        if run.status != FAILED:
+            found.setdefault((RunConfig.from_record(run.config), run.arm), []).append(run)
+    return found

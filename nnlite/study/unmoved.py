@@ -1,0 +1,120 @@
+"""What has not moved into a question of its own yet: the older findings and their sections, asked of a study.
+
+Each question that moves takes its fields and its section from here; the last one takes the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..experiment.costs import agrees_at_stop
+from ..experiment.records import RunRecord
+from ..experiment.whole import answers, cells, details, horizon_answers, horizons, searches, stopping, verdict_answers
+from ..experiment.whole.findings import EqualSteps, Findings, TargetRow
+from ..experiment.whole.sections import Section as OldSection
+from . import controls
+from .document import Section, Table
+from .protocol import CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
+from .resampling import ANALYSIS_SEED
+from .runs import Study, once
+
+Records = Sequence[RunRecord]
+
+
+@once
+def findings(study: Study) -> Findings:
+    """Compute all that the older findings hold."""
+    of = {part.name: study.parts.get(part.name, []) for part in PARTS}
+    every = study.records
+    claim, claim_64 = (
+        [run for arm in ("scratch", "class-means") for run in study.runs("claim", arm, config)]
+        for config in (CLAIM, CLAIM_64)
+    )
+    rng = np.random.default_rng(ANALYSIS_SEED)
+    honest = cells.honest_cell("honest", of["honest"], rng) if of["honest"] else None
+    tuned = None
+    if of["tuned"] and honest is not None:
+        cell = cells.honest_cell("tuned", of["tuned"], rng)
+        tuned = searches.tuned(cell, of["tuning"], of["finals"], honest.saved)
+    long = of["epochs-5"] or claim  # the same runs, which the claim cell ends after 500 steps
+    return Findings(
+        claim=cells.claim_cell("claim", claim, rng) if claim else None,
+        claim_64=cells.claim_cell("claim, 784-64-10", claim_64, rng) if claim_64 else None,
+        honest=honest,
+        optimism=stopping.optimism(claim) if claim else [],
+        stops=stopping.stops(of["honest"], rng) if of["honest"] else None,
+        controls=controls.controls(study),
+        averages_or_steps=controls.conclusion(controls.controls(study)),
+        explained_by=controls.explained_by(controls.controls(study)),
+        flags=controls.flags(study),
+        tuned=tuned,
+        targets=horizons.targets(long, TARGETS) if long else [],
+        targets_within="5 epochs" if of["epochs-5"] else f"{CLAIM.max_steps} steps",
+        prediction=horizons.prediction(long, TARGETS, rng) if long else None,
+        equal_steps=_equal_steps(claim, of["epochs-5"], of["epochs-20"]),
+        wide=horizons.targets(of["wide"], WIDE_TARGETS) if of["wide"] else [],
+        fashion=cells.claim_cell("Fashion-MNIST", of["fashion"], rng) if of["fashion"] else None,
+        fashion_targets=_fashion_targets(claim, of["fashion"]),
+        descriptive=controls.descriptive(study),
+        settings=controls.settings(study),
+        calibration=searches.calibration(of["calibration"]) if of["calibration"] else [],
+        parts_done=list(study.parts),
+        parts_missing=[part.name for part in PARTS if part.name not in study.parts],
+        n_runs=len(every),
+        n_disagreeing=sum(not agrees_at_stop(record) for record in every),
+        machines=sorted({_machine(record) for record in every}),
+        versions=_versions(every),
+    )
+
+
+def _asked(section: Callable[[Findings], OldSection], *names: str) -> Callable[[Study], Section]:
+    """Ask an older section of a study; its facts are these fields of the findings."""
+
+    def asked(study: Study) -> Section:
+        found = findings(study)
+        old = section(found)
+        tables = [Table(table.head, table.rows, table.caption) for table in old.tables]
+        facts = {name: getattr(found, name) for name in names}
+        return Section(old.title, old.answer, tables, old.notes, old.figures, facts)
+
+    return asked
+
+
+verdict = _asked(verdict_answers.verdict, "claim", "claim_64", "honest")
+tuned = _asked(answers.tuned, "tuned")
+targets = _asked(horizon_answers.targets, "targets", "targets_within", "prediction", "wide")
+equal_steps = _asked(horizon_answers.equal_steps, "equal_steps")
+fashion = _asked(horizon_answers.fashion, "fashion", "fashion_targets")
+stopping_on_test = _asked(details.stopping, "optimism", "stops")
+sensitivity = _asked(details.sensitivity)
+calibration = _asked(details.calibration, "calibration")
+what_was_run = _asked(
+    details.what_was_run, "parts_done", "parts_missing", "n_runs", "n_disagreeing", "machines", "versions"
+)
+
+
+def _equal_steps(claim: Records, epochs_5: Records, epochs_20: Records) -> list[EqualSteps]:
+    asked = (("500 steps", claim, 500), ("5 epochs", epochs_5, 5 * EPOCH), ("20 epochs", epochs_20, 20 * EPOCH))
+    return [horizons.equal_steps(name, records, step) for name, records, step in asked if records]
+
+
+def _fashion_targets(claim: Records, fashion: Records) -> list[TargetRow]:
+    if not claim or not fashion:
+        return []
+    return horizons.targets(fashion, horizons.matched_targets(claim, fashion, TARGETS))
+
+
+def _versions(records: Records) -> dict[str, str]:
+    """Every version that occurs, of each program."""
+    of: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record.versions.items():
+            of.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in of.items()}
+
+
+def _machine(record: RunRecord) -> str:
+    machine = record.machine
+    return f"{machine.get('cores')} cores of {machine.get('processor')}, {machine.get('system')}"
