@@ -136,9 +136,9 @@ def machine() -> str:
     """Name processor, its vector units, cores, system and Python in one line."""
     import platform
 
-    from nnlite.experiment import study
+    from nnlite.experiment import run
 
-    what = study.machine()
+    what = run.machine()
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     flags = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])  # of x86, of Arm
     vectors = " ".join(flag for flag in ("fma", "avx2", "avx512f", "asimd") if flag in flags)

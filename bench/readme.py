@@ -65,7 +65,7 @@ def machine() -> str:
     import numba
     import numpy
 
-    from nnlite.experiment.study import machine
+    from nnlite.experiment.run import machine
 
     what = machine()
     return (

@@ -44,6 +44,7 @@ class Dataset:
     image_shape : tuple of int - one image before it became a row; (28, 28) for MNIST
     sha256 : dict of str - file stem to the SHA-256 of its raw IDX bytes
     notes : tuple of str - places that were passed over, and why, and files of no known hash; for a person to read
+    folder : str - where its files were found, so that another process can read them itself; "" if made in memory
     train_images, test_images : float32 (n_samples, n_features) - float32(byte) / float32(255); other element types are
         converted and not scaled, since only bytes say what their largest value is
     """
@@ -57,6 +58,7 @@ class Dataset:
     image_shape: tuple[int, ...]
     sha256: dict[str, str]
     notes: tuple[str, ...] = ()
+    folder: str = ""
     _floats: dict[str, NDArray[np.float32]] = field(default_factory=dict, init=False)
 
     @property
@@ -277,4 +279,5 @@ def _assemble(
         image_shape=image_shape,
         sha256=sha256,
         notes=notes,
+        folder=str(paths[STEMS[0]].parent.absolute()),
     )

@@ -10,8 +10,6 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 import nnlite
 
 ROOT = Path(nnlite.__file__).parent
@@ -39,6 +37,9 @@ LAYERS = [
 ]
 """From the ground up. A module imports from its own layer and from those before it in this list, never in a circle."""
 
+LONGEST = 420
+"""Lines of a file: it holds one concept, whole, and can be read in one sitting."""
+
 KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.fast.*")
 
 TOUCHES_FILES = {
@@ -56,7 +57,7 @@ TOUCHES_FILES = {
     "nnlite.experiment.whole.carry_out": "makes the folder of the parts",
     "nnlite.experiment.figures": "makes the folder of the pictures",
     "nnlite.experiment.drawing": "writes a picture",
-    "nnlite.experiment.study": "reads the processor's name from /proc",
+    "nnlite.experiment.run": "reads the processor's name from /proc",
     "nnlite.lessons.*": "show files",
 }
 TALKS = (
@@ -159,17 +160,18 @@ def test_the_walk_sees_imports_of_every_kind():
     assert "nnlite.prototypes" in own_imports("nnlite")  # the lazy map
 
 
-@pytest.mark.parametrize("module", PATHS)
-def test_every_module_has_a_layer(module):
-    assert layer_of(module) is not None, f"{module} has no line in LAYERS"
+def test_every_module_has_a_layer():
+    without = [module for module in PATHS if layer_of(module) is None]
+    assert not without, f"{without} have no line in LAYERS"
 
 
-@pytest.mark.parametrize("module", PATHS)
-def test_imports_run_downwards(module):
-    missing = {name for name in own_imports(module) if name not in PATHS}
-    assert not missing, f"{module} imports {missing}, which do not exist"
-    upward = {name for name in own_imports(module) if layer_of(name) > layer_of(module)}
-    assert not upward, f"{module} imports {upward} from a layer above its own"
+def test_imports_run_downwards():
+    """A module imports what exists, from its own layer or one below."""
+    for module in PATHS:
+        missing = {name for name in own_imports(module) if name not in PATHS}
+        assert not missing, f"{module} imports {missing}, which do not exist"
+        upward = {name for name in own_imports(module) if layer_of(name) > layer_of(module)}
+        assert not upward, f"{module} imports {upward} from a layer above its own"
 
 
 def test_there_is_no_circle():
@@ -177,57 +179,51 @@ def test_there_is_no_circle():
     order.prepare()  # raises CycleError with the circle
 
 
-@pytest.mark.parametrize("module", PATHS)
-def test_numba_is_known_in_one_place(module):
-    numba = {name for name in imports(module) if name.split(".")[0] in ("numba", "llvmlite")}
-    assert not numba or any(matches(module, pattern) for pattern in KNOWS_NUMBA)
+def test_numba_is_known_in_one_place():
+    knowing = {m for m in PATHS if {name.split(".")[0] for name in imports(m)} & {"numba", "llvmlite"}}
+    assert not {module for module in knowing if not any(matches(module, pattern) for pattern in KNOWS_NUMBA)}
 
 
-@pytest.mark.parametrize("module", PATHS)
-def test_modules_are_imported_by_statements(module):
-    dynamic = calls_of(module) & {"import_module", "__import__", "exec", "eval"}
-    assert dynamic <= ({"import_module"} if module == "nnlite" else set())
+def test_modules_are_imported_by_statements():
+    dynamic = {module: calls_of(module) & {"import_module", "__import__", "exec", "eval"} for module in PATHS}
+    assert {module: calls for module, calls in dynamic.items() if calls} == {"nnlite": {"import_module"}}
 
 
-@pytest.mark.parametrize("module", PATHS)
-def test_only_named_modules_touch_files(module):
-    touches = calls_of(module) & FILE_CALLS | {name for name in imports(module) if name in FILE_MODULES}
-    if any(matches(module, pattern) for pattern in TOUCHES_FILES):
-        return
-    assert not touches, f"{module} touches files ({touches}): leave it to {', '.join(TOUCHES_FILES)}"
+def test_only_named_modules_touch_files():
+    touches = {m: calls_of(m) & FILE_CALLS | {name for name in imports(m) if name in FILE_MODULES} for m in PATHS}
+    touching = {module: what for module, what in touches.items() if what}
+    unnamed = [module for module in touching if not any(matches(module, pattern) for pattern in TOUCHES_FILES)]
+    assert not unnamed, f"{unnamed} touch files: leave it to {', '.join(TOUCHES_FILES)}"
+    stale = [pattern for pattern in TOUCHES_FILES if not any(matches(module, pattern) for module in PATHS)]
+    assert not stale, f"{stale} are named and do not exist"
 
 
-def test_every_module_named_as_touching_files_exists():
-    assert all(any(matches(module, pattern) for module in PATHS) for pattern in TOUCHES_FILES)
+def test_only_programs_talk_and_see_the_command_line():
+    for module in PATHS:
+        attributes = {
+            node.attr
+            for node in ast.walk(TREES[module])
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys"
+        }
+        talk = calls_of(module) & {"print", "input"} | attributes & {"argv", "exit", "stdin", "stdout", "stderr"}
+        assert not talk or any(matches(module, pattern) for pattern in TALKS), f"{module} talks: {talk}"
 
 
-@pytest.mark.parametrize("module", PATHS)
-def test_only_programs_talk_and_see_the_command_line(module):
-    attributes = {
-        node.attr
-        for node in ast.walk(TREES[module])
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys"
-    }
-    talk = calls_of(module) & {"print", "input"} | attributes & {"argv", "exit", "stdin", "stdout", "stderr"}
-    assert not talk or any(matches(module, pattern) for pattern in TALKS)
-
-
-@pytest.mark.parametrize("module", PATHS)
-def test_random_numbers_come_from_a_generator_that_is_passed(module):
+def test_random_numbers_come_from_a_generator_that_is_passed():
     """np.random.seed, np.random.rand and the like use global state; the random module too."""
-    used = {
-        node.attr
-        for node in ast.walk(TREES[module])
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "random"
-    }
-    assert used <= {"Generator", "SeedSequence", "default_rng", "PCG64"}
-    assert "random" not in imports(module)
+    for module in PATHS:
+        used = {
+            node.attr
+            for node in ast.walk(TREES[module])
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "random"
+        }
+        assert used <= {"Generator", "SeedSequence", "default_rng", "PCG64"}, module
+        assert "random" not in imports(module), module
 
 
-@pytest.mark.parametrize("module", PATHS)
-def test_a_file_fits_in_one_sitting(module):
-    n_lines = len(PATHS[module].read_text(encoding="utf-8").splitlines())
-    assert n_lines <= 400, f"{module} has {n_lines} lines: split it"
+def test_a_file_fits_in_one_sitting():
+    n_lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in PATHS.items()}
+    assert not {module: n for module, n in n_lines.items() if n > LONGEST}
 
 
 def test_kernels_are_compiled_by_the_one_decorator_without_shortcuts():

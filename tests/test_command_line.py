@@ -120,7 +120,7 @@ def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):
         (["--report", "nothing.jsonl"], 3, "nothing.jsonl: No such file or directory"),
         (["--dataset", "mnits"], 3, "mnits: unknown data set, and no folder; did you mean mnist?"),
         (["--dataset", "no/such"], 3, "no/such: no such folder"),
-        (["--data-dir", "no/such"], 3, "mnist not found; places tried, in order: no/such/mnist"),
+        (["--data-dir", "no/such"], 3, "mnist not found where --data-dir says; tried, in order: no/such/mnist"),
     ],
 )
 def test_a_mistake_gives_one_clear_line_and_its_exit_status(arguments, status, message, capsys, tmp_path, monkeypatch):

@@ -108,6 +108,7 @@ def test_runs_go_pair_by_pair():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"pretrain_rate_factor": 10**400}, "--pretrain-rate-factor: must be at most 1.7e+38, found a number of over"),
         ({"learning_rate": 10**400}, "--learning-rate: must be at most 1.7e+38, found a number of over 300 digits"),
         ({"learning_rate": -1}, "--learning-rate -1: must be above 0"),
         ({"learning_rate": float("nan")}, "--learning-rate nan: must be above 0"),

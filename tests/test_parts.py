@@ -322,7 +322,7 @@ def test_data_or_memory_that_cannot_do_gives_one_line(carry_out, monkeypatch, er
         yield from ()
         raise error
 
-    monkeypatch.setattr("nnlite.experiment.study.run_all", run_all)
+    monkeypatch.setattr("nnlite.experiment.pool.run_all", run_all)
     with pytest.raises(Exit, match=message) as told:
         carry_out("runs")
     assert told.value.status == status

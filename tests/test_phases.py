@@ -181,8 +181,11 @@ def carry_out(dataset, name, kernels, **changes):
         return run_one(name, 0, data, np.zeros(3, np.int64), np.zeros(1, np.int64))
 
 
+ENOUGH = [name for name in ARMS if name not in ("means-100", "means-1000")]  # of whose images a class has only 20
+
+
 @pytest.mark.parametrize("stop_on", ["test", "validation"])
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("name", ENOUGH)
 def test_every_arms_bill_is_its_closed_form_at_the_stop_and_at_the_end(dataset, name, stop_on):
     reached = carry_out(dataset, name, "fast", stop_on=stop_on, target=0.6)
     missed = carry_out(dataset, name, "fast", stop_on=stop_on, **STILL)
@@ -192,7 +195,7 @@ def test_every_arms_bill_is_its_closed_form_at_the_stop_and_at_the_end(dataset, 
     assert agrees_at_stop(missed)
 
 
-@pytest.mark.parametrize("name", ARMS)
+@pytest.mark.parametrize("name", ENOUGH)
 def test_plain_and_fast_kernels_have_one_dense_bill_for_every_arm(dataset, name):
     """By kind: Adam's coefficients are a kernel of their own among the fast ones."""
     fast, plain = (carry_out(dataset, name, kernels, **STILL) for kernels in ("fast", "plain"))

@@ -30,8 +30,8 @@ except KeyboardInterrupt:
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
+    from .pool import Status
     from .records import RunRecord
-    from .study import Status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,16 +125,16 @@ def _go_on(options: Options, kept: Sequence[RunRecord]) -> int:
 
 
 def _import_study() -> None:
-    from . import study  # noqa: F401
+    from . import pool  # noqa: F401
 
 
 def _carry_out(
     options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress, signals: list[int]
 ) -> None:
     """Run the study; every record is kept the moment it comes."""
+    from .pool import Status, run_all
     from .report import pair_line
     from .run import DataError
-    from .study import Status, run_study
     from .summary import paired_reduction
 
     n_pairs = options.settings.seeds
@@ -143,7 +143,9 @@ def _carry_out(
         of_seed.setdefault(record.seed, []).append(record)
     n_done = sum(paired_reduction(runs) is not None for runs in of_seed.values())
     finished = {(record.arm, record.seed) for record in records}
-    study = run_study(dataset, options.config, options.settings, finished)
+    settings = options.settings
+    runs = [(options.config, *run) for run in settings.runs() if run not in finished]
+    study = run_all(dataset, runs, settings.executor, settings.workers)
     try:
         for event in study:
             if isinstance(event, Status):

@@ -117,8 +117,8 @@ class RunConfig:
         _choice("decay", self.decay, DECAY)
         _choice("check-every", self.check_every, CHECK_EVERY)
         _choice("count-apart", self.count_apart, COUNT_APART)
-        _rate("learning-rate", self.learning_rate, self.learning_rate)
-        _rate("pretrain-rate-factor", self.pretrain_rate_factor, self.pretrain_rate_factor * self.learning_rate)
+        _rate("learning-rate", self.learning_rate, 1)
+        _rate("pretrain-rate-factor", self.pretrain_rate_factor, self.learning_rate)
         _whole("batch-size", self.batch_size, 1, 1 << 20)
         _whole("pretrain-epochs", self.pretrain_epochs, 0, 1_000_000)
         _whole("max-steps", self.max_steps, 1, 10_000_000)
@@ -250,13 +250,13 @@ def _whole(option: str, value: int, low: int, high: int) -> None:
         raise ConfigError(f"--{option} {value}: must be {low} to {high}")
 
 
-def _rate(option: str, value: float, rate: float) -> None:
-    """Refuse a value that leads to a learning rate which float32, in which studies compute, rounds to 0 or infinity."""
-    if value > sys.float_info.max and not math.isinf(value):  # a whole number, from Python
+def _rate(option: str, value: float, times: float) -> None:
+    """Refuse a learning rate, value x times, that float32, in which studies compute, rounds to 0 or infinity."""
+    if sys.float_info.max < value < math.inf:  # a whole number, from Python
         raise ConfigError(f"--{option}: must be at most {MAX_RATE:.1e}, found a number of over 300 digits")
     if not 0 < value < math.inf:
         raise ConfigError(f"--{option} {value:g}: must be above 0 and finite")
-    if not MIN_RATE <= rate <= MAX_RATE:
+    if not MIN_RATE <= value * times <= MAX_RATE:
         allowed = f"{MIN_RATE:.1e} to {MAX_RATE:.1e}, or float32 rounds it to 0 or to infinity"
         raise ConfigError(f"--{option} {value:g}: must give a learning rate from {allowed}")
 

@@ -7,6 +7,10 @@ from a stream of its own, so that pretraining cannot shift the order in which re
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
+import os
+import platform
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._version import __version__
 from ..datasets import Dataset, validation_split
 from ..flops import Tally
 from ..mlp import MLP
-from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Images, Outcome, Progress, Schedule, answers_needed
-from ..training import count_scaling, evaluate, prepare_images
+from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Images, Outcome, Progress, Schedule, answers_needed, epochs
+from ..training import count_scaling, evaluate, prepare_images, train
 from .arms import ARMS, Arm, Pretraining, TrainingData
 from .config import PRETRAIN_EPOCHS_LIMIT, RunConfig
-from .phases import Learner, Piece, distinct_seen, go_through, joined, real_pieces, real_schedule
-from .records import RunRecord, describe
+from .phases import OPTIMIZERS, Learner, Piece, distinct_seen, go_through, joined, real_pieces, real_schedule
+from .records import FAILED, RunRecord, describe
 
 INITIAL_VALUES, BATCH_ORDER, ARM, SPLIT = range(4)
 """The streams of a seed."""
@@ -103,20 +108,19 @@ class RunData:
         n_classes = self.dataset.n_classes
         return TrainingData(self.images, self.labels, rows, n_classes, self.floats, real.order, n_epochs)
 
-    def prepare_shared(self, arms: Sequence[str]) -> None:
-        """Make what these arms pretrain on, where it is the same for every seed.
+    def prepare_shared(self, arm: str) -> None:
+        """Make what an arm pretrains on, once, where it is the same for every seed.
 
         Raises
         ------
         DataError
             A class has no training image, or fewer than an arm needs.
         """
-        if self.config.stop_on == "test":  # a validation split leaves other images to every seed
-            rows = np.arange(self.n_train)
-            data = self.of_run(0, rows, real_schedule(self.config, ARMS["scratch"], rows, generator(0, BATCH_ORDER)))
-            for arm in arms:
-                if not ARMS[arm].draws:
-                    self._shared[arm] = _prepare(arm, data, generator(0, ARM))
+        if arm in self._shared or ARMS[arm].draws or self.config.stop_on == "validation":
+            return  # a validation split leaves other images to every seed
+        rows = np.arange(self.n_train)
+        data = self.of_run(0, rows, real_schedule(self.config, ARMS["scratch"], rows, generator(0, BATCH_ORDER)))
+        self._shared[arm] = _prepare(arm, data, generator(0, ARM))
 
     def pretraining(self, arm: str, seed: int, data: TrainingData) -> Pretraining | None:
         """Return what the arm pretrains on; DataError as `prepare_shared`."""
@@ -206,6 +210,8 @@ def run_one(
         passes=tally.passes(),
         counts=tally.to_record(),
         seconds={"run": round(time.perf_counter() - began, 4)},
+        versions=versions(),
+        machine=machine(),
         **{**NOT_RUN, "pretrain_after": arm.after, **fields},
     )
 
@@ -218,6 +224,61 @@ NOT_RUN: dict[str, Any] = {
     "accuracy_at_stop": None,
 }
 """What a record says of a phase that a run did not get to."""
+
+
+def failed_record(config: RunConfig, arm: str, seed: int, dataset: Dataset, message: str) -> RunRecord:
+    """Return the record of a run that could not be carried out."""
+    return RunRecord(
+        arm=arm,
+        seed=seed,
+        config=config.to_record(dataset.train_pixels.shape[1], dataset.n_classes),
+        dataset=describe(dataset),
+        status=FAILED,
+        passes={},
+        counts={"dense": {}, "executed": {}},
+        message=message,
+        versions=versions(),
+        machine=machine(),
+        **NOT_RUN,
+    )
+
+
+def warm_up(data: RunData) -> None:
+    """Take two steps and a check on the first image: every kernel of a run, with the types of a run."""
+    config, sizes = data.config, (data.n_features, *data.config.hidden_layer_sizes, data.dataset.n_classes)
+    mlp = MLP(sizes, np.random.default_rng(0), config.activation)
+    optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
+    rows = np.arange(1)
+    decides = config.evaluate == "decide"
+    apart = rows if config.count_apart != "nothing" else None
+    checks = Checks(data.images, data.labels, rows + 1, 2, decides, rows, decides, None if decides else apart)
+    train(mlp, optimizer, data.images, data.labels, epochs(rows, 1, 2, config.learning_rate), checks)
+    evaluate(mlp, data.images, data.labels, rows=rows)
+
+
+def versions() -> dict[str, str]:
+    """Return what a record says of the software that made it."""
+    return {
+        "nnlite": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": importlib.metadata.version("numba"),
+    }
+
+
+@functools.cache
+def machine() -> dict[str, Any]:
+    """Return what a record says of the machine that made it: system, processor, cores."""
+    return {"system": platform.system(), "processor": _processor(), "cores": os.cpu_count()}
+
+
+def _processor() -> str:
+    """The processor's name as people know it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _training_fields(outcome: Outcome, status: str, data: RunData, checks: Checks, tally: Tally) -> dict[str, Any]:

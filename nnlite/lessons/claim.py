@@ -14,9 +14,9 @@ from nnlite.datasets import Dataset
 from nnlite.experiment import article
 from nnlite.experiment.article import PRETRAINED, SCRATCH
 from nnlite.experiment.config import RunConfig, StudySettings
+from nnlite.experiment.pool import run_all
 from nnlite.experiment.records import RunRecord
 from nnlite.experiment.stats import binomial_tail
-from nnlite.experiment.study import run_study
 from nnlite.experiment.summary import BASELINE, SCOPES, TREATMENT, compare, cost
 from nnlite.experiment.verdict import article_rank
 from nnlite.lessons.checker import Exercise, run
@@ -62,8 +62,9 @@ def saving(n_steps: int, n_images: int) -> Fraction:
 
 def carry_out(dataset: Dataset, config: RunConfig, n_pairs: int) -> tuple[list[RunRecord], list[RunRecord]]:
     """Train from seeds 0, 1, ... with averages first and from scratch; return the runs of both kinds by seed."""
-    study = run_study(dataset, config, StudySettings(seeds=n_pairs))
-    runs = sorted((item for item in study if isinstance(item, RunRecord)), key=lambda record: record.seed)
+    runs_wanted = [(config, *run) for run in StudySettings(seeds=n_pairs).runs()]
+    events = run_all(dataset, runs_wanted)
+    runs = sorted((item for item in events if isinstance(item, RunRecord)), key=lambda record: record.seed)
     return [r for r in runs if r.arm == TREATMENT], [r for r in runs if r.arm == BASELINE]
 
 

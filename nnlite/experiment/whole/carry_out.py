@@ -17,7 +17,6 @@ from ..exits import DATA, FAILED_RUN, Exit, Interrupted, file_error, noted_signa
 from ..kept import prepare_to_append
 from ..progress import Progress
 from ..records import FAILED, RecordsError, RunRecord, append_record, config_differences, describe
-from ..worker import Run
 from .parts import (
     done_file,
     estimated_seconds,
@@ -33,7 +32,7 @@ from .protocol import PARTS, Part, Study
 
 if TYPE_CHECKING:
     from ...datasets import Dataset
-    from ..study import Status
+    from ..pool import Run, Status
 
 Load = Callable[[str], "Dataset"]
 
@@ -194,14 +193,14 @@ def _carry_out(
 ) -> None:
     """Run these; every record is kept the moment it comes."""
     try:
-        from ..study import run_all
+        from ..pool import run_all
     except ImportError as error:
         raise Exit(str(error), FAILED_RUN) from error
     from ..run import DataError
 
     n_failed = 0
     with noted_signals() as signals:
-        study = run_all(dataset, runs, n_workers, executor)
+        study = run_all(dataset, runs, executor, n_workers)
         try:
             for event in study:
                 if isinstance(event, RunRecord):

@@ -22,7 +22,7 @@ from ..records import FAILED, RecordsError, RunRecord, read_records
 from .protocol import Earlier, Part, Study
 
 if TYPE_CHECKING:
-    from ..worker import Run
+    from ..pool import Run
 
 
 def done_file(folder: str | os.PathLike[str], name: str) -> Path:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from synthetic import small_config, small_dataset, write_dataset
 
 from nnlite.datasets import load_dataset
-from nnlite.experiment import worker as worker_module
+from nnlite.experiment import pool as pool_module
 from nnlite.experiment.config import RunConfig, StudySettings
+from nnlite.experiment.pool import Status, WorkersError, _Board, run_all
 from nnlite.experiment.records import RunRecord
 from nnlite.experiment.run import DataError, RunData, run_one
-from nnlite.experiment.study import Status, run_all, run_study
+from nnlite.idx import read_idx, write_idx
+
+
+def run_study(dataset, config, settings, finished=()):
+    runs = [(config, *run) for run in settings.runs() if run not in finished]
+    return run_all(dataset, runs, settings.executor, settings.workers)
 
 
 def records_of(dataset, config, settings, finished=()):
@@ -64,7 +79,7 @@ def test_runs_of_several_configurations_are_those_of_each_alone(tmp_path, execut
     names = ("scratch", "class-means", "exemplar", "mixed")
     runs = [(config, name, seed) for seed in (0, 1) for config in configs for name in names]
     found = {}
-    for event in run_all(dataset, runs, n_workers=2, executor=executor):
+    for event in run_all(dataset, runs, executor, 2):
         if isinstance(event, RunRecord):
             key = RunConfig.from_record(event.config), event.arm, event.seed
             assert key not in found
@@ -102,7 +117,7 @@ def test_a_run_that_raises_twice_is_recorded_as_failed_and_the_study_goes_on(tmp
 def fail_first(monkeypatch, times):
     """Make the scratch run of seed 1 raise so often."""
     left = [times]
-    run_one = worker_module.run_one
+    run_one = pool_module.run_one
 
     def fragile(arm, seed, data, progress, stop):
         progress[0] = 1
@@ -111,13 +126,13 @@ def fail_first(monkeypatch, times):
             raise MemoryError("no room")
         return run_one(arm, seed, data, progress, stop)
 
-    monkeypatch.setattr(worker_module, "run_one", fragile)
+    monkeypatch.setattr(pool_module, "run_one", fragile)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
 def test_a_worker_that_dies_loses_only_its_run_which_is_tried_again(tmp_path):
-    long_enough = 400 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 200_000  # to be caught running
+    long_enough = 400 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 20_000  # to be caught running
     dataset, config = small_dataset(tmp_path), small_config(max_steps=long_enough, target=1.0, learning_rate=1e-9)
     settings = StudySettings(seeds=1, workers=2, executor="processes")
     expected = records_of(dataset, config, StudySettings(seeds=1))
@@ -135,8 +150,6 @@ def test_a_worker_that_dies_loses_only_its_run_which_is_tried_again(tmp_path):
 
 
 def kill_one_child():
-    import multiprocessing
-
     children = [child for child in multiprocessing.active_children() if child.is_alive()]
     children[0].kill()
     return True
@@ -186,8 +199,10 @@ def test_too_few_images_of_a_class_for_an_arm_end_the_study_whatever_it_stops_on
 
 
 def test_a_process_tells_of_too_few_images_as_a_thread_does(tmp_path):
-    dataset = small_dataset(tmp_path)
-    dataset.train_labels[dataset.train_labels == 1] = 0
+    folder = write_dataset(tmp_path / "small")
+    labels = read_idx(folder / "train-labels-idx1-ubyte")
+    write_idx(folder / "train-labels-idx1-ubyte", np.where(labels == 1, 0, labels).astype(np.uint8))
+    dataset = load_dataset(folder)
     settings = StudySettings(seeds=1, arms=("exemplar",), executor="processes", workers=1)
     with pytest.raises(DataError, match="arm exemplar: class 1 has no images"):
         list(run_study(dataset, small_config(stop_on="validation"), settings))
@@ -204,7 +219,164 @@ def test_a_run_that_raises_before_its_first_word_is_recorded_as_failed(tmp_path,
     def broken(arm, seed, data, progress, stop):
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr(worker_module, "run_one", broken)
+    monkeypatch.setattr(pool_module, "run_one", broken)
     records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
     assert {record.status for record in records.values()} == {"failed"}
     assert len(records) == 4
+
+
+def endless_config():
+    """A run that nobody waits for: it never reaches its target."""
+    return small_config(max_steps=200_000, target=1.0, learning_rate=1e-9)
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes"])
+def test_a_process_that_is_not_ours_is_left_alone(tmp_path, executor):
+    """A data loader's, a notebook's, another pool's: started before the runs end, alive after them."""
+    other = None
+    context = multiprocessing.get_context("spawn")
+    for _ in run_study(small_dataset(tmp_path), small_config(), StudySettings(seeds=1, executor=executor)):
+        if other is None:
+            other = context.Process(target=time.sleep, args=(60,))
+            other.start()
+    try:
+        assert other.is_alive()
+    finally:
+        other.kill()
+
+
+def test_workers_that_die_while_they_start_end_the_study_with_one_line(tmp_path):
+    settings = StudySettings(seeds=1, executor="processes")
+    study = run_study(small_dataset(tmp_path), small_config(), settings)
+
+    def kill_all_that_start():
+        for event in study:
+            for child in multiprocessing.active_children() if event.compiling else ():
+                child.kill()
+
+    with pytest.raises(WorkersError, match="worker processes end before their first run"):
+        kill_all_that_start()
+
+
+def test_what_travels_to_a_worker_fits_in_a_pipe_that_nobody_reads(tmp_path):
+    """A worker that dies before it has read what starts it must not leave the parent writing for ever."""
+    runs = [(RunConfig(), "class-means", seed) for seed in range(1000)]
+    board = _Board(small_dataset(tmp_path), runs)
+    assert len(pickle.dumps((board.job, 999, runs[999]))) < 1024
+
+
+class Counting(ThreadPoolExecutor):
+    """Somebody's executor."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.n_submitted, self.n_shut_down = 0, 0
+
+    def submit(self, *arguments):
+        self.n_submitted += 1
+        return super().submit(*arguments)
+
+    def shutdown(self, *arguments, **named):
+        self.n_shut_down += 1
+        super().shutdown(*arguments, **named)
+
+
+def test_somebodys_executor_is_used_and_not_shut_down(tmp_path):
+    dataset, config, settings = small_dataset(tmp_path), small_config(), StudySettings(seeds=2)
+    runs = [(config, *run) for run in settings.runs()]
+    executor = Counting()
+    records = {(r.arm, r.seed): r for r in run_all(dataset, runs, executor) if isinstance(r, RunRecord)}
+    assert executor.n_submitted == 1 + 4  # the kernels first
+    assert executor.n_shut_down == 0
+    executor.shutdown()
+    expected = records_of(dataset, config, settings)
+    assert {run: record.comparable() for run, record in records.items()} == {
+        run: record.comparable() for run, record in expected.items()
+    }
+
+
+def test_giving_up_leaves_nothing_running_in_somebodys_threads(tmp_path):
+    dataset = small_dataset(tmp_path)
+    with ThreadPoolExecutor(2) as executor:  # whose end would wait for ever if a run did not stop
+        study = run_all(dataset, [(endless_config(), "scratch", seed) for seed in range(3)], executor)
+        for event in study:
+            if isinstance(event, Status) and event.step > 3:
+                break
+        study.close()
+
+
+def test_somebodys_processes_read_the_data_themselves(tmp_path):
+    dataset, config = small_dataset(tmp_path), small_config()
+    runs = [(config, arm, 0) for arm in ("scratch", "class-means")]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        records = {r.arm: r.comparable() for r in run_all(dataset, runs, executor) if isinstance(r, RunRecord)}
+    expected = records_of(dataset, config, StudySettings(seeds=1))
+    assert records == {arm: record.comparable() for (arm, _), record in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda dataset: replace(dataset, folder=""), "was made in memory"),
+        (lambda dataset: replace(dataset, sha256={**dataset.sha256, "train-labels": "0"}), "are not those"),
+    ],
+    ids=["no files", "other files"],
+)
+def test_processes_that_cannot_read_the_same_data_say_so(tmp_path, change, message):
+    dataset = change(small_dataset(tmp_path))
+    with pytest.raises(DataError, match=message):
+        records_of(dataset, small_config(), StudySettings(seeds=1, executor="processes"))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from synthetic import small_config, small_dataset
+from nnlite.experiment.pool import Status, WorkersError, run_all
+{guard}
+    runs = [(small_config(max_steps=200_000, target=1.0, learning_rate=1e-9), "scratch", seed) for seed in (0, 1)]
+    try:
+        for event in run_all(small_dataset(Path({folder!r})), runs, "processes", 2):
+            if isinstance(event, Status) and event.step > 3:
+                import multiprocessing
+                print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    except WorkersError as error:
+        sys.exit(str(error))
+"""
+
+
+def start_script(tmp_path, guard):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.format(tests=str(Path(__file__).parent), guard=guard, folder=str(tmp_path)), "utf-8")
+    return subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_script_without_a_main_guard_ends_instead_of_hanging(tmp_path):
+    process = start_script(tmp_path, guard="if True:")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert 'a script that starts some needs if __name__ == "__main__":' in stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by signal")
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGHUP"])
+def test_workers_do_not_outlive_who_started_them(tmp_path, number):
+    process = start_script(tmp_path, guard='if __name__ == "__main__":')
+    children = [int(word) for word in process.stdout.readline().split()]
+    assert len(children) == 2
+    process.send_signal(getattr(signal, number))
+    process.communicate(timeout=60)
+    end = time.monotonic() + 30
+    while any(map(is_alive, children)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(map(is_alive, children))
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat")  # nobody may wait for an orphan in a container: a zombie has ended
+        return not state.exists() or state.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

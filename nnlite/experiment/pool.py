@@ -1,0 +1,376 @@
+"""Many runs on any executor of `concurrent.futures`; whole records come out as they are done.
+
+`run_all` yields a `Status` for people now and then and a `RunRecord` for every finished run. A run is a pure function
+of data set, configuration, arm and seed: only names and numbers travel to a worker, which reads the data itself, and
+the record comes back with the seconds, versions and machine of the worker that made it. This module does not know what
+a run does (`run`); it keeps nothing, prints nothing and judges nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import statistics
+import threading
+import time
+import uuid
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..datasets import Dataset, load_dataset
+from .config import RunConfig
+from .records import RunRecord
+from .run import DataError, RunData, failed_record, run_one, stop_set_size, warm_up
+
+Run = tuple[RunConfig, str, int]
+"""Configuration, arm, seed."""
+
+_POLL = 0.1  # seconds between two looks at the workers
+_PATIENCE = 5.0  # seconds that a worker process gets to end by itself
+_TYPICAL_STEPS = 150  # of a run, until the first are done; only for the time left
+_TRAINING = 2  # the stage of a run on the board; 1 in pretraining, 0 before it begins
+
+
+class WorkersError(RuntimeError):
+    """Worker processes that end before they have begun a run: none ever will."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where the runs are, for people."""
+
+    seconds: float  # since they were asked for
+    compiling: bool = True  # kernels, once a process; nothing else is known then
+    n_done: int = 0  # runs
+    n_runs: int = 0
+    arm: str = ""  # of the run that is furthest behind
+    seed: int = 0
+    pair: int = 0  # its number, from 1
+    pretraining: bool = False
+    step: int = 0
+    accuracy: float | None = None  # at its last check
+    seconds_left: float | None = None  # None until there is something to estimate it from
+
+
+def run_all(
+    dataset: Dataset, runs: Sequence[Run], executor: Executor | str = "threads", n_workers: int = 2
+) -> Generator[Status | RunRecord, None, None]:
+    """Carry out runs of any configurations on one data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Workers in other processes read it again from its files.
+    runs : sequence of (RunConfig, arm, seed)
+        In the order in which they are begun.
+    executor : concurrent.futures.Executor or str
+        "threads" or "processes" is a pool of `n_workers`, gone when the runs are done. Somebody's executor is only
+        submitted to and its futures cancelled; it is never shut down.
+    n_workers : int
+        Runs at a time, in a pool of our own.
+
+    Yields
+    ------
+    Status or RunRecord
+        A status about every 0.1 s; a record when its run is done, in no fixed order. A run that raised or whose worker
+        died is tried once more, alone, and then recorded as failed. When the iteration is given up, runs under way in
+        threads and in processes of our own end at their next step.
+
+    Raises
+    ------
+    WorkersError
+        Twice in a row, worker processes ended before they had begun a run.
+    DataError, OSError, ValueError, MemoryError
+        No run can be carried out on this data.
+    """
+    if not runs:
+        return
+    yield Status(0.0)
+    board = _Board(dataset, runs)
+    waiting, failures = list(range(len(runs))), dict[int, BaseException]()
+    stillborn = 0  # pools in a row in which no run was begun
+    _workers[board.job.id] = _Worker(board.job, board.words, dataset)
+    try:
+        while waiting:  # a process that dies takes its pool with it: what had not begun goes on in a new one
+            errors = yield from _carry_out(waiting, board, executor, n_workers)
+            failed = {i: e for i, e in errors.items() if board.stages[i] or not isinstance(e, BrokenExecutor)}
+            left = [number for number in errors if number not in failed]
+            stillborn = stillborn + 1 if left == waiting else 0
+            if stillborn == 2:
+                raise WorkersError(_DEAD_AT_START) from errors[left[0]]
+            waiting, failures = left, failures | failed
+        for number in failures:
+            errors = yield from _carry_out([number], board, executor, 1)
+            if number in errors:
+                died = isinstance(errors[number], BrokenExecutor)
+                cause = "its worker died twice" if died else f"{type(errors[number]).__name__}: {errors[number]}"
+                yield failed_record(*runs[number], dataset, cause)
+    finally:
+        del _workers[board.job.id]
+
+
+_DEAD_AT_START = (
+    "worker processes end before their first run; a script that starts some needs "
+    'if __name__ == "__main__": around its own work'
+)
+
+
+def _carry_out(
+    numbers: Sequence[int], board: _Board, executor: Executor | str, n_workers: int
+) -> Generator[Status | RunRecord, None, dict[int, BaseException]]:
+    """Carry out these runs in one pool; return the error of every one that raised or whose worker died."""
+    errors: dict[int, BaseException] = {}
+    futures: dict[Future[Any], int] = {}
+    board.words[0] = board.stages[numbers] = 0
+    with _opened(executor, n_workers, board) as pool:
+        ready = pool.submit(_get_ready, board.job, board.runs[numbers[0]])  # alone: all others need the same kernels
+        try:
+            while not wait([ready], timeout=_POLL).done:
+                yield Status(time.perf_counter() - board.began)
+            try:
+                ready.result()  # raises what no run can do without: data that an arm cannot use, memory
+            except BrokenExecutor as error:
+                return dict.fromkeys(numbers, error)
+            board.ready_at = board.ready_at or time.perf_counter()
+            futures |= {pool.submit(_run, board.job, number, board.runs[number]): number for number in numbers}
+            while futures:
+                done, _ = wait(futures, timeout=_POLL, return_when=FIRST_COMPLETED)
+                for future in done:
+                    number = futures.pop(future)
+                    try:
+                        record = future.result()
+                    except DataError:  # so it would be with every seed
+                        raise
+                    except Exception as error:
+                        errors[number] = error
+                        continue
+                    assert record is not None  # only a set stop flag ends a run without one
+                    board.note_done(number)
+                    yield record
+                yield board.status()
+        finally:  # also when the iteration is given up: a signal, an error of the caller
+            board.words[0] = 1
+            for future in (ready, *futures):
+                future.cancel()
+    return errors
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker must know beside its runs, in less than a kilobyte."""
+
+    id: str
+    n_runs: int
+    name: str  # of the data set
+    folder: str  # of its files
+    digest: str  # of its files' hashes
+
+
+class _Board:
+    """Memory on which workers write how far they are, and what is told to people from it.
+
+    The memory is 1 + 3 n_runs int64: the stop flag, then for each run its stage, step and right answers at the last
+    check. Threads and processes of our own share it; of others a run is seen only when it is done.
+    """
+
+    def __init__(self, dataset: Dataset, runs: Sequence[Run]) -> None:
+        self.dataset, self.runs = dataset, runs
+        self.job = _Job(uuid.uuid4().hex, len(runs), dataset.name, dataset.folder, _digest(dataset))
+        self.memory = multiprocessing.get_context("spawn").RawArray("q", 1 + 3 * len(runs))
+        self.words = np.frombuffer(self.memory, np.int64)
+        self.stages, self.steps, self.correct = self.words[1:].reshape(-1, 3).T
+        self.done: set[int] = set()
+        self.steps_done: dict[tuple[RunConfig, str], list[int]] = {}
+        self.pairs = {seed: number for number, seed in enumerate(dict.fromkeys(seed for _, _, seed in runs), 1)}
+        self.began = time.perf_counter()
+        self.ready_at: float | None = None
+
+    def note_done(self, number: int) -> None:
+        """Learn from a finished run how long others of its kind will take."""
+        self.done.add(number)
+        self.steps_done.setdefault(self.runs[number][:2], []).append(int(self.steps[number]))
+
+    def status(self) -> Status:
+        """Describe the runs by the one that is furthest behind."""
+        now = time.perf_counter()
+        busy = [number for number in np.flatnonzero(self.stages).tolist() if number not in self.done]
+        share = float(len(self.done))
+        share += sum(min(0.95, self.steps[i] / self._expected(i)) for i in busy if self.stages[i] == _TRAINING)
+        left = None
+        if self.ready_at is not None and share > 0.2:
+            left = (now - self.ready_at) * (len(self.runs) - share) / share
+        status = Status(now - self.began, False, len(self.done), len(self.runs), seconds_left=left)
+        if not busy:
+            return status
+        first = busy[0]
+        config, arm, seed = self.runs[first]
+        n_checked = stop_set_size(self.dataset, config)
+        return replace(
+            status,
+            arm=arm,
+            seed=seed,
+            pair=self.pairs[seed],
+            pretraining=bool(self.stages[first] != _TRAINING),
+            step=int(self.steps[first]),
+            accuracy=float(self.correct[first]) / n_checked if self.correct[first] > 0 else None,
+        )
+
+    def _expected(self, number: int) -> float:
+        """How many steps a run will take, for the time left."""
+        config = self.runs[number][0]
+        if config.evaluate == "full":
+            return config.max_steps
+        return max(1.0, statistics.median(self.steps_done.get(self.runs[number][:2], [_TYPICAL_STEPS])))
+
+
+# In the worker
+
+
+class _Worker:
+    """What one process or the threads of one share: the data, the kernels, and what several runs have in common."""
+
+    def __init__(self, job: _Job, words: npt.NDArray[np.int64], dataset: Dataset | None = None) -> None:
+        self.job, self.words, self.dataset = job, words, dataset
+        self.preparing = threading.Lock()
+        self.prepared: dict[RunConfig, tuple[RunData, float]] = {}
+
+    def data_of(self, config: RunConfig, arm: str) -> tuple[RunData, float]:
+        """Return the data as a run wants it, and the seconds that its kernels took to compile or load."""
+        with self.preparing:  # one thread gets all ready, the others wait for it
+            if self.dataset is None:
+                self.dataset = _read_again(self.job)
+            if config not in self.prepared:
+                other = next(iter(self.prepared.values()), (None, 0.0))[0]
+                data = RunData(self.dataset, config, other)
+                began = time.perf_counter()
+                warm_up(data)
+                self.prepared[config] = data, time.perf_counter() - began
+            self.prepared[config][0].prepare_shared(arm)
+            return self.prepared[config]
+
+
+_workers: dict[str, _Worker] = {}  # by job: of who asked, and of the processes of our own
+_visiting = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _visitor(job: _Job) -> _Worker:
+    """The worker of a job in somebody's process, which keeps no more than one."""
+    return _Worker(job, np.zeros(1 + 3 * job.n_runs, np.int64))
+
+
+def _worker_of(job: _Job) -> _Worker:
+    with _visiting:  # threads of one process share one
+        return _workers.get(job.id) or _visitor(job)
+
+
+def _read_again(job: _Job) -> Dataset:
+    """Read the data set of a job: from its folder, or where this machine has a set of that name."""
+    if not job.folder:
+        raise DataError(f"{job.name} was made in memory; workers in other processes need files to read it from")
+    dataset = load_dataset(job.folder if os.path.isdir(job.folder) else job.name, verify=False)
+    if _digest(dataset) != job.digest:
+        raise DataError(f"{dataset.folder}: its files are not those that the runs began with")
+    return replace(dataset, name=job.name)
+
+
+def _digest(dataset: Dataset) -> str:
+    return hashlib.sha256(repr(sorted(dataset.sha256.items())).encode()).hexdigest()
+
+
+def _get_ready(job: _Job, run: Run) -> None:
+    config, arm, _ = run
+    _worker_of(job).data_of(config, arm)
+
+
+def _run(job: _Job, number: int, run: Run) -> RunRecord | None:
+    """Carry out one run; its number says where on the board it writes."""
+    (config, arm, seed), worker = run, _worker_of(job)
+    data, seconds = worker.data_of(config, arm)
+    record = run_one(arm, seed, data, worker.words[1 + 3 * number : 4 + 3 * number], worker.words[:1])
+    return record and replace(record, seconds={"compile": round(seconds, 3), **record.seconds})
+
+
+# Pools of our own
+
+
+@contextmanager
+def _opened(executor: Executor | str, n_workers: int, board: _Board) -> Iterator[Executor]:
+    """Open a pool of our own, gone after the block, or lend somebody's executor."""
+    if isinstance(executor, Executor):
+        yield executor
+    elif executor == "threads":
+        threads = ThreadPoolExecutor(n_workers)
+        try:
+            yield threads
+        finally:  # compilation cannot be stopped, and who was interrupted will not wait for it
+            threads.shutdown(wait=board.ready_at is not None, cancel_futures=True)
+    else:
+        context = _Spawn()
+        processes = ProcessPoolExecutor(n_workers, context, _start_process, (board.job, board.memory))
+        try:
+            yield processes
+        finally:
+            processes.shutdown(wait=False, cancel_futures=True)
+            end = time.monotonic() + (_PATIENCE if board.ready_at is not None else 0)
+            for child in context.children:
+                child.join(max(0.0, end - time.monotonic()))
+                child.kill()  # it may wait for a lock that a killed one has taken with it
+
+
+class _Child(SpawnProcess):
+    """A process that Ctrl-C is not for, from its first instruction: who asked for the runs tells it to stop."""
+
+    def start(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child inherits it
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Spawn(SpawnContext):
+    """Processes by spawn (a fork would copy locks that threads hold), remembered: only these are ours to end."""
+
+    def __init__(self) -> None:
+        self.children: list[_Child] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Child:  # type: ignore[override]
+        self.children.append(_Child(*args, **kwargs))
+        return self.children[-1]
+
+
+def _start_process(job: _Job, memory: Any) -> None:
+    """Make this process a worker: what a pool calls in each of its processes first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _workers[job.id] = _Worker(job, np.frombuffer(memory, np.int64))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
