@@ -121,7 +121,7 @@ def _plan(schedule: Schedule, checks: Checks) -> loop.Plan:
         np.arange(len(checks.labels)) if checks.rows is None else checks.rows.copy(),  # decisions reorder it
         checks.needed,
         int(checks.stop_at_hit),
-        np.zeros(checks.n_images, np.int64) if checks.decide else None,
+        np.zeros(checks.n_images if checks.decide else 0, np.int64),
         _NONE if checks.apart is None else checks.apart,
     )
 

@@ -85,7 +85,7 @@ def run_to_target(seed, needed, deciding):
     network, data = problem(seed)
     n_steps = 40
     order = np.random.default_rng([seed, 1]).integers(0, N, n_steps * 5)
-    scratch = np.zeros(N, np.int64) if deciding else None
+    scratch = np.zeros(N if deciding else 0, np.int64)
     steps = np.arange(1, n_steps + 1)
     plan = Plan(order, np.arange(n_steps + 1) * 5, np.full(n_steps, 0.3), steps, np.arange(N), needed, 1, scratch)
     watch = Watch(*(np.zeros(n, dtype) for n, dtype in ((2, np.int64), (1, np.int64), (0, np.float32), (40, np.int64))))

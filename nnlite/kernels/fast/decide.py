@@ -8,14 +8,11 @@ MNIST's test set a decision looks at a fifth of the images.
 
 from __future__ import annotations
 
-from numba import types
-from numba.extending import overload
-
 from ..jit import kernel
 from .loss import split_answers
 from .network import BEFORE, N_OUT, WIDTH
 from .simd import at, put
-from .step import ARGMAX, evaluate, forward
+from .step import ARGMAX, forward
 
 
 @kernel
@@ -55,33 +52,3 @@ def decide(network, data, order, needed, right, work, tallies):
     for i in range(looked - n_missed):
         put(order, n_missed + n - looked + i, at(right, i))
     return (n - n_missed if n_missed <= n - needed else -1), looked
-
-
-def look(right, network, data, order, needed, work, tallies):
-    """Check a network: by `decide` with its scratch array `right`, by a look at every row where that is None.
-
-    Parameters
-    ----------
-    right : int64 array, or None
-    network, data, order, needed, work, tallies : as for `decide`
-
-    Returns
-    -------
-    (int, int)
-        Right answers, or -1 where it was decided that they are too few; and the number of images looked at.
-    """
-    return (_look_at_all if right is None else _decide)(right, network, data, order, needed, work, tallies)
-
-
-def _look_at_all(right, network, data, order, needed, work, tallies):
-    return evaluate(network, data, order, work, tallies), order.shape[0]
-
-
-def _decide(right, network, data, order, needed, work, tallies):
-    return decide(network, data, order, needed, right, work, tallies)
-
-
-@overload(look, jit_options={"forceinline": True, "error_model": "numpy"})
-def _compiled_look(right, network, data, order, needed, work, tallies):
-    # The type decides, so that a loop holds one of the two.
-    return _look_at_all if isinstance(right, types.NoneType) else _decide

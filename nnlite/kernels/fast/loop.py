@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..jit import kernel
-from .decide import look
+from .decide import decide
 from .simd import inlined
 from .step import evaluate, train_step
 
@@ -33,8 +33,8 @@ class Plan(NamedTuple):
     check_order : int64 array - the rows evaluated in each check
     needed : int - right answers that reach the target
     stop_at_hit : int - 1 to end at the first check that reaches it
-    deciding : None, or int64 array, as check_order - None where every check looks at all rows; scratch where it need
-        only decide whether the target is reached, as `decide` does, which reorders check_order
+    deciding : int64 array, as check_order, or (0,) - scratch where a check need only decide whether the target is
+        reached, as `decide` does, which reorders check_order; (0,) where every check looks at all rows
     apart : int64 array - more rows, looked at after each check, which decide nothing
     """
 
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
     check_order: np.ndarray
     needed: int
     stop_at_hit: int
-    deciding: np.ndarray | None = None
+    deciding: np.ndarray = np.zeros(0, np.int64)
     apart: np.ndarray = np.zeros(0, np.int64)
 
 
@@ -112,8 +112,11 @@ def run(network, optimizer, data, plan, held_out, watch, work, check_work, talli
             watch.progress[0] = step + 1
             return NOT_FINITE
         if check < plan.check_steps.shape[0] and plan.check_steps[check] == step + 1:
-            rows = plan.check_order
-            correct, looked = look(plan.deciding, network, held_out, rows, plan.needed, check_work, tallies[1])
+            rows, right = plan.check_order, plan.deciding
+            if right.shape[0] == 0:
+                correct, looked = evaluate(network, held_out, rows, check_work, tallies[1]), rows.shape[0]
+            else:
+                correct, looked = decide(network, held_out, rows, plan.needed, right, check_work, tallies[1])
             watch.correct[check] = correct
             if check < watch.looked.shape[0]:
                 watch.looked[check] = looked
