@@ -21,7 +21,7 @@ TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in
 
 LAYERS = [
     [f"nnlite.{name}" for name in ("_version", "access", "arguments", "contents", "files", "program")],
-    ["nnlite.kernels", "nnlite.kernels.ops"],
+    ["nnlite.kernels", "nnlite.kernels.ops", "nnlite.kernels.dispatcher"],
     ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
@@ -40,7 +40,7 @@ LAYERS = [
 LONGEST = 420
 """Lines of a file: it holds one concept, whole, and can be read in one sitting."""
 
-KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.fast.*")
+KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.dispatcher", "nnlite.kernels.fast.*")
 
 TOUCHES_FILES = {
     "nnlite.access": "permissions",

@@ -1,7 +1,8 @@
 """The one decorator of every kernel, and the compile cache behind it.
 
 `kernel` is numba's njit without the GIL (threads train several runs over one copy of the data), with NumPy's division
-(no exception inside a kernel) and with a cache of compiled code. No fastmath: a kernel rounds as it is written.
+(no exception inside a kernel), with a `dispatcher` of our own and with a cache of compiled code. No fastmath: a kernel
+rounds as it is written.
 
 numba's own cache does not see a change in another file, dies without a writable folder and raises out of the kernel
 call when a cache file is damaged or the disk is full. So the folder is named by a digest of all sources in kernels/ and
@@ -32,6 +33,8 @@ from ..files import user_cache
 try:
     import numba
     from numba.core.caching import FunctionCache
+
+    from .dispatcher import CalleesFirst, Kernel
 except ImportError as error:
     # numba refuses a NumPy newer than it knows; its own message does not say what to install.
     raise ImportError(
@@ -59,7 +62,7 @@ def kernel(function):
     """
     if numba.config.DISABLE_JIT:
         return _without_warnings(function)
-    dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+    dispatcher = Kernel(function)
     with _lock:  # numba reads the folder from its configuration when a cache is made
         folder = cache_folder()
         if folder is not None:
@@ -98,7 +101,7 @@ class _InTheFolder(FunctionCache._impl_class._locator_classes[0]):
             os.makedirs(self.get_cache_path(), mode=0o700, exist_ok=True)
 
 
-class _Place(FunctionCache._impl_class):
+class _Place(CalleesFirst):
     _locator_classes = [_InTheFolder]  # noqa: RUF012 - and nowhere else: numba would go on to folders nobody checked
 
 

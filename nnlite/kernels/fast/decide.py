@@ -8,6 +8,8 @@ MNIST's test set a decision looks at a fifth of the images.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..jit import kernel
 from .loss import split_answers
 from .network import BEFORE, N_OUT, WIDTH
@@ -38,7 +40,7 @@ def decide(network, data, order, needed, right, work, tallies):
     n, last = order.shape[0], network.layers.shape[0] - 1
     c, width = network.layers[last, N_OUT], network.layers[last, WIDTH]
     logits = work.activations[work.capacity * network.layers[last, BEFORE] :]
-    looked = n_missed = 0
+    looked, n_missed = 0, np.intp(0)  # for numba a literal 0 would be a type, and make a second split_answers
     while looked < n and n_missed <= n - needed:
         chunk = order[looked : looked + work.capacity]
         forward(network, data, chunk, work, tallies)

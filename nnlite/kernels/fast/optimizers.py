@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.extending import overload
 
+from ..dispatcher import OPTIONS
 from ..update import adam_coefficients
 from .network import N_IN
 from .panels import aligned_zeros
@@ -149,7 +150,7 @@ def update_rows(optimizer, parameters, batch, rate, grad_tally, tally):
     _ROWS[type(optimizer)](optimizer, parameters, batch, rate, grad_tally, tally)
 
 
-_INLINED = {"forceinline": True, "error_model": "numpy"}
+_INLINED = {"forceinline": True, **OPTIONS}
 
 
 @overload(begin_step, jit_options=_INLINED)

@@ -24,13 +24,14 @@ from numba.core.datamodel.models import PrimitiveModel
 from numba.core.typing import signature
 from numba.extending import lower_builtin, register_jitable, register_model, type_callable
 
+from ..dispatcher import OPTIONS
 from .target import has_fma
 
 _FLOAT = ir.FloatType()
 _INT32 = ir.IntType(32)
 
 
-inlined = register_jitable(forceinline=True, error_model="numpy")
+inlined = register_jitable(forceinline=True, **OPTIONS)
 """Decorates a part of kernels: a plain function compiled into its callers, where a call would cost as much as a row."""
 
 
