@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import shutil
 from pathlib import Path
 
 import pytest
+from synthetic import small_config, small_dataset
 from test_kernels_jit import folders, needs_compiler, result, run, start
 
 import nnlite
-from nnlite.kernels import reduce
+from nnlite.experiment.config import StudySettings
+from nnlite.experiment.study import Status, run_study
+from nnlite.experiment.worker import N_KERNELS
+from nnlite.kernels import dispatcher, reduce
+from nnlite.kernels.fast import loop
 
 CHAIN = """
 import numpy as np
@@ -207,5 +213,40 @@ def test_settings_of_numba_and_of_the_collector_stay_the_users_own():
     assert set(seen) == {level}
 
 
+@needs_compiler
+def test_a_default_study_compiles_the_planned_kernels_and_full_evaluations_no_more():
+    """In a process of its own, with the suite's compile cache."""
+    program = (
+        "import sys, pathlib, tempfile\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_kernels_dispatcher as here\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    here.study_twice(pathlib.Path(folder))\n"
+    )
+    run(program, Path(nnlite.__file__).parents[1], os.environ.get("NUMBA_CACHE_DIR", ""))
+
+
+def study_twice(folder):
+    dataset = small_dataset(folder)
+    for evaluate in ("decide", "full"):
+        events = list(run_study(dataset, small_config(evaluate=evaluate), StudySettings(seeds=1)))
+        assert dispatcher.n_ready() == N_KERNELS
+        assert len(loop.run.signatures) == 1
+    counted = [event.n_kernels for event in events if isinstance(event, Status)]
+    assert set(counted) == {0}  # this study's own
+
+
 def test_a_kernel_is_pickled_by_name():
     assert pickle.loads(pickle.dumps(reduce.argmax)) is reduce.argmax
+
+
+@pytest.mark.parametrize(
+    ("n_kernels", "text"),
+    [
+        (0, "compiling kernels (once): 4 s"),
+        (N_KERNELS // 2, f"compiling kernels (once, about 8 s): {N_KERNELS // 2} of {N_KERNELS} in 4 s"),
+        (N_KERNELS + 1, "compiling kernels (once): 4 s"),
+    ],
+)
+def test_progress_says_how_long_compiling_takes_here(n_kernels, text):
+    assert Status(4.0, n_kernels=n_kernels).compiling_text() == text

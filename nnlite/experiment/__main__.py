@@ -186,7 +186,7 @@ def _describe(status: Status, n_pairs: int) -> tuple[str, str, float | None]:
     if status.compiling:
         if status.seconds < 1:
             return "loading", "loading kernels", None
-        return "compiling", f"compiling kernels (once, about 20 s): {status.seconds:.0f} s", None
+        return "compiling", status.compiling_text(), None
     if not status.arm:
         return "running", f"{status.n_done}/{status.n_runs} runs", None
     phase = "pretraining, " if status.pretraining else ""

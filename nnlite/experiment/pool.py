@@ -36,12 +36,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets import Dataset, load_dataset
+from ..kernels.dispatcher import n_ready
 from .config import RunConfig
 from .records import RunRecord
 from .run import DataError, RunData, failed_record, run_one, stop_set_size, warm_up
 
 Run = tuple[RunConfig, str, int]
 """Configuration, arm, seed."""
+
+N_KERNELS = 26
+"""Kernels that a run of the default configuration compiles; others take about as many."""
 
 _POLL = 0.1  # seconds between two looks at the workers
 _PATIENCE = 5.0  # seconds that a worker process gets to end by itself
@@ -68,6 +72,14 @@ class Status:
     step: int = 0
     accuracy: float | None = None  # at its last check
     seconds_left: float | None = None  # None until there is something to estimate it from
+    n_kernels: int = 0  # compiled or loaded so far, as far as is known
+
+    def compiling_text(self) -> str:
+        """Say what is being compiled and how long that takes here, at the pace of the kernels that are done."""
+        if not 2 < self.n_kernels < N_KERNELS:  # the first wait for numba to get ready
+            return f"compiling kernels (once): {self.seconds:.0f} s"
+        whole = self.seconds * N_KERNELS / self.n_kernels
+        return f"compiling kernels (once, about {whole:.0f} s): {self.n_kernels} of {N_KERNELS} in {self.seconds:.0f} s"
 
 
 def run_all(
@@ -144,7 +156,7 @@ def _carry_out(
         ready = pool.submit(_get_ready, board.job, board.runs[numbers[0]])  # alone: all others need the same kernels
         try:
             while not wait([ready], timeout=_POLL).done:
-                yield Status(time.perf_counter() - board.began)
+                yield Status(time.perf_counter() - board.began, n_kernels=n_ready() - board.n_ready_before)
             try:
                 ready.result()  # raises what no run can do without: data that an arm cannot use, memory
             except BrokenExecutor as error:
@@ -200,7 +212,7 @@ class _Board:
         self.done: set[int] = set()
         self.steps_done: dict[tuple[RunConfig, str], list[int]] = {}
         self.pairs = {seed: number for number, seed in enumerate(dict.fromkeys(seed for _, _, seed in runs), 1)}
-        self.began = time.perf_counter()
+        self.began, self.n_ready_before = time.perf_counter(), n_ready()
         self.ready_at: float | None = None
 
     def note_done(self, number: int) -> None:

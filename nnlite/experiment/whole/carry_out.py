@@ -222,7 +222,7 @@ def _carry_out(
 
 def _describe(where: str, status: Status) -> tuple[str, str, float | None]:
     if status.compiling:
-        return "compiling", f"{where}: compiling kernels (once): {status.seconds:.0f} s", None
+        return "compiling", f"{where}: {status.compiling_text()}", None
     left = f" · {status.seconds_left / 60:.0f} min left" if status.seconds_left is not None else ""
     text = f"{where} · {status.n_done}/{status.n_runs} runs · {status.arm} {status.seed}{left}"
     return "running", text, status.n_done / status.n_runs
