@@ -164,7 +164,9 @@ WITHOUT_HOOK = "from numba.core.base import BaseContext\ndel BaseContext.remove_
 
 
 @needs_compiler
-@pytest.mark.parametrize(("first", "then"), [(WITHOUT_HOOK, ""), ("", WITHOUT_HOOK), (WITHOUT_HOOK, WITHOUT_HOOK)])
+@pytest.mark.parametrize(
+    ("first", "then"), [(WITHOUT_HOOK, ""), ("", WITHOUT_HOOK)], ids=["linked first", "linked then"]
+)
 def test_kernels_are_linked_where_numba_has_no_such_hook_and_both_ways_share_a_cache(
     source, filled, tmp_path, first, then
 ):
