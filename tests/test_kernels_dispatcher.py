@@ -13,9 +13,7 @@ from synthetic import small_config, small_dataset
 from test_kernels_jit import folders, needs_compiler, result, run, start
 
 import nnlite
-from nnlite.experiment.config import StudySettings
-from nnlite.experiment.study import Status, run_study
-from nnlite.experiment.worker import N_KERNELS
+from nnlite.experiment.pool import N_KERNELS, Status, run_all
 from nnlite.kernels import dispatcher, reduce
 from nnlite.kernels.fast import loop
 
@@ -231,7 +229,8 @@ def test_a_default_study_compiles_the_planned_kernels_and_full_evaluations_no_mo
 def study_twice(folder):
     dataset = small_dataset(folder)
     for evaluate in ("decide", "full"):
-        events = list(run_study(dataset, small_config(evaluate=evaluate), StudySettings(seeds=1)))
+        runs = [(small_config(evaluate=evaluate), arm, 0) for arm in ("scratch", "class-means")]
+        events = list(run_all(dataset, runs))
         assert dispatcher.n_ready() == N_KERNELS
         assert len(loop.run.signatures) == 1
     counted = [event.n_kernels for event in events if isinstance(event, Status)]
