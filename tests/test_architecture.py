@@ -62,6 +62,7 @@ TOUCHES_FILES = {
 }
 TALKS = (
     "nnlite.program",
+    "nnlite.experiment.exits",
     "nnlite.download",
     "nnlite.experiment.__main__",
     "nnlite.experiment.whole.command",

@@ -110,7 +110,8 @@ def test_making_an_arms_images_is_on_its_bill_in_phase_data(dataset, name):
 def test_what_an_arm_draws_depends_on_its_seed_alone(dataset, name):
     """Neither on the network and its training, nor on what was prepared before."""
     shared = RunData(dataset, small_config())
-    shared.prepare_shared(list(ARMS))
+    for arm in ARMS:
+        shared.prepare_shared(arm)
     for other in PRETRAINED:
         prepared(dataset, other, seed=1, data=shared)
     first, again, changed = (

@@ -323,15 +323,21 @@ def test_resume_refuses_another_configuration_and_shows_the_difference(small, tm
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_study_keeps_every_finished_run_and_says_how_to_go_on(small, tmp_path, number, status):
+@pytest.mark.parametrize(
+    ("numbers", "status"),
+    [(["SIGINT"], 130), (["SIGTERM", "SIGINT"], 143), (["SIGINT"] * 5, 130), (["SIGHUP"], 129)],
+    ids=["Ctrl-C", "SIGTERM, then Ctrl-C", "Ctrl-C five times", "the end of the terminal"],
+)
+def test_an_interrupted_study_keeps_every_finished_run_and_says_how_to_go_on(small, tmp_path, numbers, status):
     kept = tmp_path / "runs.jsonl"
     command = [sys.executable, "-m", "nnlite.experiment", *small, "--seeds", "100000", "--out", str(kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and (not kept.exists() or kept.read_bytes().count(b"\n") < 3):
             time.sleep(0.05)
-        process.send_signal(number)
+        for name in numbers:
+            process.send_signal(getattr(signal, name))
+            time.sleep(0.02)
         out, err = process.communicate(timeout=60)
     assert process.returncode == status
     assert "interrupted, " in out

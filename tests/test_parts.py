@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from synthetic import small_config, small_dataset
 
+from nnlite.experiment import records as record_files
 from nnlite.experiment.config import ConfigError
 from nnlite.experiment.exits import DATA, FAILED_RUN, Exit, Interrupted
 from nnlite.experiment.progress import Progress
@@ -52,7 +53,7 @@ def carry_out(tmp_path):
 
     def run(folder, parts=(FIRST,), progress=None):
         quiet = progress or Progress(io.StringIO(), quiet=True)
-        whole.run_parts(parts, str(tmp_path / folder), lambda name: dataset, 2, "threads", quiet)
+        whole.run_parts(parts, str(tmp_path / folder), lambda name: dataset, ("threads", 2), [], quiet)
         return tmp_path / folder
 
     return run
@@ -78,7 +79,7 @@ def test_a_finished_part_is_one_compressed_file_with_every_run_in_the_order_of_i
 def test_a_study_interrupted_ten_times_at_random_equals_one_that_was_not(carry_out, monkeypatch):
     """Ended before or after a run was kept, and once inside the line that was being written."""
     at_once = carry_out("at once")
-    rng, write, n_interrupted = random.Random(0), whole.append_record, 0
+    rng, write, n_interrupted = random.Random(0), record_files.append_record, 0
 
     def write_some(path, record):
         if rng.random() < 0.7:
@@ -87,7 +88,7 @@ def test_a_study_interrupted_ten_times_at_random_equals_one_that_was_not(carry_o
         if rng.random() < 0.6:
             raise Interrupted(15, compiling=False)
 
-    monkeypatch.setattr(whole, "append_record", write_some)
+    monkeypatch.setattr(record_files, "append_record", write_some)
     gathering = open_file(at_once.parent / "in pieces", "first")
     while n_interrupted < 10:
         with pytest.raises(Interrupted):
@@ -95,7 +96,7 @@ def test_a_study_interrupted_ten_times_at_random_equals_one_that_was_not(carry_o
         n_interrupted += 1
         if n_interrupted in (3, 6, 9) and gathering.exists():
             gathering.write_bytes(gathering.read_bytes()[:-20])  # a line cut by a power failure: its run is lost
-    monkeypatch.setattr(whole, "append_record", write)
+    monkeypatch.setattr(record_files, "append_record", write)
     folder = carry_out("in pieces")
     assert comparable(folder, "first") == comparable(at_once, "first")
 
@@ -313,7 +314,7 @@ def test_a_folder_that_cannot_be_read_is_a_data_error(carry_out, tmp_path, monke
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (MemoryError(), FAILED_RUN, "part 1/1, first: not enough memory"),
+        (MemoryError(), FAILED_RUN, "not enough memory"),
         (DataError("a validation split needs at least 6"), DATA, "small: a validation split needs at least 6"),
     ],
 )
@@ -348,13 +349,13 @@ def test_an_unknown_part_is_a_usage_error():
 
 
 def test_an_interruption_says_how_many_runs_are_kept(carry_out, monkeypatch):
-    write, shown = whole.append_record, io.StringIO()
+    write, shown = record_files.append_record, io.StringIO()
 
     def write_one(path, record):
         write(path, record)
         raise Interrupted(2, compiling=False)
 
-    monkeypatch.setattr(whole, "append_record", write_one)
+    monkeypatch.setattr(record_files, "append_record", write_one)
     with pytest.raises(Interrupted):
         carry_out("runs", progress=Progress(shown))
     assert f"1 of {N_RUNS} runs are kept in " in shown.getvalue()

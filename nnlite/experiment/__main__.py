@@ -10,18 +10,18 @@ import sys
 
 try:  # Ctrl-C in the first half second, while this is imported, leaves nothing to say
     import json
-    import os
     import shlex
     from collections.abc import Sequence
     from concurrent.futures import ThreadPoolExecutor
     from dataclasses import replace
+    from functools import partial
     from typing import TYPE_CHECKING
 
     from .. import program
     from . import modes
     from .config import ConfigError
-    from .exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, noted_signals
-    from .kept import check_kept, holding, prepare_to_append, read_kept
+    from .exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, leave, noted_signals
+    from .keeping import carry_out, check_kept, holding, prepare_to_append, read_kept
     from .options import Options, arms_json, arms_text, parse
     from .progress import Progress
     from .records import FAILED
@@ -95,7 +95,7 @@ def _go_on(options: Options, kept: Sequence[RunRecord]) -> int:
     progress = Progress(sys.stderr, options.quiet)
     progress.show("data", f"reading {options.dataset}")
     with ThreadPoolExecutor(1) as pool:  # numba is imported while the data is unpacked: each takes a third of a second
-        importing = pool.submit(_import_study)
+        importing = pool.submit(_import_pool)
         dataset = _load(options)
     try:
         importing.result()
@@ -109,91 +109,65 @@ def _go_on(options: Options, kept: Sequence[RunRecord]) -> int:
         progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
     progress.show("import", f"{dataset.name}: {len(dataset.train_labels)} training images; starting")
     records = list(kept)
-    try:
-        with noted_signals() as signals:
+    with noted_signals() as signals:
+        try:
             _carry_out(options, dataset, records, progress, signals)
-    except Interrupted as interruption:
-        progress.clear()
-        _report_interrupted(options, records)
-        if interruption.compiling:  # which cannot be stopped, and for which the interpreter would wait
-            sys.stdout.flush()
-            os._exit(interruption.status)
-        return interruption.status
+        except Interrupted as interruption:
+            progress.clear()
+            _report_interrupted(options, records)
+            return leave(interruption)
     progress.clear()
     _print(options, records, expected=_expected(options))
     return FAILED_RUN if any(record.status == FAILED for record in records) else OK
 
 
-def _import_study() -> None:
+def _import_pool() -> None:
     from . import pool  # noqa: F401
 
 
 def _carry_out(
     options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress, signals: list[int]
 ) -> None:
-    """Run the study; every record is kept the moment it comes."""
-    from .pool import Status, run_all
+    """Carry out what is missing, pair by pair, and add it to the records."""
     from .report import pair_line
-    from .run import DataError
     from .summary import paired_reduction
 
-    n_pairs = options.settings.seeds
+    settings, n_pairs = options.settings, options.settings.seeds
     of_seed: dict[int, list[RunRecord]] = {}
     for record in records:
         of_seed.setdefault(record.seed, []).append(record)
     n_done = sum(paired_reduction(runs) is not None for runs in of_seed.values())
+
+    def note(record: RunRecord) -> None:
+        nonlocal n_done
+        records.append(record)
+        of_seed.setdefault(record.seed, []).append(record)
+        pair = paired_reduction(of_seed[record.seed])
+        if pair is not None and record.arm in (pair[0].arm, pair[1].arm):
+            n_done += 1
+            progress.line(pair_line(n_done, n_pairs, *pair))
+
     finished = {(record.arm, record.seed) for record in records}
-    settings = options.settings
     runs = [(options.config, *run) for run in settings.runs() if run not in finished]
-    study = run_all(dataset, runs, settings.executor, settings.workers)
-    try:
-        for event in study:
-            if isinstance(event, Status):
-                if signals:
-                    raise Interrupted(signals[0], event.compiling)
-                progress.show(*_describe(event, n_pairs))
-                continue
-            _keep(options, event)
-            records.append(event)
-            of_seed.setdefault(event.seed, []).append(event)
-            pair = paired_reduction(of_seed[event.seed])
-            if pair is not None and event.arm in (pair[0].arm, pair[1].arm):
-                n_done += 1
-                progress.line(pair_line(n_done, n_pairs, *pair))
-    except DataError as error:
-        raise Exit(f"{dataset.name}: {error}", DATA) from error
-    except MemoryError as error:
-        raise Exit("not enough memory for this network and this data set", FAILED_RUN) from error
-    finally:
-        study.close()  # stops the workers at their next step
+    workers = settings.executor, settings.workers
+    show = partial(_show, progress, n_pairs)
+    carry_out(dataset, runs, workers, options.out, signals, show, note)
 
 
-def _keep(options: Options, record: RunRecord) -> None:
-    """Append a record to the file, if there is one."""
-    if options.out is None:
-        return
-    from .records import append_record
-
-    try:
-        append_record(options.out, record)
-    except OSError as error:
-        message = f"{options.out}: cannot keep a run: {error.strerror or error}; {_resume_line(options)}"
-        raise Exit(message, FAILED_RUN) from error
-
-
-def _describe(status: Status, n_pairs: int) -> tuple[str, str, float | None]:
-    """A status as stage, line and share for the progress display."""
+def _show(progress: Progress, n_pairs: int, status: Status) -> None:
+    """Show where the runs are by the one that is furthest behind."""
     if status.compiling:
-        if status.seconds < 1:
-            return "loading", "loading kernels", None
-        return "compiling", status.compiling_text(), None
+        loading = status.seconds < 1
+        progress.show(*(("loading", "loading kernels") if loading else ("compiling", status.compiling_text())))
+        return
     if not status.arm:
-        return "running", f"{status.n_done}/{status.n_runs} runs", None
+        progress.show("running", f"{status.n_done}/{status.n_runs} runs")
+        return
     phase = "pretraining, " if status.pretraining else ""
     accuracy = f", {status.accuracy:.1%}" if status.accuracy is not None else ""
     left = f" · {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
     text = f"pair {status.pair}/{n_pairs} · {status.arm}, {phase}step {status.step}{accuracy}{left}"
-    return "running", text, status.n_done / status.n_runs
+    progress.show("running", text, status.n_done / status.n_runs)
 
 
 def _print(options: Options, records: Sequence[RunRecord], expected: str | None, left_out: Sequence[str] = ()) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -35,24 +36,33 @@ class Interrupted(Exception):
         self.status, self.compiling = 128 + number, compiling
 
 
+def leave(interruption: Interrupted) -> int:
+    """Return the exit status of who was interrupted, after all is said."""
+    if interruption.compiling:  # which cannot be stopped, and for which the interpreter would wait
+        sys.stdout.flush()
+        os._exit(interruption.status)
+    return interruption.status
+
+
 @contextlib.contextmanager
 def noted_signals() -> Iterator[list[int]]:
-    """Note SIGINT and SIGTERM in the list instead of raising, so that who runs a study ends it between two events.
+    """Note signals to end in the list instead of raising, so that who runs a study ends it between two events.
 
-    An exception at just any instruction could leave a lock behind, and the workers waiting for it. Ctrl-C a second time
-    raises KeyboardInterrupt at once.
+    An exception at just any instruction could leave a lock behind, and the workers waiting for it. The first signal
+    decides the exit status; more of them change nothing, so that the table and the line that goes on are printed.
     """
     noted: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if noted:
-            raise KeyboardInterrupt
         noted.append(number)
 
     if threading.current_thread() is not threading.main_thread():  # where no handler can be set
         yield noted
         return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if signal.getsignal(numbers[-1]) == signal.SIG_IGN:  # nohup: the end of the terminal is not the study's
+        numbers.pop()
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield noted
     finally:

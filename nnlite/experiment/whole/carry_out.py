@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...files import held
 from ..config import ConfigError, RunConfig, unknown
-from ..exits import DATA, FAILED_RUN, Exit, Interrupted, file_error, noted_signals
-from ..kept import prepare_to_append
+from ..exits import DATA, FAILED_RUN, Exit, Interrupted, file_error
+from ..keeping import Workers, carry_out, prepare_to_append
 from ..progress import Progress
-from ..records import FAILED, RecordsError, RunRecord, append_record, config_differences, describe
+from ..records import FAILED, RecordsError, RunRecord, config_differences, describe
 from .parts import (
     done_file,
     estimated_seconds,
@@ -70,7 +71,7 @@ def _none_yet(name: str) -> list[RunRecord]:
 
 
 def run_parts(
-    parts: Sequence[Part], folder: str, load: Load, n_workers: int, executor: str, progress: Progress
+    parts: Sequence[Part], folder: str, load: Load, workers: Workers, signals: Sequence[int], progress: Progress
 ) -> None:
     """Carry out parts.
 
@@ -81,9 +82,10 @@ def run_parts(
         Of the records; made if missing.
     load : function of a name
         Returns the data set.
-    n_workers : int
-        Runs at a time.
-    executor : str
+    workers : (executor, int)
+        Where, and how many runs at a time.
+    signals : sequence of int
+        That were noted: the runs end once there is one.
     progress : Progress
 
     Raises
@@ -98,11 +100,11 @@ def run_parts(
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         if len(parts) > 1:
-            progress.line(_plan(parts, folder, n_workers))
+            progress.line(_plan(parts, folder, workers[1]))
         for number, part in enumerate(parts, 1):
             where = f"part {number}/{len(parts)}, {part.name}"
             if not is_done(folder, part.name):
-                _run_part(part, where, folder, load, n_workers, executor, progress)
+                _run_part(part, where, folder, load, workers, signals, progress)
                 continue
             _require_whole(part, folder)
             progress.line(f"{where}: done, in {done_file(folder, part.name)}")
@@ -127,7 +129,7 @@ def _plan(parts: Sequence[Part], folder: str, n_workers: int) -> str:
 
 
 def _run_part(
-    part: Part, where: str, folder: str, load: Load, n_workers: int, executor: str, progress: Progress
+    part: Part, where: str, folder: str, load: Load, workers: Workers, signals: Sequence[int], progress: Progress
 ) -> None:
     try:
         studies = part.studies(lambda name: _earlier(folder, name))
@@ -145,12 +147,14 @@ def _run_part(
         if aside:
             progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
         n_runs, n_missing = sum(len(study.runs()) for study in studies), sum(map(len, missing.values()))
-        minutes = estimated_seconds(studies, n_workers) / 60 * n_missing / n_runs
+        minutes = estimated_seconds(studies, workers[1]) / 60 * n_missing / n_runs
         already = f", {n_runs - n_missing} kept" if n_missing < n_runs else ""
-        progress.line(f"{where}: {part.sentence}; {n_runs} runs{already}, about {minutes:.0f} min on {n_workers} cores")
+        progress.line(
+            f"{where}: {part.sentence}; {n_runs} runs{already}, about {minutes:.0f} min on {workers[1]} cores"
+        )
         try:
             for name, runs in missing.items():
-                _carry_out(where, datasets[name], runs, path, n_workers, executor, progress)
+                _carry_out(where, datasets[name], runs, path, workers, signals, progress)
         except Interrupted:
             n_kept = len(records_of(folder, part.name))
             progress.line(f"{where}: {n_kept} of {n_runs} runs are kept in {path}; those under way begin again")
@@ -189,43 +193,33 @@ def _require_whole(part: Part, folder: str) -> None:
 
 
 def _carry_out(
-    where: str, dataset: Dataset, runs: list[Run], path: str, n_workers: int, executor: str, progress: Progress
+    where: str,
+    dataset: Dataset,
+    runs: list[Run],
+    path: str,
+    workers: Workers,
+    signals: Sequence[int],
+    progress: Progress,
 ) -> None:
     """Run these; every record is kept the moment it comes."""
-    try:
-        from ..pool import run_all
-    except ImportError as error:
-        raise Exit(str(error), FAILED_RUN) from error
-    from ..run import DataError
+    failed: list[RunRecord] = []
 
-    n_failed = 0
-    with noted_signals() as signals:
-        study = run_all(dataset, runs, executor, n_workers)
-        try:
-            for event in study:
-                if isinstance(event, RunRecord):
-                    n_failed += event.status == FAILED
-                    append_record(path, event)
-                    continue
-                if signals:
-                    raise Interrupted(signals[0], event.compiling)
-                progress.show(*_describe(where, event))
-        except DataError as error:
-            raise Exit(f"{dataset.name}: {error}", DATA) from error
-        except MemoryError as error:
-            raise Exit(f"{where}: not enough memory for its networks and its data set", FAILED_RUN) from error
-        finally:
-            study.close()
-    if n_failed:
-        raise Exit(f"{where}: {n_failed} runs could not be carried out; the same command tries them again", FAILED_RUN)
+    def note(record: RunRecord) -> None:
+        failed.extend([record] * (record.status == FAILED))
+
+    carry_out(dataset, runs, workers, path, signals, partial(_show, progress, where), note)
+    if failed:
+        n = len(failed)
+        raise Exit(f"{where}: {n} runs could not be carried out; the same command tries them again", FAILED_RUN)
 
 
-def _describe(where: str, status: Status) -> tuple[str, str, float | None]:
+def _show(progress: Progress, where: str, status: Status) -> None:
     if status.compiling:
-        return "compiling", f"{where}: {status.compiling_text()}", None
+        progress.show("compiling", f"{where}: {status.compiling_text()}")
+        return
     left = f" · {status.seconds_left / 60:.0f} min left" if status.seconds_left is not None else ""
     text = f"{where} · {status.n_done}/{status.n_runs} runs · {status.arm} {status.seed}{left}"
-    return "running", text, status.n_done / status.n_runs
+    progress.show("running", text, status.n_done / status.n_runs)
 
 
 class _MissingPart(LookupError):

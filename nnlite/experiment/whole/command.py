@@ -6,11 +6,10 @@ Like `__main__` it prints the result on stdout and all else on stderr.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 
-from ..exits import FAILED_RUN, OK, Exit, Interrupted
+from ..exits import FAILED_RUN, OK, Exit, Interrupted, leave, noted_signals
 from ..modes import FULL, LIST_PARTS
 from ..options import Options
 from ..progress import Progress
@@ -26,14 +25,13 @@ def carry_out_parts(options: Options, load: Load) -> int:
         return OK
     progress, folder = Progress(sys.stderr, options.quiet, repeat=_REPEAT), options.out or "runs"
     settings = options.settings
-    try:
-        run_parts(chosen(options.part), folder, load, settings.workers, settings.executor, progress)
-    except Interrupted as interruption:
-        progress.clear()
-        print(f"nnlite: interrupted; to go on: nnlite {shlex.join(options.arguments)}", file=sys.stderr)
-        if interruption.compiling:  # which cannot be stopped, and for which the interpreter would wait
-            os._exit(interruption.status)
-        return interruption.status
+    with noted_signals() as signals:
+        try:
+            run_parts(chosen(options.part), folder, load, (settings.executor, settings.workers), signals, progress)
+        except Interrupted as interruption:
+            progress.clear()
+            print(f"nnlite: interrupted; to go on: nnlite {shlex.join(options.arguments)}", file=sys.stderr)
+            return leave(interruption)
     return print_found(options, folder) if options.mode is FULL else OK
 
 
