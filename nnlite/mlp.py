@@ -19,11 +19,11 @@ from .flops import Tally
 from .initializers import INITIALIZERS
 from .kernels import activation as activations
 from .kernels import loss as losses
-from .kernels import matmul, reduce
+from .kernels import matmul, ops, reduce
 
 Array = npt.NDArray[Any]
 
-ACTIVATIONS = ("relu", "tanh", "sigmoid")
+ACTIVATIONS = tuple(ops.ACTIVATIONS)
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -51,8 +51,8 @@ class MLP:
         Inputs, hidden units of each layer, classes: (784, 128, 10). Two or more, each at least 1; two classes or more.
     rng : numpy.random.Generator
         Draws the initial values, layer by layer, weight then bias, in float64; they are then rounded to dtype.
-    activation : {"relu", "tanh", "sigmoid"}
-        Of every hidden layer.
+    activation : str
+        Of every hidden layer: a name in `kernels.ops.ACTIVATIONS`.
     initializer : {"fan_in_uniform", "he_normal", "glorot_uniform"}
         As `nnlite.initializers` draws them.
     dtype : float32 or float64
@@ -187,7 +187,7 @@ class MLP:
         losses.softmax_cross_entropy_backward(
             probabilities, labels, grad_z, tally.kernel("softmax_cross_entropy_backward")
         )
-        backward_kernel = getattr(activations, f"{self.activation}_backward")
+        _, backward_kernel = activations.ACTIVATIONS[self.activation]
         gradients = Gradients([np.empty_like(w) for w in self.weights], [np.empty_like(b) for b in self.biases])
         for layer in reversed(range(len(self.weights))):
             matmul.matmul_grad_weight(
@@ -212,7 +212,7 @@ class MLP:
     def _activations(self, x: Array, tally: Tally) -> list[Array]:
         """The input of every layer and, last, the logits: h[0] = x, h[l + 1] = activation(h[l] weight + bias)."""
         self.check_parameters()
-        forward_kernel = getattr(activations, f"{self.activation}_forward")
+        forward_kernel, _ = activations.ACTIVATIONS[self.activation]
         h = [x]
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             z = np.empty((len(x), len(bias)), self.dtype)

@@ -9,6 +9,7 @@ import pytest
 
 from nnlite import MLP, SGD, Adam, Gradients, Momentum
 from nnlite.arguments import class_labels, fraction, in_words, not_negative, positive, real_array
+from nnlite.kernels.ops import ACTIVATIONS
 
 DATES = np.array(["2023-01-01"], "datetime64[D]")
 RECORDS = np.zeros(2, [("pixel", "f4")])
@@ -154,7 +155,7 @@ def test_labels_that_are_no_classes_say_what_to_do(labels, words):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_prediction_refuses_a_pixel_that_is_not_finite_and_names_the_image(activation, bad):
     mlp, images = MLP((2, 3, 2), np.random.default_rng(0), activation), np.zeros((4, 2))
     images[2, 1] = bad

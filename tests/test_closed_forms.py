@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nnlite import MLP, SGD, Adam, Momentum, Tally
 from nnlite.experiment.closed_forms import evaluation_counts, step_counts
+from nnlite.kernels.ops import ACTIVATIONS
 from nnlite.training import Checks, epochs, train
 
 pytestmark = pytest.mark.kernels
@@ -18,7 +19,7 @@ NETWORKS = {
     "sizes": st.tuples(  # none, one or two hidden layers; at least two classes
         st.lists(st.integers(1, 6), min_size=1, max_size=3), st.integers(2, 6)
     ).map(lambda parts: (*parts[0], parts[1])),
-    "activation": st.sampled_from(["relu", "tanh", "sigmoid"]),
+    "activation": st.sampled_from(list(ACTIVATIONS)),
     "optimizer": st.sampled_from(sorted(OPTIMIZERS)),
 }
 

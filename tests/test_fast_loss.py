@@ -6,18 +6,18 @@ import counting
 import numpy as np
 import pytest
 from fast_counting import check, count
+from reference import PER_UNIT
 
 from nnlite.kernels import activation as plain_activation
 from nnlite.kernels import loss as plain_loss
 from nnlite.kernels import reduce as plain_reduce
 from nnlite.kernels.fast import activation
 from nnlite.kernels.fast.loss import count_correct, softmax_cross_entropy
+from nnlite.kernels.ops import ACTIVATIONS
 
 pytestmark = pytest.mark.kernels
 
 SHAPES = [(1, 1), (3, 10), (5, 17)]
-DENSE_FORWARD = {"relu": {"cmp": 1}, "tanh": {"tanh": 1}, "sigmoid": {"add": 2, "exp": 1, "div": 1}}
-DENSE_BACKWARD = {"relu": {"cmp": 1}, "tanh": {"fma": 1, "mul": 1}, "sigmoid": {"add": 1, "mul": 2}}
 """Dense operations a unit, as the plain kernels' docstrings say."""
 
 
@@ -73,7 +73,7 @@ def test_right_answers_are_those_of_argmax(n, c, monkeypatch):
     check(monkeypatch, count_correct, padded.ravel(), labels, order, c, padded.shape[1], cmp=n * (c - 1))
 
 
-@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize(("n", "n_out"), SHAPES)
 def test_activations_are_the_plain_ones(name, n, n_out, monkeypatch):
     rows, padded = random_rows(n, n_out)
@@ -93,7 +93,7 @@ def test_activations_are_the_plain_ones(name, n, n_out, monkeypatch):
     for tally, plain_tally in zip(tallies, plain_tallies, strict=True):
         np.testing.assert_array_equal(tally[0], plain_tally[0])
     units = n * n_out
-    dense = [{kind: k * units for kind, k in per.items()} for per in (DENSE_FORWARD[name], DENSE_BACKWARD[name])]
+    dense = [{kind: k * units for kind, k in per.items()} for per in PER_UNIT[name]]
     check(monkeypatch, forward, before[0].ravel(), n, n_out, width, **dense[0])
     check(monkeypatch, backward, padded.ravel(), before[1].ravel(), n, n_out, width, **dense[1])
 

@@ -7,16 +7,15 @@ import math
 import numpy as np
 import pytest
 from counting import check_tally, new_tally
+from reference import PER_UNIT
 
 from nnlite.kernels import activation
+from nnlite.kernels.ops import ACTIVATIONS
 
 pytestmark = pytest.mark.kernels
 
-ACTIVATIONS = ["relu", "tanh", "sigmoid"]
 SHAPES = [(1, 1), (1, 4), (5, 1), (3, 4)]
 FILLS = ["random", "zero", "dead"]  # dead: every unit below zero
-FORWARD_PER_UNIT = {"relu": {"cmp": 1}, "tanh": {"tanh": 1}, "sigmoid": {"add": 2, "exp": 1, "div": 1}}
-BACKWARD_PER_UNIT = {"relu": {"cmp": 1}, "tanh": {"fma": 1, "mul": 1}, "sigmoid": {"add": 1, "mul": 2}}
 
 
 def pre_activations(shape, fill="random"):
@@ -44,11 +43,11 @@ def test_tallies_are_what_ran(name, shape, fill):
     h, units = forward(name, z), z.size
     check_tally(
         getattr(activation, f"{name}_forward"), z, np.full(shape, np.nan),
-        **{kind: per_unit * units for kind, per_unit in FORWARD_PER_UNIT[name].items()},
+        **{kind: per_unit * units for kind, per_unit in PER_UNIT[name][0].items()},
     )  # fmt: skip
     check_tally(
         getattr(activation, f"{name}_backward"), h, np.ones(shape), np.full(shape, np.nan),
-        **{kind: per_unit * units for kind, per_unit in BACKWARD_PER_UNIT[name].items()},
+        **{kind: per_unit * units for kind, per_unit in PER_UNIT[name][1].items()},
     )  # fmt: skip
 
 

@@ -251,7 +251,7 @@ def test_one_cache_serves_two_kinds_of_processor_in_silence(source, cache):
 ALL_KERNELS = """
 import numpy as np
 import nnlite
-from nnlite.kernels import activation, loss, matmul, reduce, update
+from nnlite.kernels import activation, loss, matmul, ops, reduce, update
 from nnlite.training import Checks, epochs, evaluate, train
 rng = np.random.default_rng(0)
 for dtype in (np.float32, np.float64):
@@ -259,7 +259,7 @@ for dtype in (np.float32, np.float64):
     frozen, frozen_labels = images.copy(), labels.copy()
     frozen.flags.writeable = frozen_labels.flags.writeable = False
     unaligned = np.frombuffer(b"0" + images.tobytes(), dtype, offset=1).reshape(images.shape)
-    for activation_name in ("relu", "tanh", "sigmoid"):
+    for activation_name in ops.ACTIVATIONS:
         for optimizer in (nnlite.SGD(0.1), nnlite.Momentum(0.1), nnlite.Adam(0.1)):
             mlp = nnlite.MLP((6, 5, 3), rng, activation_name, dtype=dtype)
             for x in (images, np.asfortranarray(images), frozen, unaligned, images.tolist()):

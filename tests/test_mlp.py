@@ -9,10 +9,10 @@ import pytest
 import reference
 
 from nnlite import MLP, Gradients, Tally
+from nnlite.kernels.ops import ACTIVATIONS
 
 pytestmark = pytest.mark.kernels
 
-ACTIVATIONS = ["relu", "tanh", "sigmoid"]
 HIDDEN = [(), (4,), (4, 3)]  # one to three layers of weights
 N_CLASSES = 3
 

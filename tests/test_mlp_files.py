@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from nnlite import MLP, load, save
+from nnlite.kernels.ops import ACTIVATIONS
 
 REFUSAL = "not a network saved by nnlite, or damaged"
 
@@ -28,7 +29,7 @@ def saved(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2), (3, 4, 5, 2)])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_network_comes_back_to_the_last_bit(tmp_path, sizes, activation, dtype):
     mlp = MLP(sizes, np.random.default_rng(1), activation, dtype=dtype)
     save(str(tmp_path / "network"), mlp)  # the name is taken as it is: no .npz is added

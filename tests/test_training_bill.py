@@ -9,6 +9,7 @@ import pytest
 import reference
 
 from nnlite import MLP, SGD, Adam, Momentum, Tally, class_means
+from nnlite.kernels.ops import ACTIVATIONS
 from nnlite.training import Checks, epochs, evaluate, train
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("plain_kernels")]
@@ -17,7 +18,7 @@ OPTIMIZERS = {"sgd": lambda: SGD(0.1), "momentum": lambda: Momentum(0.1), "adam"
 
 
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 2)])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_whole_run_costs_its_closed_form(name, activation, hidden):
     """Averages of 14 images, 2 epochs on the 3 averages, 9 real steps of 4 or 2 images, 3 checks, a last look."""

@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from ..kernels.ops import ACTIVATIONS
+
 Kernels = dict[str, dict[str, int]]
 """{kernel: {kind: operations}}, under the names of a tally."""
-
-_PER_UNIT = {  # of a hidden layer, one image: the function, its derivative
-    "relu": ({"cmp": 1}, {"cmp": 1}),  # max(z, 0); h > 0
-    "tanh": ({"tanh": 1}, {"fma": 1, "mul": 1}),  # grad_h (1 - h h)
-    "sigmoid": ({"add": 2, "exp": 1, "div": 1}, {"add": 1, "mul": 2}),  # 1 / (1 + exp(-z)); grad_h h (1 - h)
-}
 
 _PER_PARAMETER = {  # one step
     "sgd": {"fma": 1},  # w -= rate g
@@ -36,7 +32,7 @@ def step_counts(layer_sizes: Sequence[int], activation: str, optimizer: str, n_i
     layer_sizes : sequence of int
         n_in, hidden sizes, n_classes.
     activation : str
-        relu, tanh or sigmoid.
+        A name in `kernels.ops.ACTIVATIONS`.
     optimizer : str
         adam, sgd or momentum.
     n_images : int
@@ -66,7 +62,7 @@ def step_counts(layer_sizes: Sequence[int], activation: str, optimizer: str, n_i
         "softmax_cross_entropy_backward": {"add": n, "div": n * c},  # (p - [j = label]) / n
         "matmul_grad_weight": {"fma": n * sum(products), "add": n * n_units},  # x^T grad_z; sum of grad_z for the bias
         "matmul_grad_x": {"fma": n * sum(products[1:])},  # grad_z weight^T, less the first layer
-        f"{activation}_backward": _scaled(_PER_UNIT[activation][1], n * n_hidden),
+        f"{activation}_backward": _scaled(ACTIVATIONS[activation][1], n * n_hidden),
         f"{optimizer}_update": _scaled(_PER_PARAMETER[optimizer], sum(products) + n_units),  # weights and biases
     }
     if optimizer == "adam":
@@ -101,7 +97,7 @@ def _forward_counts(layer_sizes: Sequence[int], activation: str, n_images: int) 
     n_products = sum(n_in * n_out for n_in, n_out in pairwise(layer_sizes))
     return {
         "matmul_forward": {"fma": n_images * n_products},  # x weight + bias
-        f"{activation}_forward": _scaled(_PER_UNIT[activation][0], n_images * sum(layer_sizes[1:-1])),
+        f"{activation}_forward": _scaled(ACTIVATIONS[activation][0], n_images * sum(layer_sizes[1:-1])),
     }
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from typing import Any
 
-from ..kernels import fast_kernels
+from ..kernels import fast_kernels, ops
 from .article import article_pass
 
 ARMS = {
@@ -61,7 +61,7 @@ ARM_WORDS = {"averages": "class-means", "average-images": "class-means", "means"
 """Words that people use for an arm; a message names the arm."""
 
 OPTIMIZERS = ("adam", "sgd", "momentum")
-ACTIVATIONS = ("relu", "tanh", "sigmoid")
+ACTIVATIONS = tuple(ops.ACTIVATIONS)
 INITIALIZERS = ("fan_in_uniform", "he_normal", "glorot_uniform")
 STOP_ON = ("test", "validation")
 EVALUATE = ("decide", "full")

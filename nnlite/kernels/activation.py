@@ -2,7 +2,8 @@
 
 A backward kernel reads h, the activation itself, not z: the derivative of each is a short expression of h. A value that
 is not a number passes through every activation, so that the loss shows it. The legend of letters is in
-`nnlite.kernels`.
+`nnlite.kernels`; every forward takes z (n, n_out) and overwrites h, every backward takes h and grad_h (n, n_out) and
+overwrites grad_z; float arrays, and a tally that is added to.
 """
 
 from __future__ import annotations
@@ -18,12 +19,6 @@ def relu_forward(z, h, tally):
     """Set negative pre-activations to zero.
 
     h = max(z, 0)
-
-    Parameters
-    ----------
-    z : float array (n, n_out) - pre-activations
-    h : float array (n, n_out) - overwritten
-    tally : int64 array (2, n_kinds) - added to
 
     FLOPs
     -----
@@ -46,13 +41,6 @@ def relu_backward(h, grad_h, grad_z, tally):
 
     h = max(z, 0), so grad_z = grad_h where h > 0, else 0
 
-    Parameters
-    ----------
-    h : float array (n, n_out) - activations
-    grad_h : float array (n, n_out) - gradient of the loss with respect to h
-    grad_z : float array (n, n_out) - overwritten
-    tally : int64 array (2, n_kinds) - added to
-
     FLOPs
     -----
     dense and executed: n n_out cmp
@@ -74,12 +62,6 @@ def tanh_forward(z, h, tally):
 
     h = tanh(z)
 
-    Parameters
-    ----------
-    z : float array (n, n_out) - pre-activations
-    h : float array (n, n_out) - overwritten
-    tally : int64 array (2, n_kinds) - added to
-
     FLOPs
     -----
     dense and executed: n n_out tanh
@@ -97,13 +79,6 @@ def tanh_backward(h, grad_h, grad_z, tally):
     """Differentiate tanh.
 
     h = tanh(z), so grad_z = grad_h (1 - h h)
-
-    Parameters
-    ----------
-    h : float array (n, n_out) - activations
-    grad_h : float array (n, n_out) - gradient of the loss with respect to h
-    grad_z : float array (n, n_out) - overwritten
-    tally : int64 array (2, n_kinds) - added to
 
     FLOPs
     -----
@@ -126,12 +101,6 @@ def sigmoid_forward(z, h, tally):
     """Apply the logistic function; a large negative z gives exp = inf and h = 0, as it should.
 
     h = 1 / (1 + exp(-z))
-
-    Parameters
-    ----------
-    z : float array (n, n_out) - pre-activations
-    h : float array (n, n_out) - overwritten
-    tally : int64 array (2, n_kinds) - added to
 
     FLOPs
     -----
@@ -157,13 +126,6 @@ def sigmoid_backward(h, grad_h, grad_z, tally):
 
     h = 1 / (1 + exp(-z)), so grad_z = grad_h h (1 - h)
 
-    Parameters
-    ----------
-    h : float array (n, n_out) - activations
-    grad_h : float array (n, n_out) - gradient of the loss with respect to h
-    grad_z : float array (n, n_out) - overwritten
-    tally : int64 array (2, n_kinds) - added to
-
     FLOPs
     -----
     dense and executed: n n_out add and 2 n n_out mul
@@ -178,3 +140,11 @@ def sigmoid_backward(h, grad_h, grad_z, tally):
     tally[DENSE, MUL] += 2 * units
     tally[EXECUTED, ADD] += units
     tally[EXECUTED, MUL] += 2 * units
+
+
+ACTIVATIONS = {
+    "relu": (relu_forward, relu_backward),
+    "tanh": (tanh_forward, tanh_backward),
+    "sigmoid": (sigmoid_forward, sigmoid_backward),
+}
+"""The kernels of every activation by its name, in the order of `ops.ACTIVATIONS`."""

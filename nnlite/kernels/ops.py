@@ -17,16 +17,22 @@ ADD, MUL, FMA, DIV, CMP, EXP, LOG, SQRT, TANH = range(N_KINDS)
 DENSE, EXECUTED = 0, 1
 """Rows of a tally: the closed form of the shapes, and what ran."""
 
+ACTIVATIONS = {
+    "relu": ({"cmp": 1}, {"cmp": 1}),  # max(z, 0); h > 0
+    "tanh": ({"tanh": 1}, {"fma": 1, "mul": 1}),  # grad_h (1 - h h)
+    "sigmoid": ({"add": 2, "exp": 1, "div": 1}, {"add": 1, "mul": 2}),  # 1 / (1 + exp(-z)); grad_h h (1 - h)
+}
+"""The activations of a hidden layer: dense operations of one unit of one image, of the function and its derivative.
+
+Whatever runs or counts an activation is made from this table, or from one of kernels with the same names and order in
+`activation` and in `fast.activation`.
+"""
+
 KERNELS = (
     "matmul_forward",
     "matmul_grad_weight",
     "matmul_grad_x",
-    "relu_forward",
-    "relu_backward",
-    "tanh_forward",
-    "tanh_backward",
-    "sigmoid_forward",
-    "sigmoid_backward",
+    *(f"{name}_{direction}" for name in ACTIVATIONS for direction in ("forward", "backward")),
     "softmax_cross_entropy_forward",
     "softmax_cross_entropy_backward",
     "sgd_update",

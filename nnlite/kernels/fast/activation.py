@@ -2,7 +2,8 @@
 
 The plain forms are in `nnlite.kernels.activation`. Rows have `width` lanes, n_out of them real. relu runs over all
 lanes (padding stays zero and counts as executed); tanh and sigmoid, one call an element, over the real ones:
-sigmoid(0) is not 0.
+sigmoid(0) is not 0. Every forward overwrites z (float32, at least n * width) with h, every backward takes h and
+overwrites grad_h with grad_z; `activate` and `differentiate` choose one by its number, for a network.
 """
 
 from __future__ import annotations
@@ -10,20 +11,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..jit import kernel
-from ..ops import ADD, CMP, DENSE, DIV, EXECUTED, EXP, FMA, MUL, TANH
+from ..ops import ACTIVATIONS, ADD, CMP, DENSE, DIV, EXECUTED, EXP, FMA, MUL, TANH
 from .panels import LANES
 from .simd import at, load, maximum, put, splat, store, where_positive
+
+_RELU, _TANH, _SIGMOID = range(len(ACTIVATIONS))  # numbers by name: an activation without a number here fails at import
 
 
 @kernel
 def relu_forward_inplace(z, n, n_out, width, tally):
     """Set negative pre-activations to zero; nan stays nan.
-
-    Parameters
-    ----------
-    z : float32 array (at least n * width,) - overwritten with h
-    n, n_out, width : int
-    tally : int64 array (2, n_kinds) - added to
 
     FLOPs
     -----
@@ -40,13 +37,6 @@ def relu_forward_inplace(z, n, n_out, width, tally):
 def relu_backward_inplace(h, grad, n, n_out, width, tally):
     """Let the gradient pass where the unit is active.
 
-    Parameters
-    ----------
-    h : float32 array (at least n * width,) - activations
-    grad : float32 array (at least n * width,) - grad_h, overwritten with grad_z
-    n, n_out, width : int
-    tally : int64 array (2, n_kinds) - added to
-
     FLOPs
     -----
     dense: n n_out cmp; executed: n width cmp
@@ -60,12 +50,6 @@ def relu_backward_inplace(h, grad, n, n_out, width, tally):
 @kernel
 def tanh_forward_inplace(z, n, n_out, width, tally):
     """Apply the hyperbolic tangent.
-
-    Parameters
-    ----------
-    z : float32 array (at least n * width,) - overwritten with h
-    n, n_out, width : int
-    tally : int64 array (2, n_kinds) - added to
 
     FLOPs
     -----
@@ -81,13 +65,6 @@ def tanh_forward_inplace(z, n, n_out, width, tally):
 @kernel
 def tanh_backward_inplace(h, grad, n, n_out, width, tally):
     """Differentiate tanh: grad_z = grad_h (1 - h h).
-
-    Parameters
-    ----------
-    h : float32 array (at least n * width,) - activations
-    grad : float32 array (at least n * width,) - grad_h, overwritten with grad_z
-    n, n_out, width : int
-    tally : int64 array (2, n_kinds) - added to
 
     FLOPs
     -----
@@ -108,12 +85,6 @@ def tanh_backward_inplace(h, grad, n, n_out, width, tally):
 def sigmoid_forward_inplace(z, n, n_out, width, tally):
     """Apply the logistic function.
 
-    Parameters
-    ----------
-    z : float32 array (at least n * width,) - overwritten with h
-    n, n_out, width : int
-    tally : int64 array (2, n_kinds) - added to
-
     FLOPs
     -----
     dense and executed: 2 n n_out add, n n_out exp and div
@@ -133,13 +104,6 @@ def sigmoid_forward_inplace(z, n, n_out, width, tally):
 def sigmoid_backward_inplace(h, grad, n, n_out, width, tally):
     """Differentiate the logistic function: grad_z = grad_h h (1 - h).
 
-    Parameters
-    ----------
-    h : float32 array (at least n * width,) - activations
-    grad : float32 array (at least n * width,) - grad_h, overwritten with grad_z
-    n, n_out, width : int
-    tally : int64 array (2, n_kinds) - added to
-
     FLOPs
     -----
     dense and executed: n n_out add and 2 n n_out mul
@@ -152,3 +116,25 @@ def sigmoid_backward_inplace(h, grad, n, n_out, width, tally):
     for row in (DENSE, EXECUTED):
         tally[row, ADD] += units
         tally[row, MUL] += 2 * units
+
+
+@kernel
+def activate(number, z, n, n_out, width, tally):
+    """Apply the activation of that number: a position in `ops.ACTIVATIONS`."""
+    if number == _RELU:
+        relu_forward_inplace(z, n, n_out, width, tally)
+    elif number == _TANH:
+        tanh_forward_inplace(z, n, n_out, width, tally)
+    elif number == _SIGMOID:
+        sigmoid_forward_inplace(z, n, n_out, width, tally)
+
+
+@kernel
+def differentiate(number, h, grad, n, n_out, width, tally):
+    """Multiply a gradient by the derivative of the activation of that number."""
+    if number == _RELU:
+        relu_backward_inplace(h, grad, n, n_out, width, tally)
+    elif number == _TANH:
+        tanh_backward_inplace(h, grad, n, n_out, width, tally)
+    elif number == _SIGMOID:
+        sigmoid_backward_inplace(h, grad, n, n_out, width, tally)

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..ops import ACTIVATIONS
 from .first_layer import GROUP
 from .panels import LANES, PANEL, aligned_zeros, pack, unpack, width_of
 from .rows import Rows
 
 N_IN, N_OUT, WIDTH, FIRST, BEFORE = range(5)
 """Columns of `Network.layers`: sizes, n_out padded, where the layer's block begins, the widths of all layers before."""
-
-ACTIVATIONS = ("relu", "tanh", "sigmoid")
 
 
 class Network(NamedTuple):
@@ -28,7 +27,7 @@ class Network(NamedTuple):
     ----------
     parameters : float32 array - the layers' blocks, see `panels`
     layers : int64 array (n_layers, 5) - columns N_IN, N_OUT, WIDTH, FIRST, BEFORE
-    activation : int - index in ACTIVATIONS
+    activation : int - position in ops.ACTIVATIONS
     on_rows : int - 1 if the first layer works on rows of nonzero pixels, so its block has panels of PANEL lanes
     """
 
@@ -85,7 +84,7 @@ def pack_network(weights, biases, activation, on_rows):
     ----------
     weights : sequence of float32 arrays (n_in, n_out)
     biases : sequence of float32 arrays (n_out,)
-    activation : str - one of ACTIVATIONS
+    activation : str - one of ops.ACTIVATIONS
     on_rows : bool - whether the first layer works on rows of nonzero pixels
 
     Returns
@@ -100,7 +99,7 @@ def pack_network(weights, biases, activation, on_rows):
         layers[number] = n_in, n_out, width, first, before
         first += (n_in + 1) * width
         before += width
-    network = Network(aligned_zeros(first), layers, ACTIVATIONS.index(activation), int(on_rows))
+    network = Network(aligned_zeros(first), layers, list(ACTIVATIONS).index(activation), int(on_rows))
     pack_buffer(network, weights, biases, network.parameters)
     return network
 

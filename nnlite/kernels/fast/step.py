@@ -8,14 +8,7 @@ tallies.
 from __future__ import annotations
 
 from ..jit import kernel
-from .activation import (
-    relu_backward_inplace,
-    relu_forward_inplace,
-    sigmoid_backward_inplace,
-    sigmoid_forward_inplace,
-    tanh_backward_inplace,
-    tanh_forward_inplace,
-)
+from .activation import activate, differentiate
 from .first_layer import Batch, matmul_forward_rows, transpose_rows
 from .loss import count_correct, softmax_cross_entropy
 from .matmul import matmul_forward, matmul_grad_weight, matmul_grad_x
@@ -101,12 +94,7 @@ def forward(network, data, order, work, tallies):
                 _copy_rows(data.dense, order, n_in, work.x)
             matmul_forward(x, x_width, weight, n, n_in, n_out, z, tallies[MATMUL_FORWARD])
         if layer < last:
-            if network.activation == 0:
-                relu_forward_inplace(z, n, n_out, width, tallies[ACTIVATION_FORWARD])
-            elif network.activation == 1:
-                tanh_forward_inplace(z, n, n_out, width, tallies[ACTIVATION_FORWARD])
-            else:
-                sigmoid_forward_inplace(z, n, n_out, width, tallies[ACTIVATION_FORWARD])
+            activate(network.activation, z, n, n_out, width, tallies[ACTIVATION_FORWARD])
         x, x_width = z, width
 
 
@@ -141,12 +129,7 @@ def train_step(network, optimizer, data, order, rate, work, tallies):
         grad_x = work.grad_a if layer % 2 == 0 else work.grad_b
         weight = network.parameters[layers[layer, FIRST] :]
         matmul_grad_x(grad_z, weight, n, n_in, n_out, x_width, work.transposed, grad_x, tallies[GRAD_X])
-        if network.activation == 0:
-            relu_backward_inplace(x, grad_x, n, n_in, x_width, tallies[ACTIVATION_BACKWARD])
-        elif network.activation == 1:
-            tanh_backward_inplace(x, grad_x, n, n_in, x_width, tallies[ACTIVATION_BACKWARD])
-        else:
-            sigmoid_backward_inplace(x, grad_x, n, n_in, x_width, tallies[ACTIVATION_BACKWARD])
+        differentiate(network.activation, x, grad_x, n, n_in, x_width, tallies[ACTIVATION_BACKWARD])
         matmul_grad_weight(x, x_width, grad_z, n, n_in, n_out, work.gradient, tallies[GRAD_WEIGHT])
         first, end = layers[layer, FIRST], layers[layer, FIRST] + (n_in + 1) * layers[layer, WIDTH]
         size = (n_in + 1) * n_out
