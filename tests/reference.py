@@ -15,6 +15,7 @@ ACTIVATION = {
     "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
     "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
+    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
 }
 """The function and its derivative, both of z."""
 
@@ -118,6 +119,7 @@ PER_UNIT = {
     "relu": ({"cmp": 1}, {"cmp": 1}),
     "tanh": ({"tanh": 1}, {"fma": 1, "mul": 1}),
     "sigmoid": ({"add": 2, "exp": 1, "div": 1}, {"add": 1, "mul": 2}),
+    "leaky_relu": ({"mul": 1, "cmp": 1}, {"mul": 1, "cmp": 1}),
 }
 """Operations of an activation and of its derivative for one unit of one sample."""
 

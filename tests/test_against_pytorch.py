@@ -20,6 +20,7 @@ flop_counter = pytest.importorskip("torch.utils.flop_counter")
 torch.set_num_threads(1)
 
 N_STEPS = 50
+LAYERS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid, "leaky_relu": torch.nn.LeakyReLU}
 SMALL = [(30, 10, 4), (30, 10, 6, 4)]  # plain Python multiplies two million times a second
 FULL = [(784, 64, 10), (784, 128, 64, 10)]
 OPTIMIZERS = {
@@ -43,7 +44,7 @@ def same_network(sizes, dtype, activation="relu"):
             linear.bias.copy_(torch.from_numpy(bias))
         layers.append(linear)
         if layer < len(mlp.weights) - 1:
-            layers.append({"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid}[activation]())
+            layers.append(LAYERS[activation]())
     return mlp, torch.nn.Sequential(*layers)
 
 

@@ -37,6 +37,7 @@ import numpy.typing as npt
 
 from ..datasets import Dataset, load_dataset
 from ..kernels.dispatcher import n_ready
+from ..kernels.ops import ACTIVATIONS
 from .config import RunConfig
 from .records import RunRecord
 from .run import DataError, RunData, failed_record, run_one, stop_set_size, warm_up
@@ -44,7 +45,7 @@ from .run import DataError, RunData, failed_record, run_one, stop_set_size, warm
 Run = tuple[RunConfig, str, int]
 """Configuration, arm, seed."""
 
-N_KERNELS = 26
+N_KERNELS = 22 + 2 * len(ACTIVATIONS)
 """Kernels that a run of the default configuration compiles; others take about as many."""
 
 _POLL = 0.1  # seconds between two looks at the workers

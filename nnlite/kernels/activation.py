@@ -142,9 +142,35 @@ def sigmoid_backward(h, grad_h, grad_z, tally):
     tally[EXECUTED, MUL] += 2 * units
 
 
+@kernel
+def leaky_relu_forward(z, h, tally):
+    """Let a hundredth of negative pre-activations through: h = max(z, 0.01 z). FLOPs: n n_out mul and cmp."""
+    n, n_out = z.shape
+    for i in range(n):
+        for j in range(n_out):
+            small = z.dtype.type(0.01) * z[i, j]
+            h[i, j] = small if small > z[i, j] else z[i, j]
+    for kind in (MUL, CMP):
+        tally[DENSE, kind] += n * n_out
+        tally[EXECUTED, kind] += n * n_out
+
+
+@kernel
+def leaky_relu_backward(h, grad_h, grad_z, tally):
+    """h = max(z, 0.01 z), so grad_z = grad_h where h > 0, else 0.01 grad_h. FLOPs: n n_out cmp and mul."""
+    n, n_out = h.shape
+    for i in range(n):
+        for j in range(n_out):
+            grad_z[i, j] = grad_h[i, j] * h.dtype.type(1 if h[i, j] > 0 else 0.01)
+    for kind in (CMP, MUL):
+        tally[DENSE, kind] += n * n_out
+        tally[EXECUTED, kind] += n * n_out
+
+
 ACTIVATIONS = {
     "relu": (relu_forward, relu_backward),
     "tanh": (tanh_forward, tanh_backward),
     "sigmoid": (sigmoid_forward, sigmoid_backward),
+    "leaky_relu": (leaky_relu_forward, leaky_relu_backward),
 }
 """The kernels of every activation by its name, in the order of `ops.ACTIVATIONS`."""

@@ -21,6 +21,7 @@ ACTIVATIONS = {
     "relu": ({"cmp": 1}, {"cmp": 1}),  # max(z, 0); h > 0
     "tanh": ({"tanh": 1}, {"fma": 1, "mul": 1}),  # grad_h (1 - h h)
     "sigmoid": ({"add": 2, "exp": 1, "div": 1}, {"add": 1, "mul": 2}),  # 1 / (1 + exp(-z)); grad_h h (1 - h)
+    "leaky_relu": ({"mul": 1, "cmp": 1}, {"cmp": 1, "mul": 1}),  # max(z, 0.01 z); grad_h times 1 or 0.01
 }
 """The activations of a hidden layer: dense operations of one unit of one image, of the function and its derivative.
 

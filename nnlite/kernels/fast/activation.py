@@ -13,9 +13,9 @@ import numpy as np
 from ..jit import kernel
 from ..ops import ACTIVATIONS, ADD, CMP, DENSE, DIV, EXECUTED, EXP, FMA, MUL, TANH
 from .panels import LANES
-from .simd import at, load, maximum, put, splat, store, where_positive
+from .simd import at, load, maximum, mul, put, splat, store, where_positive
 
-_RELU, _TANH, _SIGMOID = range(len(ACTIVATIONS))  # numbers by name: an activation without a number here fails at import
+_RELU, _TANH, _SIGMOID, _LEAKY_RELU = range(len(ACTIVATIONS))  # one without a number here fails at import
 
 
 @kernel
@@ -119,6 +119,27 @@ def sigmoid_backward_inplace(h, grad, n, n_out, width, tally):
 
 
 @kernel
+def leaky_relu_forward_inplace(z, n, n_out, width, tally):
+    """Let a hundredth of negative pre-activations through. FLOPs: n n_out mul and cmp, executed n width of each."""
+    for j in range(0, n * width, LANES):
+        store(z, j, maximum(mul(load(z, j, LANES), np.float32(0.01)), load(z, j, LANES)))
+    for kind in (MUL, CMP):
+        tally[DENSE, kind] += n * n_out
+        tally[EXECUTED, kind] += n * width
+
+
+@kernel
+def leaky_relu_backward_inplace(h, grad, n, n_out, width, tally):
+    """grad_z = grad_h times 1 where h > 0, else 0.01. FLOPs, dense and executed: n n_out cmp and mul."""
+    for s in range(n):
+        for j in range(s * width, s * width + n_out):
+            put(grad, j, at(grad, j) * np.float32(1 if at(h, j) > 0 else 0.01))
+    for kind in (CMP, MUL):
+        tally[DENSE, kind] += n * n_out
+        tally[EXECUTED, kind] += n * n_out
+
+
+@kernel
 def activate(number, z, n, n_out, width, tally):
     """Apply the activation of that number: a position in `ops.ACTIVATIONS`."""
     if number == _RELU:
@@ -127,6 +148,8 @@ def activate(number, z, n, n_out, width, tally):
         tanh_forward_inplace(z, n, n_out, width, tally)
     elif number == _SIGMOID:
         sigmoid_forward_inplace(z, n, n_out, width, tally)
+    elif number == _LEAKY_RELU:
+        leaky_relu_forward_inplace(z, n, n_out, width, tally)
 
 
 @kernel
@@ -138,3 +161,5 @@ def differentiate(number, h, grad, n, n_out, width, tally):
         tanh_backward_inplace(h, grad, n, n_out, width, tally)
     elif number == _SIGMOID:
         sigmoid_backward_inplace(h, grad, n, n_out, width, tally)
+    elif number == _LEAKY_RELU:
+        leaky_relu_backward_inplace(h, grad, n, n_out, width, tally)
