@@ -20,7 +20,7 @@ from .kernels.fast.target import has_fma
 from .kernels.ops import ADD, DENSE, EXECUTED, FMA, MUL, N_KINDS
 from .mlp import MLP
 from .optim import SGD, Adam, Momentum, Optimizer, prepare_state
-from .schedule import BUDGET, DIVERGED, REACHED, STOPPED, Array, Checks, Images, Ints, Outcome, Progress, Schedule
+from .schedule import BUDGET, DECIDE, DIVERGED, REACHED, STOPPED, Array, Checks, Images, Ints, Outcome, Schedule, Watch
 
 _MAX_DENSITY = 0.5  # of nonzero pixels, above which dense products win: bench/RESULTS.md, growth with density
 _CHUNK = 64  # images evaluated at a time
@@ -38,17 +38,17 @@ def train(
     schedule: Schedule,
     checks: Checks | None,
     tally: Tally,
-    progress: Progress,
+    watch: Watch,
 ) -> Outcome:
     """Carry out a schedule as `training.train` does; see there."""
     on_rows = isinstance(images, Rows)
-    checks = checks or Checks(images, labels, _NONE, needed=0, rows=_NONE, decide=True)
+    checks = checks or Checks(images, labels, _NONE, needed=0, look=DECIDE, rows=_NONE)
     mlp.check_parameters()
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
     state = _pack_state(optimizer, mlp, net)
     losses = np.zeros(schedule.n_steps, np.float32)
     correct, looked = np.zeros((2, len(checks.steps)), np.int64)
-    at_hit = np.zeros(0 if checks.stop_at_hit else len(net.parameters), np.float32)
+    at_hit = np.zeros(0 if checks.stops_at_hit else len(net.parameters), np.float32)
     apart = np.zeros(0 if checks.apart is None else len(checks.steps), np.int64)
     counted, counted_at_hit = (np.zeros((3, step.N_OPERATIONS, 2, N_KINDS), np.int64) for _ in range(2))
     ended = loop.run(
@@ -57,13 +57,13 @@ def train(
         network.new_data(images, labels),
         _plan(schedule, checks),
         network.new_data(checks.images, checks.labels),
-        loop.Watch(progress.done, progress.stop, losses, correct, looked, at_hit, apart),
+        loop.Watch(watch.done, watch.stop, losses, correct, looked, at_hit, apart),
         network.new_work(net, int(np.diff(schedule.starts).max(initial=1)), True),
         network.new_work(net, _CHUNK, False),
         counted,
         counted_at_hit,
     )
-    n_steps = int(progress.done[0])
+    n_steps = int(watch.done[0])
     network.unpack_network(net, mlp.weights, mlp.biases)
     _unpack_state(optimizer, mlp, net, state)
     if n_steps:
@@ -75,7 +75,7 @@ def train(
     loss = float(losses[n_steps - 1]) if n_steps else math.nan
     names = step.operation_names(mlp.activation, _name(optimizer))
     at = checks.steps[:n_checks].tolist()
-    results = [] if checks.decide else list(zip(at, correct[:n_checks].tolist(), strict=True))
+    results = [] if checks.decides else list(zip(at, correct[:n_checks].tolist(), strict=True))
     hits = np.flatnonzero(correct[:n_checks] >= checks.needed)
     if not hits.size:
         _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
@@ -120,8 +120,8 @@ def _plan(schedule: Schedule, checks: Checks) -> loop.Plan:
         np.ascontiguousarray(checks.steps),
         np.arange(len(checks.labels)) if checks.rows is None else checks.rows.copy(),  # decisions reorder it
         checks.needed,
-        int(checks.stop_at_hit),
-        np.zeros(checks.n_images if checks.decide else 0, np.int64),
+        int(checks.stops_at_hit),
+        np.zeros(checks.n_images if checks.decides else 0, np.int64),
         _NONE if checks.apart is None else checks.apart,
     )
 

@@ -24,6 +24,9 @@ Ints = npt.NDArray[np.int64]
 Images = Array | Rows
 """Images as numbers (n, n_features), or as rows of their nonzero pixels, which only the compiled form reads."""
 
+DECIDE, TO_HIT, TO_END = "decide", "to hit", "to end"
+"""How `Checks` look: see there."""
+
 REACHED, BUDGET, DIVERGED, STOPPED = "reached", "budget", "diverged", "stopped"
 
 
@@ -104,19 +107,28 @@ class Checks:
     labels: Ints  # (n,)
     steps: Ints  # after which steps, rising, counted from 1
     needed: int  # right answers that reach the target; see `answers_needed`
-    stop_at_hit: bool = True  # False: look on at every check to the end of the schedule
+    look: str = TO_HIT  # at all images until a check reaches the target, TO_END, or DECIDE: no more than settles that
     rows: Ints | None = None  # numbers of the images to look at; all by default
-    decide: bool = False  # only whether the target is reached is asked for: stop looking where that is settled
     apart: Ints | None = None  # numbers of more images, looked at after each check, which decide nothing
 
     def __post_init__(self) -> None:
         steps = self.steps
         if steps.dtype != np.int64 or steps.ndim != 1 or (steps.size and steps[0] < 1) or (np.diff(steps) < 1).any():
             raise ValueError(f"checks: expected rising int64 steps from 1 on, found {steps}")
-        if self.decide and not self.stop_at_hit:
-            raise ValueError("checks: decide goes with stop_at_hit; a run that is watched further wants right answers")
-        if self.decide and self.apart is not None:
+        if self.look not in (DECIDE, TO_HIT, TO_END):
+            raise ValueError(f"checks: expected a look of {DECIDE!r}, {TO_HIT!r} or {TO_END!r}, found {self.look!r}")
+        if self.decides and self.apart is not None:
             raise ValueError("checks: decide looks at no more images than it needs; images apart want full checks")
+
+    @property
+    def decides(self) -> bool:
+        """Whether only that the target is reached is asked for, not how many answers are right."""
+        return self.look == DECIDE
+
+    @property
+    def stops_at_hit(self) -> bool:
+        """Whether the first check that reaches the target ends the run."""
+        return self.look != TO_END
 
     @property
     def n_images(self) -> int:
@@ -153,7 +165,7 @@ def answers_needed(target: float, n_samples: int) -> int:
 
 
 @dataclass
-class Progress:
+class Watch:
     """What a run tells while it runs, and how it is told to stop; both are arrays because compiled code shares them."""
 
     done: Ints = field(default_factory=lambda: np.zeros(2, np.int64))  # steps done, right answers at the last check

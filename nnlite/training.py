@@ -32,8 +32,8 @@ from .schedule import (
     Images,
     Ints,
     Outcome,
-    Progress,
     Schedule,
+    Watch,
     answers_needed,
     checked_numbers,
     epochs,
@@ -42,8 +42,8 @@ from .schedule import (
 __all__ = [
     "Checks",
     "Outcome",
-    "Progress",
     "Schedule",
+    "Watch",
     "answers_needed",
     "count_scaling",
     "epochs",
@@ -64,7 +64,7 @@ def train(
     schedule: Schedule,
     checks: Checks | None = None,
     tally: Tally | None = None,
-    progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Run the steps of a schedule, and stop at the target, at a loss that is not finite, or at the end.
 
@@ -82,7 +82,7 @@ def train(
         Without it every step runs: pretraining for a fixed length.
     tally : Tally, optional
         Steps are booked in its current phase, checks in `evaluate`.
-    progress : Progress, optional
+    watch : Watch, optional
 
     Returns
     -------
@@ -95,7 +95,7 @@ def train(
         the optimizer that the network's dtype rounds to 0 or to infinity.
     """
     tally = Tally() if tally is None else tally
-    progress = Progress() if progress is None else progress
+    watch = Watch() if watch is None else watch
     optimizer.settings(mlp.dtype)  # refuses what the dtype cannot hold, before a kernel rounds it
     rates = schedule.learning_rates[schedule.learning_rates != 0]  # 0 stands still, as it says
     for rate in (rates.min(), rates.max()) if rates.size else ():
@@ -108,10 +108,10 @@ def train(
         checks = replace(checks, images=looked_at, labels=their_labels, rows=rows, apart=apart)
         if isinstance(looked_at, Rows) != isinstance(images, Rows) and checks.steps.size:
             raise ValueError("checks: their images and those to train on must both be arrays or both be rows")
-    progress.done[:] = 0
+    watch.done[:] = 0
     if _is_compiled(mlp):
-        return compiled.train(mlp, optimizer, images, labels, schedule, checks, tally, progress)
-    return _train_stepwise(mlp, optimizer, _as_array(images), labels, schedule, checks, tally, progress)
+        return compiled.train(mlp, optimizer, images, labels, schedule, checks, tally, watch)
+    return _train_stepwise(mlp, optimizer, _as_array(images), labels, schedule, checks, tally, watch)
 
 
 def _train_stepwise(
@@ -122,7 +122,7 @@ def _train_stepwise(
     schedule: Schedule,
     checks: Checks | None,
     tally: Tally,
-    progress: Progress,
+    watch: Watch,
 ) -> Outcome:
     """Carry out a schedule one call of the network and one of the optimizer a step: the form to read."""
     due = set() if checks is None else set(checks.steps.tolist())
@@ -135,21 +135,21 @@ def _train_stepwise(
         loss, gradients = mlp.loss_and_gradients(images[batch], labels[batch], tally)
         optimizer.learning_rate = float(schedule.learning_rates[step - 1])
         optimizer.step(mlp, gradients, tally)
-        progress.done[0] = step
+        watch.done[0] = step
         if not math.isfinite(loss):
             status = DIVERGED
             break
         if checks is not None and step in due:
             correct = evaluate(mlp, checks.images, checks.labels, tally, rows=checks.rows)
-            progress.done[1] = correct
+            watch.done[1] = correct
             results.append((step, correct))
             if correct >= checks.needed and at_stop is None:
-                at_stop = step, tally.copy(), mlp if checks.stop_at_hit else mlp.copy()
+                at_stop = step, tally.copy(), mlp if checks.stops_at_hit else mlp.copy()
             if checks.apart is not None:
                 apart.append(evaluate(mlp, checks.images, checks.labels, tally, "report", checks.apart))
-            if at_stop is not None and checks.stop_at_hit:
+            if at_stop is not None and checks.stops_at_hit:
                 break
-        if progress.stop[0]:
+        if watch.stop[0]:
             status = STOPPED
             break
     if at_stop is None:

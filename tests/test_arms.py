@@ -15,7 +15,7 @@ from nnlite.experiment.arms import ARMS
 from nnlite.experiment.config import EXPLANATORY
 from nnlite.experiment.phases import Learner, pretrain, real_pieces, real_schedule
 from nnlite.experiment.run import BATCH_ORDER, DataError, RunData, generator, run_one
-from nnlite.training import Progress
+from nnlite.training import Watch
 
 N_PIXELS, PER_CLASS, N_EPOCHS = SIDE * SIDE, N_TRAIN // N_CLASSES, 3
 PRETRAINED = [name for name in ARMS if name not in ("scratch", "warm-up", "means-100", "means-1000")]
@@ -219,7 +219,7 @@ def after_phase_1(dataset, name):
     pretraining, _, _ = prepared(dataset, name, data=data)
     mlp = MLP((N_PIXELS, 5, N_CLASSES), np.random.default_rng(0))
     initial = mlp.copy()
-    learner = Learner(data.config, mlp, data.split(0)[1], Tally(), Progress())
+    learner = Learner(data.config, mlp, data.split(0)[1], Tally(), Watch())
     pretrain(learner, ARMS[name], pretraining)
     return initial.parameters(), learner
 

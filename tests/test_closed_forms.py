@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nnlite import MLP, SGD, Adam, Momentum, Tally
 from nnlite.experiment.closed_forms import evaluation_counts, step_counts
 from nnlite.kernels.ops import ACTIVATIONS
+from nnlite.schedule import TO_END
 from nnlite.training import Checks, epochs, train
 
 pytestmark = pytest.mark.kernels
@@ -31,7 +32,7 @@ def booked(sizes, activation, optimizer, n, n_checked):
         rng.random((max(n, n_checked), sizes[0]), np.float32),
         rng.integers(0, sizes[-1], max(n, n_checked)),
     )
-    checks = Checks(images, labels, np.array([1]), needed=n_checked + 1, stop_at_hit=False, rows=np.arange(n_checked))
+    checks = Checks(images, labels, np.array([1]), needed=n_checked + 1, look=TO_END, rows=np.arange(n_checked))
     train(
         MLP(sizes, rng, activation),
         OPTIMIZERS[optimizer](0.1),

@@ -11,6 +11,7 @@ from nnlite import MLP, SGD, Adam, Momentum, Tally, class_means
 from nnlite.experiment.costs import MEASURES, PHASES, agrees_at_stop, cost_at_checks
 from nnlite.experiment.records import RunRecord
 from nnlite.flops import COST_MODELS
+from nnlite.schedule import TO_END
 from nnlite.training import Checks, count_scaling, epochs, evaluate, train
 
 OPTIMIZERS = {"sgd": SGD, "momentum": Momentum, "adam": Adam}
@@ -39,7 +40,7 @@ def carry_out(
                 train(mlp, stepper, means, np.arange(3), epochs(np.arange(3), 3, 1, 0.1), tally=tally)
             evaluate(mlp, looked_at, right, tally, "evaluate" if to_target else "report")
     steps = np.array([step for step in CHECK_STEPS if step <= n_steps])
-    checks = Checks(looked_at, right, steps, needed, stop_at_hit=False)
+    checks = Checks(looked_at, right, steps, needed, look=TO_END)
     outcome = train(mlp, stepper, images, labels, schedule, checks, tally)
 
     def read(n):

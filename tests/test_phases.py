@@ -25,7 +25,7 @@ from nnlite.experiment.phases import (
     train_piece,
 )
 from nnlite.experiment.run import BATCH_ORDER, RunData, generator, run_one
-from nnlite.training import Outcome, Progress, Schedule, epochs, train
+from nnlite.training import Outcome, Schedule, Watch, epochs, train
 
 SIZES = (SIDE * SIDE, 5, N_CLASSES)
 STILL = {"learning_rate": 1e-9, "target": 1.0}  # learns nothing, so that rounding decides nothing either
@@ -44,7 +44,7 @@ def start(dataset, name, **changes):
     real = real_schedule(data.config, ARMS[name], rows, generator(0, BATCH_ORDER))
     given_data = data.of_run(0, rows, real)
     mlp = MLP(SIZES, np.random.default_rng(0))
-    learner = Learner(data.config, mlp, checks, Tally(), Progress())
+    learner = Learner(data.config, mlp, checks, Tally(), Watch())
     return learner, data.pretraining(name, 0, given_data), given_data, real
 
 

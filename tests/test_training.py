@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnlite import MLP, SGD, Adam, Momentum, Tally
-from nnlite.training import Checks, Progress, Schedule, answers_needed, epochs, evaluate, train
+from nnlite.schedule import TO_END, TO_HIT
+from nnlite.training import Checks, Schedule, Watch, answers_needed, epochs, evaluate, train
 
 pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("plain_kernels")]
 
@@ -36,9 +37,9 @@ def plan(n_steps=12, rate=0.1, batch_size=4, seed=1):
     return epochs(np.arange(N_TRAIN), batch_size, n_steps, rate, np.random.default_rng(seed))
 
 
-def checks(needed, steps=range(1, 13), stop_at_hit=True):
+def checks(needed, steps=range(1, 13), look=TO_HIT):
     images, labels = data(N_CHECK, seed=4)
-    return Checks(images, labels, np.array(steps, np.int64), needed, stop_at_hit)
+    return Checks(images, labels, np.array(steps, np.int64), needed, look)
 
 
 def curve():
@@ -115,7 +116,7 @@ def test_looking_on_after_the_hit_changes_nothing_of_the_outcome():
     needed = curve()[-1][1]
     stopped, watched = network(), network()
     first = train(stopped, SGD(1), *data(), plan(), checks(needed))
-    second = train(watched, SGD(1), *data(), plan(), checks(needed, stop_at_hit=False))
+    second = train(watched, SGD(1), *data(), plan(), checks(needed, look=TO_END))
     assert first.steps < 12
     assert (second.status, second.steps, second.correct) == (first.status, first.steps, first.correct)
     assert second.tally.to_record() == first.tally.to_record()
@@ -149,33 +150,33 @@ def test_a_pixel_that_is_not_a_number_diverges_at_the_step_that_sees_it():
 
 
 def test_a_stop_flag_ends_the_run_after_the_step_at_hand():
-    progress = Progress()
-    progress.stop[0] = 1
-    outcome = train(network(), SGD(1), *data(), plan(), checks(N_CHECK + 1), progress=progress)
+    watch = Watch()
+    watch.stop[0] = 1
+    outcome = train(network(), SGD(1), *data(), plan(), checks(N_CHECK + 1), watch=watch)
     assert (outcome.status, outcome.steps, outcome.checks) == ("stopped", 1, curve()[:1])
-    assert progress.done.tolist() == [1, curve()[0][1]]
+    assert watch.done.tolist() == [1, curve()[0][1]]
 
 
 def test_a_stop_flag_set_by_another_thread_is_seen():
-    progress = Progress()
+    watch = Watch()
 
     def stop_soon():
-        while progress.done[0] < 3:
+        while watch.done[0] < 3:
             pass
-        progress.stop[0] = 1
+        watch.stop[0] = 1
 
     watcher = threading.Thread(target=stop_soon)
     watcher.start()
-    outcome = train(network(), SGD(1), *data(), plan(n_steps=10_000), progress=progress)
+    outcome = train(network(), SGD(1), *data(), plan(n_steps=10_000), watch=watch)
     watcher.join()
     assert outcome.status == "stopped"
-    assert 3 <= outcome.steps == progress.done[0] < 10_000
+    assert 3 <= outcome.steps == watch.done[0] < 10_000
 
 
 def test_progress_tells_the_steps_done_and_the_last_check():
-    progress = Progress()
-    train(network(), SGD(1), *data(), plan(), checks(N_CHECK + 1, steps=[5]), progress=progress)
-    assert progress.done.tolist() == [12, dict(curve())[5]]
+    watch = Watch()
+    train(network(), SGD(1), *data(), plan(), checks(N_CHECK + 1, steps=[5]), watch=watch)
+    assert watch.done.tolist() == [12, dict(curve())[5]]
 
 
 def test_no_step_is_no_run():

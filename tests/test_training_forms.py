@@ -13,6 +13,7 @@ from nnlite import MLP, SGD, Tally, compiled
 from nnlite.kernels.fast.rows import Rows
 from nnlite.kernels.fast.target import has_fma
 from nnlite.kernels.ops import DENSE, EXECUTED
+from nnlite.schedule import DECIDE, TO_END, TO_HIT
 from nnlite.training import Checks, count_scaling, epochs, evaluate, prepare_images, train
 
 pytestmark = pytest.mark.kernels
@@ -82,8 +83,8 @@ def test_without_fma_a_mul_and_an_add_are_booked_for_each(monkeypatch):
     assert unfused.total(executed=True) == fused.total(executed=True)  # a multiply-add is two operations either way
 
 
-@pytest.mark.parametrize(("needed", "stop_at_hit", "steps"), [(13, True, 12), (8, True, 3), (8, False, 3)])
-def test_images_apart_are_looked_at_after_each_check_and_decide_nothing(monkeypatch, needed, stop_at_hit, steps):
+@pytest.mark.parametrize(("needed", "look", "steps"), [(13, TO_HIT, 12), (8, TO_HIT, 3), (8, TO_END, 3)])
+def test_images_apart_are_looked_at_after_each_check_and_decide_nothing(monkeypatch, needed, look, steps):
     """In both forms alike; `report` pays for those up to the stop: the hit's own come after it."""
     found, alone = [], []
     for kernels in ("fast", "plain"):
@@ -91,7 +92,7 @@ def test_images_apart_are_looked_at_after_each_check_and_decide_nothing(monkeypa
         images, check_steps, outcomes = prepared(), np.arange(1, 13), []
         for apart in (np.array([1, 5, 9, 10, 11]), np.array([0]), None):
             mlp, tally = MLP((20, 4, 3), np.random.default_rng(0)), Tally()
-            checks = Checks(images, LABELS, check_steps, needed, stop_at_hit, apart=apart)
+            checks = Checks(images, LABELS, check_steps, needed, look, apart=apart)
             outcomes.append(train(mlp, SGD(0.5), images, LABELS, epochs(np.arange(12), 5, 12, 0.5), checks, tally))
         five, one, without = outcomes
         assert five.checks == one.checks == without.checks
@@ -150,9 +151,9 @@ def test_a_decision_has_the_dense_bill_of_the_evaluation_it_is_and_executes_less
     pixels, labels = np.tile(PIXELS, (20, 1)), np.tile(LABELS, 20)  # 240 images: four chunks of 64
     images = prepare_images([pixels], lambda: pixels / np.float32(255))
     bills = []
-    for decide in (True, False):
+    for look in (DECIDE, TO_HIT):
         mlp, tally = MLP((20, 4, 3), np.random.default_rng(0)), Tally()
-        checks = Checks(images, labels, np.array([1, 2, 3]), needed=240, decide=decide)
+        checks = Checks(images, labels, np.array([1, 2, 3]), needed=240, look=look)
         train(mlp, SGD(0.001), images, labels, epochs(np.arange(12), 5, 3, 0.001), checks, tally)
         bills.append(tally)
     decided, full = bills

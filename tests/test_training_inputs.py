@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nnlite import MLP, SGD, Adam
-from nnlite.training import Checks, Progress, epochs, evaluate, prepare_images, train
+from nnlite.schedule import DECIDE
+from nnlite.training import Checks, Watch, epochs, evaluate, prepare_images, train
 
 pytestmark = pytest.mark.kernels
 
@@ -94,14 +95,14 @@ def test_steps_of_checks_must_rise_from_one(form):
             Checks(PIXELS, LABELS, np.array(steps), needed=1)
 
 
-def test_a_decision_goes_with_a_stop_at_the_hit():
-    with pytest.raises(ValueError, match="decide goes with stop_at_hit"):
-        Checks(PIXELS, LABELS, np.array([1]), needed=1, stop_at_hit=False, decide=True)
+def test_an_unknown_way_to_look_is_refused():
+    with pytest.raises(ValueError, match="expected a look of 'decide', 'to hit' or 'to end', found 'full'"):
+        Checks(PIXELS, LABELS, np.array([1]), needed=1, look="full")
 
 
 def test_images_apart_want_full_checks_and_numbers_of_images(form):
     with pytest.raises(ValueError, match="images apart want full checks"):
-        Checks(PIXELS, LABELS, np.array([1]), needed=1, decide=True, apart=np.array([0]))
+        Checks(PIXELS, LABELS, np.array([1]), needed=1, look=DECIDE, apart=np.array([0]))
     mlp, images = MLP((4, 3, 3), np.random.default_rng(0)), np.zeros((6, 4), np.float32)
     for apart in (np.array([6]), np.array([-1]), np.array([0.5]), np.array([[0]])):
         checks = Checks(images, LABELS, np.array([1]), needed=1, apart=apart)
@@ -126,7 +127,7 @@ def test_rows_and_arrays_do_not_mix_in_one_run(monkeypatch):
 
 def test_progress_is_memory_of_the_right_size():
     with pytest.raises(ValueError, match="done must be a contiguous int64 array"):
-        Progress(done=np.zeros(1, np.int64))
+        Watch(done=np.zeros(1, np.int64))
 
 
 def test_the_learning_rate_ends_where_the_schedule_does(form):

@@ -57,11 +57,11 @@ class NnlitePeer:
 
     def run_arm(self, arm: str, seed: int, needed: int) -> int:
         """Train one arm until `needed` test images are right, all looked at after every step. Threads may share it."""
-        return self._trained(*self._start(arm, seed), needed, decide=False).steps
+        return self._trained(*self._start(arm, seed), needed, "to hit").steps
 
     def decide_arm(self, arm: str, seed: int, needed: int) -> int:
         """Find the same step by exact decisions, which look at as few test images as each takes."""
-        return self._trained(*self._start(arm, seed), needed, decide=True).steps
+        return self._trained(*self._start(arm, seed), needed, "decide").steps
 
     def follow_arm(self, arm: str, seed: int, needed: int) -> dict[str, int | float]:
         """Train one arm with full evaluations, by exact decisions, and as many steps without any; say what each found.
@@ -70,10 +70,10 @@ class NnlitePeer:
         that the decisions found.
         """
         found: dict[str, int | float] = {}
-        for form, decide in (("full", False), ("decided", True)):
+        for form, look in (("full", "to hit"), ("decided", "decide")):
             run = self._start(arm, seed)
             start = time.perf_counter()
-            outcome = self._trained(*run, needed, decide)
+            outcome = self._trained(*run, needed, look)
             found[f"seconds_{form}"] = time.perf_counter() - start
             found[f"steps_{form}"], found[f"correct_{form}"] = outcome.steps, outcome.correct
             found[f"looked_{form}"] = outcome.tally.passes()["evaluate"]["images_forward"]
@@ -95,10 +95,10 @@ class NnlitePeer:
         rates = np.full(n_steps, spec.learning_rate)
         return mlp, optimizer, self._training.Schedule(np.concatenate(drawn), starts, rates)
 
-    def _trained(self, mlp, optimizer, schedule, needed: int, decide: bool):
+    def _trained(self, mlp, optimizer, schedule, needed: int, look: str):
         """Train with a check after every step; return the outcome."""
         steps = np.arange(1, schedule.n_steps + 1, dtype=np.int64)
-        checks = self._training.Checks(self._test_images, self._test_labels, steps, needed, decide=decide)
+        checks = self._training.Checks(self._test_images, self._test_labels, steps, needed, look)
         return self._training.train(mlp, optimizer, self._images, self._labels, schedule, checks)
 
     def _network(self, weights, biases):

@@ -22,8 +22,8 @@ from ..schedule import (
     Checks,
     Images,
     Outcome,
-    Progress,
     Schedule,
+    Watch,
     answers_needed,
     epochs,
 )
@@ -45,7 +45,7 @@ class Learner:
     mlp: MLP
     checks: Checks
     tally: Tally
-    watch: Progress
+    watch: Watch
     optimizer: Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ def go_through(
             outcomes.append(train_piece(learner, piece, steps_before))
             steps_before += piece.schedule.n_steps
             status = outcomes[-1].status
-        if status in (STOPPED, DIVERGED) or (status == REACHED and learner.checks.stop_at_hit):
+        if status in (STOPPED, DIVERGED) or (status == REACHED and learner.checks.stops_at_hit):
             break
     return status, outcomes, fields
 

@@ -22,7 +22,20 @@ from .._version import __version__
 from ..datasets import Dataset, validation_split
 from ..flops import Tally
 from ..mlp import MLP
-from ..schedule import DIVERGED, REACHED, STOPPED, Checks, Images, Outcome, Progress, Schedule, answers_needed, epochs
+from ..schedule import (
+    DECIDE,
+    DIVERGED,
+    REACHED,
+    STOPPED,
+    TO_END,
+    Checks,
+    Images,
+    Outcome,
+    Schedule,
+    Watch,
+    answers_needed,
+    epochs,
+)
 from ..training import count_scaling, evaluate, prepare_images, train
 from .arms import ARMS, Arm, Pretraining, TrainingData
 from .config import PRETRAIN_EPOCHS_LIMIT, RunConfig
@@ -31,6 +44,9 @@ from .records import FAILED, RunRecord, describe
 
 INITIAL_VALUES, BATCH_ORDER, ARM, SPLIT = range(4)
 """The streams of a seed."""
+
+LOOKS = {"decide": DECIDE, "full": TO_END}
+"""What `evaluate` of a configuration asks of its checks."""
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -98,8 +114,7 @@ class RunData:
             apart = np.sort(generator(seed, SPLIT).permutation(self.test_rows)[: len(self.test_rows) // 2])
         needed = answers_needed(config.target, self.n_checked)
         steps = np.array(config.check_steps())
-        decides = config.evaluate == "decide"
-        return rows, Checks(self.images, self.labels, steps, needed, decides, held_out, decides, apart)
+        return rows, Checks(self.images, self.labels, steps, needed, LOOKS[config.evaluate], held_out, apart)
 
     def of_run(self, seed: int, rows: Ints, real: Schedule) -> TrainingData:
         """Return what an arm may make its images of."""
@@ -177,7 +192,7 @@ def run_one(
     training_data = data.of_run(seed, rows, real)
     sizes = (data.n_features, *config.hidden_layer_sizes, data.dataset.n_classes)
     mlp = MLP(sizes, generator(seed, INITIAL_VALUES), config.activation, config.initializer)
-    learner = Learner(config, mlp, checks, Tally(), Progress(progress[1:], stop))
+    learner = Learner(config, mlp, checks, Tally(), Watch(progress[1:], stop))
     pretraining = data.pretraining(name, seed, training_data)
     pieces = real_pieces(arm, pretraining, training_data, real)
     status, outcomes, fields = go_through(learner, arm, pretraining, pieces, progress[:1])
@@ -249,9 +264,8 @@ def warm_up(data: RunData) -> None:
     mlp = MLP(sizes, np.random.default_rng(0), config.activation)
     optimizer = OPTIMIZERS[config.optimizer](config.learning_rate)
     rows = np.arange(1)
-    decides = config.evaluate == "decide"
-    apart = rows if config.count_apart != "nothing" else None
-    checks = Checks(data.images, data.labels, rows + 1, 2, decides, rows, decides, None if decides else apart)
+    apart = rows if config.evaluate == "full" and config.count_apart != "nothing" else None
+    checks = Checks(data.images, data.labels, rows + 1, 2, LOOKS[config.evaluate], rows, apart)
     train(mlp, optimizer, data.images, data.labels, epochs(rows, 1, 2, config.learning_rate), checks)
     evaluate(mlp, data.images, data.labels, rows=rows)
 
