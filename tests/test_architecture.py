@@ -28,7 +28,7 @@ LAYERS = [
     ["nnlite.dataset_checks", "nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
     ["nnlite.mlp", "nnlite.mlp_files", "nnlite.optim"],
     ["nnlite.schedule"],
-    ["nnlite.prototypes", "nnlite.controls"],
+    ["nnlite.prototypes"],
     ["nnlite.compiled"],
     ["nnlite.training"],
     ["nnlite"],  # the names for short programs, which all live further down

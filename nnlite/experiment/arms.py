@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import controls
 from ..flops import Tally
 from ..mlp import MLP
 from ..prototypes import class_means, counts_per_class
 from ..schedule import Images
+from . import control_images
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -135,7 +135,7 @@ def _exemplars(data: TrainingData, rng: np.random.Generator) -> Pretraining:
 
 def _medoids(data: TrainingData, rng: np.random.Generator) -> Pretraining:
     tally = Tally()
-    rows = data.rows[controls.medoids(data.floats()[data.rows], data.labels[data.rows], data.n_classes, tally)]
+    rows = data.rows[control_images.medoids(data.floats()[data.rows], data.labels[data.rows], data.n_classes, tally)]
     return Pretraining(data.images, data.labels, rows, data.n_classes, data.rows, tally, real=True)
 
 
@@ -149,25 +149,25 @@ def _permuted(data: TrainingData, rng: np.random.Generator) -> Pretraining:
 def _k_means(k: int, data: TrainingData, rng: np.random.Generator) -> Pretraining:
     tally = Tally()
     images, labels = data.floats()[data.rows], data.labels[data.rows]
-    centres, of_class = controls.k_means(images, labels, data.n_classes, k, K_MEANS_ROUNDS, tally)
+    centres, of_class = control_images.k_means(images, labels, data.n_classes, k, K_MEANS_ROUNDS, tally)
     return own_images(centres, of_class, data.rows, tally)
 
 
 def _stretched(data: TrainingData, rng: np.random.Generator) -> Pretraining:
     tally = Tally()
-    means = controls.stretched_means(data.floats()[data.rows], data.labels[data.rows], data.n_classes, tally)
+    means = control_images.stretched_means(data.floats()[data.rows], data.labels[data.rows], data.n_classes, tally)
     return own_images(means, np.arange(data.n_classes), data.rows, tally)
 
 
 def _noise(data: TrainingData, rng: np.random.Generator) -> Pretraining:
     means = _class_means(data, rng)
-    noise = controls.matched_noise(np.asarray(means.images), rng, means.tally)
+    noise = control_images.matched_noise(np.asarray(means.images), rng, means.tally)
     return own_images(noise, means.labels, means.rows_read, means.tally)
 
 
 def _global_mean(data: TrainingData, rng: np.random.Generator) -> Pretraining:
     tally = Tally()
-    means = controls.global_mean(data.floats()[data.rows], data.n_classes, tally)
+    means = control_images.global_mean(data.floats()[data.rows], data.n_classes, tally)
     return own_images(means, np.arange(data.n_classes), data.rows, tally)
 
 
@@ -175,7 +175,7 @@ def _closed_form(mlp: MLP, pretraining: Pretraining, tally: Tally) -> None:
     """Make the network the nearest-class-mean classifier: its first hidden units measure, the others start unheard."""
     means = np.asarray(pretraining.images)
     c, n_features = means.shape
-    weight, bias = controls.nearest_mean_start(means, mlp.layer_sizes[1], n_features**-0.5, tally)
+    weight, bias = control_images.nearest_mean_start(means, mlp.layer_sizes[1], n_features**-0.5, tally)
     mlp.weights[0][:, :c], mlp.biases[0][:c] = weight, bias
     mlp.weights[1][:], mlp.biases[1][:] = 0, 0
     mlp.weights[1][np.arange(c), np.arange(c)] = CLOSED_FORM_GAIN

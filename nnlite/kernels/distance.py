@@ -1,7 +1,7 @@
 """Distances, norms and spreads of images, and the nearest class mean written as a layer.
 
-What the control sets are made with, see `nnlite.controls`. Every sum is in float64 and is rounded once, to the dtype of
-its output. The legend of letters is in `nnlite.kernels`; here c is the number of centres.
+What the control sets are made with, see `nnlite.experiment.control_images`. Every sum is in float64 and is rounded
+once, to the dtype of its output. The legend of letters is in `nnlite.kernels`; here c is the number of centres.
 """
 
 from __future__ import annotations

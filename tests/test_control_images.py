@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnlite import Tally
-from nnlite.controls import global_mean, k_means, matched_noise, medoids, nearest_mean_start, stretched_means
+from nnlite.experiment.control_images import (
+    global_mean,
+    k_means,
+    matched_noise,
+    medoids,
+    nearest_mean_start,
+    stretched_means,
+)
 from nnlite.kernels.distance import nearest_mean_layer, pixel_moments
 
 pytestmark = pytest.mark.kernels

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import class_labels, real_array
-from .flops import Tally
-from .kernels import distance, reduce
-from .prototypes import class_means, counts_per_class
+from ..arguments import class_labels, real_array
+from ..flops import Tally
+from ..kernels import distance, reduce
+from ..prototypes import class_means, counts_per_class
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
