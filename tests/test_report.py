@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from test_summary import missed, run, study
 
 from nnlite.experiment.report import bill, pair_line, report, sensitivity_table
@@ -52,6 +53,99 @@ def test_misses_are_named_where_a_number_would_stand():
     text = report(summarize([missed("scratch", 0), run("class-means", 0, 5)]))
     assert "1 run missed" in text
     assert "missed (missed to missed)" in text
+
+
+def outcomes(*pairs):
+    """Pairs of runs: whether class-means got there, and whether scratch did."""
+    runs = []
+    for seed, (treated, scratch) in enumerate(pairs):
+        runs.append(run("class-means", seed, 69) if treated else missed("class-means", seed))
+        runs.append(run("scratch", seed, 100) if scratch else missed("scratch", seed))
+    return runs
+
+
+BOTH, ONLY_MEANS, ONLY_SCRATCH, NEITHER = (True, True), (True, False), (False, True), (False, False)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sentences", "row"),
+    [
+        (
+            10 * [NEITHER],
+            [
+                "No run of 10 pairs reached the target: nothing was measured.",
+                "20 runs missed. Verdict: not established (10 pairs; 20 needed).",
+                "                            article   nnlite, median (range)",
+            ],
+            "not measured",
+        ),
+        (
+            [NEITHER],
+            [
+                "No run of 1 pair reached the target: nothing was measured.",
+                "2 runs missed. Verdict: not established (1 pair; 20 needed).",
+            ],
+            "not measured",
+        ),
+        (
+            10 * [ONLY_SCRATCH],
+            [
+                "In 10 of 10 pairs only scratch reached the target: nothing was saved (95% interval a miss to a miss).",
+                "Cheaper in 0 of 10 pairs; 10 runs missed. Verdict: not established (10 pairs; 20 needed).",
+            ],
+            "missed (a miss to a miss)",
+        ),
+        (
+            [*5 * [ONLY_SCRATCH], *5 * [BOTH]],  # half is enough for a middle that is infinite
+            ["In 5 of 10 pairs only scratch reached the target: nothing was saved (95% interval a miss to 30%)."],
+            "missed (a miss to 30%)",
+        ),
+        (
+            [ONLY_SCRATCH, NEITHER, *5 * [BOTH]],
+            ["It saved 30% of the training operations (95% interval a miss to 30%); the claim is 30%."],
+            "30% (a miss to 30%)",
+        ),
+        (
+            [*7 * [ONLY_MEANS], *3 * [BOTH]],
+            [
+                "In 7 of 10 pairs only class-means reached the target: the saving has no number (95% interval 30% to "
+                "100%)."
+            ],
+            "scratch missed (30% to 100%)",
+        ),
+    ],
+)
+def test_where_runs_missed_no_sentence_names_a_saving_that_was_not_measured(pairs, sentences, row):
+    found = summarize(outcomes(*pairs))
+    lines = report(found).splitlines()
+    assert lines[1 : 1 + len(sentences)] == sentences
+    assert f"  saved, the article's count  29.9%   {row}" in lines
+    every = next(line for line in lines if line.startswith("  saved, every operation"))
+    assert row.split(" (")[0].replace("30%", "29%") in every  # averaging is on that bill
+
+
+def test_the_bill_of_a_study_that_measured_nothing_has_no_savings_and_no_test():
+    text = sensitivity_table(summarize(outcomes(*6 * [NEITHER])))
+    assert text == "No run of 6 pairs reached the target: nothing was measured, by no cost model."
+    assert " a miss to 30%" in sensitivity_table(summarize(outcomes(ONLY_SCRATCH, *5 * [BOTH])))
+
+
+def test_another_arm_that_measured_nothing_says_so():
+    runs = [run for seed in range(6) for run in (missed("medoid", seed), missed("scratch", seed))]
+    assert "  medoid                6  missed  not measured          not measured" in report(summarize(runs))
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (BOTH, "scratch 100 steps, class-means 69 steps, saved 30% (the article's count)"),
+        (NEITHER, "scratch missed (budget), class-means missed (budget), nothing measured"),
+        (ONLY_SCRATCH, "scratch 100 steps, class-means missed (budget), nothing saved"),
+        (ONLY_MEANS, "scratch missed (budget), class-means 69 steps, only class-means got there"),
+    ],
+)
+def test_a_pair_line_takes_its_words_from_both_runs(pair, words):
+    assert pair_line(1, 10, *paired_reduction(outcomes(pair))) == f"pair 1/10, seed 0: {words}"
 
 
 def test_a_diverged_run_is_named_with_its_message():

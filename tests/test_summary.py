@@ -114,8 +114,8 @@ def test_twenty_equal_pairs_that_save_30_percent_reproduce_the_claim():
 
 def test_sensitivity_names_every_row_and_says_n_and_misses():
     table = summarize([*study(6), run("scratch", 9, 100), missed("class-means", 9)]).sensitivity
-    assert all(row["n"] == 7 and row["misses"] == 1 and row["estimand"] == "E1" for row in table)
-    keys = [(row["model"], row["counting"], row["scope"]) for row in table]
+    assert all(row.comparison.n_pairs == 7 and row.comparison.n_missed == 1 for row in table)
+    keys = [(row.model, row.counting, row.scope) for row in table]
     assert len(set(keys)) == len(keys) == 21
     assert ("article-2023", "dense", "training") in keys
     assert ("flop", "executed", "bill and evaluation") in keys
@@ -139,6 +139,25 @@ def test_an_infinite_end_becomes_null():
 def test_cost_prices_a_miss_as_infinite():
     assert cost("flop", ("train",))(missed("scratch", 0)) == math.inf
     assert cost("flop", ("train",))(run("scratch", 0, 3)) == 600
+
+
+def test_where_no_run_got_there_nothing_is_measured_and_no_number_says_otherwise():
+    found = summarize([run for seed in range(20) for run in (missed("class-means", seed), missed("scratch", seed))])
+    assert not found.headline.measured
+    assert (found.sign_test_p, found.article_rank) == (None, None)
+    assert found.verdict.reason == "both arms missed in 100%; at most 5% allowed"
+    told = to_json(found, {})
+    nothing = {"median": None, "low": None, "high": None}
+    assert all(reduction == nothing for reduction in told["reduction"].values())
+    assert all({name: row[name] for name in nothing} == nothing and row["misses"] == 40 for row in told["sensitivity"])
+    assert (told["article_lies_above"], told["sign_test_p"]) == (None, None)
+
+
+def test_one_run_that_got_there_is_a_measurement():
+    records = [missed(arm, seed) for seed in range(5) for arm in ("class-means", "scratch")]
+    found = summarize([*records, run("scratch", 5, 9), missed("class-means", 5)])
+    assert found.headline.measured
+    assert found.article_rank == 6
 
 
 def test_comparing_needs_positive_costs():

@@ -25,7 +25,7 @@ from .drawing import COLOURS, Curve, Floats
 from .records import RunRecord
 from .report import TITLES
 from .summary import BASELINE, TREATMENT, WHOLE_BILL, compare, cost, pairs
-from .wording import saved
+from .wording import no_saving_to_name, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -246,6 +246,9 @@ def _saved_words(arms: dict[str, list[RunRecord]]) -> str:
     if not treated:
         return ""
     found = compare(treated, baseline, cost("flop", WHOLE_BILL))
+    unnamed = no_saving_to_name(found)
+    if unnamed is not None:
+        return f" {unnamed}."
     return f" The median pair {saved(found.interval, found.n_pairs)} of these operations."
 
 

@@ -15,9 +15,9 @@ from ..flops import FREE_BY_CONVENTION
 from .article import PRETRAINED, SCRATCH, savings
 from .records import RunRecord
 from .stats import Interval
-from .summary import BASELINE, TREATMENT, Summary
+from .summary import BASELINE, TREATMENT, Comparison, Summary
 from .verdict import CLAIMED
-from .wording import seeds_in_words, spread, steps
+from .wording import ends, no_saving_to_name, percent, seeds_in_words, spread, steps
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 """How people write the known data sets."""
@@ -65,7 +65,7 @@ def pair_line(n_done: int, n_pairs: int, treated: RunRecord, scratch: RunRecord,
     """Return one line about a finished pair, for progress."""
     return (
         f"pair {n_done}/{n_pairs}, seed {scratch.seed}: scratch {_steps(scratch)}, class-means {_steps(treated)}, "
-        f"{_saved(reduction)} (the article's count)"
+        f"{_saved(treated, scratch, reduction)}"
     )
 
 
@@ -79,12 +79,14 @@ def bill(summary: Summary) -> str:
 
 def sensitivity_table(summary: Summary) -> str:
     """Return the reduction under every cost model, counting and scope."""
+    if summary.headline is not None and not summary.headline.measured:
+        return f"{no_saving_to_name(summary.headline)}, by no cost model."
     lines = [f"{'model':15s}{'counting':10s}{'what is on the bill':22s}{'saved':>7s}  95% interval   misses"]
     for row in summary.sensitivity:
-        interval = Interval(math.nan if row["median"] is None else row["median"], row["low"], row["high"])
+        interval = row.comparison.interval
         lines.append(
-            f"{row['model']:15s}{row['counting']:10s}{row['scope']:22s}{_percent(interval.median):>7s}  "
-            f"{_range(interval):15s}{row['misses']}"
+            f"{row.model:15s}{row.counting:10s}{row.scope:22s}{percent(interval.median, 0):>7s}  "
+            f"{_range(interval):15s}{row.comparison.n_missed}"
         )
     if summary.sign_test_p is not None:
         lines.append(f"sign test of the article's count against no saving: p = {summary.sign_test_p:.2g}, two-sided")
@@ -106,10 +108,23 @@ def _headline(summary: Summary) -> list[str]:
     comparison = summary.headline
     if comparison is None:
         return [] if summary.others else ["No pair of scratch and class-means is complete: nothing to compare."]
+    n, missed = comparison.n_pairs, comparison.n_missed
+    second = f"{missed} run{'' if missed == 1 else 's'} missed."
+    if comparison.measured:
+        second = f"Cheaper in {sum(reduction > 0 for reduction in comparison.reductions)} of {n} pairs; {second}"
+    if summary.verdict is not None:
+        reason = f" ({summary.verdict.reason})" if summary.verdict.reason else ""
+        second += f" Verdict: {summary.verdict.word}{reason}."
+    lines = [_finding(comparison), second]
+    if summary.article_rank is not None:
+        article = percent(float(savings()["flops"]), 1)
+        lines.append(f"The article's single pair ({article}) lies above {summary.article_rank} of these {n}.")
+    return lines
+
+
+def _finding(comparison: Comparison) -> str:
+    """The first sentence: what was saved, how well that is known, and what that makes of the claim."""
     interval = comparison.interval
-    saved = interval.median
-    what = "saved" if saved >= 0 else "cost"
-    more = "of" if saved >= 0 else "more of"
     if interval.low is None or interval.high is None:
         known = f"(no 95% interval: {comparison.n_pairs} pair{'' if comparison.n_pairs == 1 else 's'}, 6 needed)"
         claim = ""
@@ -117,19 +132,12 @@ def _headline(summary: Summary) -> list[str]:
         known = f"(95% interval {_range(interval)})"
         inside = round(interval.low, 2) <= CLAIMED <= round(interval.high, 2)  # as printed
         claim = "; the claim is 30%" if inside else ", not 30%"
-    cheaper = sum(reduction > 0 for reduction in comparison.reductions)
-    missed = comparison.arm_missed + comparison.scratch_missed + 2 * comparison.both_missed
-    n = comparison.n_pairs
-    second = f"Cheaper in {cheaper} of {n} pairs; {missed} run{'' if missed == 1 else 's'} missed."
-    if summary.verdict is not None:
-        reason = f" ({summary.verdict.reason})" if summary.verdict.reason else ""
-        second += f" Verdict: {summary.verdict.word}{reason}."
-    article = _percent(float(savings()["flops"]), 1)
-    return [
-        f"It {what} {_percent(abs(saved))} {more} the training operations {known}{claim}.",
-        second,
-        f"The article's single pair ({article}) lies above {summary.article_rank} of these {n}.",
-    ]
+    unnamed = no_saving_to_name(comparison)
+    if unnamed is not None:
+        return f"{unnamed} {known}." if comparison.measured else f"{unnamed}."
+    saved = interval.median
+    what, more = ("saved", "of") if saved >= 0 else ("cost", "more of")
+    return f"It {what} {percent(abs(saved), 0)} {more} the training operations {known}{claim}."
 
 
 def _table(summary: Summary) -> list[str]:
@@ -152,12 +160,10 @@ def _table(summary: Summary) -> list[str]:
         rows.append(("then, steps", str(PRETRAINED.real_steps), spread([_steps_or_miss(run) for run in runs])))
     if summary.headline is not None:
         counted, every = summary.reductions["article-2023"], summary.reductions["flop"]
-        range_ = f"({_percent(min(counted.reductions))} to {_percent(max(counted.reductions))})"
-        rows.append(
-            ("saved, the article's count", _percent(article, 1), f"{_percent(counted.interval.median)} {range_}")
-        )
+        range_ = f" ({ends(min(counted.reductions), max(counted.reductions), 0)})" if counted.measured else ""
+        rows.append(("saved, the article's count", percent(article, 1), f"{_median(counted)}{range_}"))
         averaging = f"(averaging {_n_averaged(arms[TREATMENT][0]):,} images included)"
-        rows.append(("saved, every operation", "-", f"{_percent(every.interval.median)} {averaging}"))
+        rows.append(("saved, every operation", "-", f"{_median(every)} {averaging}"))
     return [f"  {label:26s}{theirs:>7s}   {ours}" for label, theirs, ours in rows]
 
 
@@ -170,8 +176,8 @@ def _others(summary: Summary) -> list[str]:
     ]
     for arm, (article, every) in summary.others.items():
         took = steps(statistics.median(_steps_or_miss(record) for record in summary.arms[arm]))
-        saved = [f"{_percent(c.interval.median)} ({_range(c.interval)})" for c in (article, every)]
-        lines.append(f"  {arm:18s}{article.n_pairs:5d}  {took:>6s}  {saved[0]:22s}{saved[1]}")
+        saved = [_median(c) + (f" ({_range(c.interval)})" if c.measured else "") for c in (article, every)]
+        lines.append(f"  {arm:18s}{article.n_pairs:5d}  {took:>6s}  {saved[0]:21s} {saved[1]}")
     return lines
 
 
@@ -204,17 +210,22 @@ def _steps(record: RunRecord) -> str:
     return f"{record.steps_to_target} steps" if record.steps_to_target is not None else f"missed ({record.status})"
 
 
-def _saved(reduction: float) -> str:
-    if math.isinf(reduction):
-        return "no saving to tell: it missed"
-    return f"{'saved' if reduction >= 0 else 'cost'} {_percent(abs(reduction))}{'' if reduction >= 0 else ' more'}"
+def _saved(treated: RunRecord, scratch: RunRecord, reduction: float) -> str:
+    """What one pair says."""
+    if not treated.reached:
+        return "nothing measured" if not scratch.reached else "nothing saved"
+    if not scratch.reached:
+        return f"only {TREATMENT} got there"
+    amount = percent(abs(reduction), 0)
+    return f"{f'saved {amount}' if reduction >= 0 else f'cost {amount} more'} (the article's count)"
+
+
+def _median(comparison: Comparison) -> str:
+    """The median saving, for a table."""
+    if not comparison.measured:
+        return "not measured"
+    return "scratch missed" if comparison.interval.median == 1 else percent(comparison.interval.median, 0)
 
 
 def _range(interval: Interval) -> str:
-    if interval.low is None or interval.high is None:
-        return "none"
-    return f"{_percent(interval.low)} to {_percent(interval.high)}"
-
-
-def _percent(fraction: float, digits: int = 0) -> str:
-    return f"{100 * fraction:.{digits}f}%" if math.isfinite(fraction) else "missed"
+    return "none" if interval.low is None or interval.high is None else ends(interval.low, interval.high, 0)

@@ -48,6 +48,26 @@ class Comparison:
         """Pairs compared."""
         return len(self.reductions)
 
+    @property
+    def measured(self) -> bool:
+        """Whether any run got to the target; where none did, the reductions are all 0 and say nothing."""
+        return self.both_missed < self.n_pairs
+
+    @property
+    def n_missed(self) -> int:
+        """Runs of either arm that never got there."""
+        return self.arm_missed + self.scratch_missed + 2 * self.both_missed
+
+
+@dataclass(frozen=True)
+class PricedComparison:
+    """A comparison under one cost model, one way of counting and one bill."""
+
+    model: str
+    counting: str
+    scope: str
+    comparison: Comparison
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -59,10 +79,10 @@ class Summary:
     n_pairs: int
     headline: Comparison | None  # article's accounting; None without a complete pair
     reductions: dict[str, Comparison]  # cost model -> as the fixed output defines it
-    sensitivity: list[dict[str, Any]]
+    sensitivity: list[PricedComparison]
     verdict: Verdict | None
-    sign_test_p: float | None  # of the headline against no saving at all, two-sided
-    article_rank: int  # pairs whose reduction lies below the article's single pair
+    sign_test_p: float | None  # of the headline against no saving at all, two-sided; None if it measured nothing
+    article_rank: int | None  # pairs whose reduction lies below the article's single pair; None likewise
     n_failed: int
     others: dict[str, tuple[Comparison, Comparison]]  # arm -> by the article's accounting, by every operation
     seeds: list[int]  # in any comparison; of all runs where nothing is compared
@@ -156,6 +176,7 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True, left_out:
             scope = "training" if model == "article-2023" else "bill"
             reductions[model] = compare(treated, baseline, cost(model, SCOPES[scope]))
     headline = reductions.get("article-2023")
+    measured = headline.reductions if headline is not None and headline.measured else None
     seeds, alone = _partners(arms)
     judged = None
     if headline is not None and with_verdict:
@@ -170,8 +191,8 @@ def summarize(records: Sequence[RunRecord], with_verdict: bool = True, left_out:
         reductions=reductions,
         sensitivity=_sensitivity(treated, baseline),
         verdict=judged,
-        sign_test_p=sign_test(headline.reductions, 0.0) if headline else None,
-        article_rank=article_rank(headline.reductions, float(savings()["flops"])) if headline else 0,
+        sign_test_p=sign_test(measured, 0.0) if measured else None,
+        article_rank=article_rank(measured, float(savings()["flops"])) if measured else None,
         n_failed=sum(record.status == FAILED for record in records),
         others={arm: both for arm in arms if arm not in (BASELINE, TREATMENT) and (both := _other(arms, arm))},
         seeds=seeds or sorted({record.seed for runs in arms.values() for record in runs}),
@@ -199,7 +220,7 @@ def _other(arms: dict[str, list[RunRecord]], arm: str) -> tuple[Comparison, Comp
     return article, every
 
 
-def _sensitivity(treated: list[RunRecord], baseline: list[RunRecord]) -> list[dict[str, Any]]:
+def _sensitivity(treated: list[RunRecord], baseline: list[RunRecord]) -> list[PricedComparison]:
     """The same comparison under every model, counting and scope, in steps and in images."""
     if not treated:
         return []
@@ -212,21 +233,10 @@ def _sensitivity(treated: list[RunRecord], baseline: list[RunRecord]) -> list[di
                 rows.append((model, "executed", scope, cost(model, SCOPES[scope], executed=True)))
     for name in ("steps", "images_forward"):
         rows.append((name, "passes", "training", _passes(name)))
-    table = []
-    for model, counting, scope, priced in rows:
-        comparison = compare(treated, baseline, priced)
-        table.append(
-            {
-                "model": model,
-                "counting": counting,
-                "scope": scope,
-                "estimand": "E1",
-                "n": comparison.n_pairs,
-                "misses": comparison.arm_missed + comparison.scratch_missed + 2 * comparison.both_missed,
-                **finite(comparison.interval),
-            }
-        )
-    return table
+    return [
+        PricedComparison(model, counting, scope, compare(treated, baseline, priced))
+        for model, counting, scope, priced in rows
+    ]
 
 
 def _passes(name: str) -> Cost:
@@ -244,6 +254,11 @@ def finite(interval: Interval) -> dict[str, float | None]:
     """Return an interval for JSON: what is not finite is null."""
     values = {"median": interval.median, "low": interval.low, "high": interval.high}
     return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
+
+
+def _in_json(comparison: Comparison) -> dict[str, float | None]:
+    """Return a comparison's interval for JSON, all of it null where nothing was measured."""
+    return finite(comparison.interval if comparison.measured else Interval(math.nan, None, None))
 
 
 def to_json(summary: Summary, article: dict[str, Any]) -> dict[str, Any]:
@@ -265,12 +280,23 @@ def to_json(summary: Summary, article: dict[str, Any]) -> dict[str, Any]:
         "without_partner": summary.without_partner,
         "left_out": summary.left_out,
         "arms": arms,
-        "reduction": {model: finite(c.interval) for model, c in summary.reductions.items()},
+        "reduction": {model: _in_json(c) for model, c in summary.reductions.items()},
         "others": {
-            arm: {"article-2023": finite(article.interval), "flop": finite(every.interval)}
+            arm: {"article-2023": _in_json(article), "flop": _in_json(every)}
             for arm, (article, every) in summary.others.items()
         },
-        "sensitivity": summary.sensitivity,
+        "sensitivity": [
+            {
+                "model": row.model,
+                "counting": row.counting,
+                "scope": row.scope,
+                "estimand": "E1",
+                "n": row.comparison.n_pairs,
+                "misses": row.comparison.n_missed,
+                **_in_json(row.comparison),
+            }
+            for row in summary.sensitivity
+        ],
         "article": article,
         "article_lies_above": summary.article_rank,
         "sign_test_p": summary.sign_test_p,

@@ -115,11 +115,34 @@ def _with_ends(shown: Sequence[str]) -> str:
     return f"{middle} ({' to '.join(ends) if len(ends) == 2 else 'none'})"
 
 
+def ends(low: float, high: float, digits: int = 1) -> str:
+    """Write the two ends of a range of reductions as a sentence has them.
+
+    Examples
+    --------
+    >>> ends(0.203, 0.246), ends(-math.inf, 0.07, 0)
+    ('20.3% to 24.6%', 'a miss to 7%')
+    """
+    return " to ".join(percent(value, digits) if math.isfinite(value) else "a miss" for value in (low, high))
+
+
 def bounds(interval: Interval) -> str:
-    """Write an interval's ends as a sentence has them."""
+    """Write an interval's ends, and which interval it is, as a sentence has them."""
     if interval.low is None or interval.high is None:
         return "too few pairs for a 95% interval"
-    return f"95% interval {percent(interval.low)} to {percent(interval.high)}"
+    return f"95% interval {ends(interval.low, interval.high)}"
+
+
+def no_saving_to_name(comparison: Comparison) -> str | None:
+    """Say what was found where the median saving of class-means is no number; None where it is one."""
+    of_all = f"of {pairs(comparison.n_pairs)}"
+    if not comparison.measured:
+        return f"No run {of_all} reached the target: nothing was measured"
+    if math.isinf(comparison.interval.median):
+        return f"In {comparison.arm_missed} {of_all} only {BASELINE} reached the target: nothing was saved"
+    if comparison.interval.median == 1:
+        return f"In {comparison.scratch_missed} {of_all} only {TREATMENT} reached the target: the saving has no number"
+    return None
 
 
 def saved(interval: Interval, n_pairs: int) -> str:
@@ -142,9 +165,8 @@ def saved(interval: Interval, n_pairs: int) -> str:
 
 def brief(interval: Interval, n_pairs: int) -> str:
     """Write a reduction in the fewest words that keep its interval and n."""
-    known = interval.low is not None and interval.high is not None
-    ends = f"{percent(interval.low or 0)} to {percent(interval.high or 0)}" if known else "no interval"
-    return f"{percent(interval.median)} ({ends}, {pairs(n_pairs)})"
+    found = "no interval" if interval.low is None or interval.high is None else ends(interval.low, interval.high)
+    return f"{percent(interval.median)} ({found}, {pairs(n_pairs)})"
 
 
 def steps(value: float | None) -> str:
@@ -188,7 +210,7 @@ def pairs(n: int) -> str:
 
 def n_missed(comparison: Comparison) -> int:
     """Count the runs of a comparison that never got there."""
-    return comparison.arm_missed + comparison.scratch_missed + 2 * comparison.both_missed
+    return comparison.n_missed
 
 
 def several(names: Sequence[str]) -> str:
