@@ -118,7 +118,8 @@ BOTH, ONLY_MEANS, ONLY_SCRATCH, NEITHER = (True, True), (True, False), (False, T
 def test_where_runs_missed_no_sentence_names_a_saving_that_was_not_measured(pairs, sentences, row):
     found = summarize(outcomes(*pairs))
     lines = report(found).splitlines()
-    assert lines[1 : 1 + len(sentences)] == sentences
+    assert " ".join(lines[1:]).startswith(" ".join(sentences))
+    assert all(len(line) < 90 for line in lines)
     assert f"  saved, the article's count  29.9%   {row}" in lines
     every = next(line for line in lines if line.startswith("  saved, every operation"))
     assert row.split(" (")[0].replace("30%", "29%") in every  # averaging is on that bill

@@ -134,7 +134,7 @@ def _finding(comparison: Comparison) -> str:
         claim = "; the claim is 30%" if inside else ", not 30%"
     unnamed = no_saving_to_name(comparison)
     if unnamed is not None:
-        return f"{unnamed} {known}." if comparison.measured else f"{unnamed}."
+        return textwrap.fill(f"{unnamed} {known}." if comparison.measured else f"{unnamed}.", 79)
     saved = interval.median
     what, more = ("saved", "of") if saved >= 0 else ("cost", "more of")
     return f"It {what} {percent(abs(saved), 0)} {more} the training operations {known}{claim}."
