@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from synthetic import write_dataset
 from test_records import record
@@ -19,6 +20,7 @@ from nnlite.experiment.__main__ import main
 from nnlite.experiment.config import ARMS, EXPLANATORY
 from nnlite.experiment.records import read_records
 from nnlite.files import held
+from nnlite.idx import write_idx
 
 SMALL = ["--hidden", "5", "--learning-rate", "0.02", "--batch-size", "8", "--pretrain-epochs", "3", "--max-steps", "60"]
 
@@ -36,6 +38,37 @@ def test_the_result_is_on_stdout_and_progress_on_stderr(small, capsys):
     assert "loading kernels" in err
     assert "pair 1/2, seed" in err
     assert "pair 2/2, seed" in err
+
+
+ONE_CLASS = {"train-labels-idx1-ubyte": np.zeros(60, np.uint8), "t10k-labels-idx1-ubyte": np.zeros(30, np.uint8)}
+FIVE_IMAGES = {"train-images-idx3-ubyte": np.eye(5, 16, dtype=np.uint8).reshape(5, 4, 4)}
+FIVE_IMAGES["train-labels-idx1-ubyte"] = np.array([0, 1, 2, 0, 1], np.uint8)
+
+
+@pytest.mark.parametrize("executor", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        (ONE_CLASS, [], "all training labels are 0: one class is nothing to learn; number classes from 0"),
+        (FIVE_IMAGES, ["--stop-on", "validation"], "5 training images: a validation split needs at least 6"),
+        (FIVE_IMAGES, ["--arms", "means-10"], "arm means-10: class 2 has 1 images: too few for an average of 10"),
+        (
+            {},
+            ["--arms", "scratch,closed-form", "--hidden", "2"],
+            "arm closed-form: needs a hidden unit for each of the 3 classes, like --hidden 3; found 2",
+        ),
+        (
+            {},
+            ["--arms", "closed-form", "--hidden", "2", "--stop-on", "validation"],
+            "arm closed-form: needs a hidden unit for each of the 3 classes, like --hidden 3; found 2",
+        ),
+    ],
+)
+def test_data_that_a_study_cannot_use_are_one_line_and_exit_3(small, capsys, files, options, message, executor):
+    for name, array in files.items():
+        write_idx(os.path.join(small[1], name), array)
+    assert main([*small, *options, "--seeds", "2", "--quiet", "--executor", executor]) == 3
+    assert capsys.readouterr() == ("", f"nnlite: small: {message}\n")
 
 
 def test_quiet_says_nothing_on_stderr(small, capsys):

@@ -113,6 +113,11 @@ BOTH, ONLY_MEANS, ONLY_SCRATCH, NEITHER = (True, True), (True, False), (False, T
             ],
             "scratch missed (30% to 100%)",
         ),
+        (
+            [*5 * [ONLY_MEANS], *5 * [NEITHER]],  # halfway between all and nothing lies no run
+            ["Both runs reached the target in none of 10 pairs: the saving has no number (95% interval 0% to 100%)."],
+            "no number (0% to 100%)",
+        ),
     ],
 )
 def test_where_runs_missed_no_sentence_names_a_saving_that_was_not_measured(pairs, sentences, row):

@@ -273,10 +273,10 @@ def _changes(mode: Mode, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _require_closed_form(config: RunConfig, settings: StudySettings) -> None:
-    """Refuse the closed form where the network cannot hold it."""
-    fits = len(config.hidden_layer_sizes) == 1 and config.hidden_layer_sizes[0] >= 10 and config.activation == "relu"
+    """Refuse the closed form where no data set could make the network hold it; units for its classes: `run`."""
+    fits = len(config.hidden_layer_sizes) == 1 and config.activation == "relu"
     if "closed-form" in settings.arms and not fits:
-        raise ConfigError("--arms closed-form: needs one hidden layer, of relu, with a unit for every class")
+        raise ConfigError("--arms closed-form: needs one hidden layer, of relu")
 
 
 def _arms(given: str) -> tuple[str, ...]:

@@ -224,7 +224,11 @@ def _median(comparison: Comparison) -> str:
     """The median saving, for a table."""
     if not comparison.measured:
         return "not measured"
-    return "scratch missed" if comparison.interval.median == 1 else percent(comparison.interval.median, 0)
+    if comparison.interval.median == 1:
+        return "scratch missed"
+    if math.isfinite(comparison.interval.median) and comparison.n_measured == 0:
+        return "no number"
+    return percent(comparison.interval.median, 0)
 
 
 def _range(interval: Interval) -> str:

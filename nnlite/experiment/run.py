@@ -63,7 +63,7 @@ def stop_set_size(dataset: Dataset, config: RunConfig) -> int:
 
 
 class DataError(ValueError):
-    """A data set that this study cannot use: one class alone, too few images for a split or an arm."""
+    """A data set that this study cannot use: one class alone, too few images or too many classes for an arm."""
 
 
 class RunData:
@@ -129,8 +129,12 @@ class RunData:
         Raises
         ------
         DataError
-            A class has no training image, or fewer than an arm needs.
+            A class has no training image, or fewer than an arm needs; more classes than an arm has hidden units for.
         """
+        n_units, n_classes = self.config.hidden_layer_sizes[:1], self.dataset.n_classes
+        if ARMS[arm].start is not None and n_units < (n_classes,):
+            wanted = f"a hidden unit for each of the {n_classes} classes, like --hidden {n_classes}"
+            raise DataError(f"arm {arm}: needs {wanted}; found {n_units[0] if n_units else 'none'}")
         if arm in self._shared or ARMS[arm].draws or self.config.stop_on == "validation":
             return  # a validation split leaves other images to every seed
         rows = np.arange(self.n_train)

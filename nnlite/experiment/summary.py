@@ -49,6 +49,11 @@ class Comparison:
         return len(self.reductions)
 
     @property
+    def n_measured(self) -> int:
+        """Pairs of which both runs got there: the only ones whose reduction is a measured number."""
+        return self.n_pairs - self.arm_missed - self.scratch_missed - self.both_missed
+
+    @property
     def measured(self) -> bool:
         """Whether any run got to the target; where none did, the reductions are all 0 and say nothing."""
         return self.both_missed < self.n_pairs

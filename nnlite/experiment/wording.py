@@ -142,6 +142,8 @@ def no_saving_to_name(comparison: Comparison) -> str | None:
         return f"In {comparison.arm_missed} {of_all} only {BASELINE} reached the target: nothing was saved"
     if comparison.interval.median == 1:
         return f"In {comparison.scratch_missed} {of_all} only {TREATMENT} reached the target: the saving has no number"
+    if comparison.n_measured == 0:
+        return f"Both runs reached the target in none {of_all}: the saving has no number"
     return None
 
 
