@@ -343,7 +343,7 @@ def test_figures_without_matplotlib_are_refused_at_once(what, capsys, tmp_path, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main([*what, "--figures", "f"]) == 2
-    assert "nnlite: --figures: needs matplotlib" in capsys.readouterr().err
+    assert "nnlite: --figures: needs matplotlib: python -m pip install matplotlib\n" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -138,6 +138,38 @@ def test_averages_share_one_grey_scale_and_say_how_many_images():
     assert texts_outside(figure) == []
 
 
+def of_shape(*shape):
+    """Two classes: the first's average rises from 0 to 255 over its values, the second's is 255."""
+    n = int(np.prod(shape))
+    pixels = np.array([np.linspace(0, 255, n).astype(np.uint8), np.full(n, 255)], np.uint8)
+    labels = np.arange(2)
+    return Dataset("mnist", pixels, labels, pixels, labels, 2, shape, SHA256)
+
+
+def test_averages_of_rgb_images_are_drawn_in_colour():
+    figure = averages_figure(of_shape(4, 5, 3))
+    first, second = (axes.images[0].get_array() for axes in figure.axes[:2])
+    assert first.shape == (4, 5, 3)
+    assert np.all(second == 1)
+    assert np.all(np.diff(np.ravel(first)) > 0)
+    assert "One scale of all colours" in caption(figure)
+    assert texts_outside(figure) == []
+
+
+def test_images_with_one_channel_are_grey():
+    assert averages_figure(of_shape(4, 5, 1)).axes[0].images[0].get_array().shape == (4, 5)
+
+
+@pytest.mark.parametrize("shape", [(64,), (3, 4, 4), (2, 2, 2, 2), (4, 4, 4)])
+def test_averages_of_what_is_no_image_are_lines_and_the_caption_says_why(shape):
+    figure = averages_figure(of_shape(*shape))
+    assert not figure.axes[0].images
+    (line,) = figure.axes[0].lines
+    assert len(line.get_ydata()) == np.prod(shape)
+    assert f"They are no images, so their {np.prod(shape)} values are drawn" in caption(figure)
+    assert texts_outside(figure) == []
+
+
 def test_averages_of_very_many_classes_are_cut_and_say_so():
     figure = averages_figure(dataset(n_classes=60))
     assert sum(bool(axes.images) for axes in figure.axes) == 50
@@ -146,6 +178,15 @@ def test_averages_of_very_many_classes_are_cut_and_say_so():
 
 def test_averages_before_a_validation_split_say_so():
     assert any("left out of the averages" in text for text in words(averages_figure(dataset(), "validation")))
+
+
+def test_a_caption_names_no_saving_where_none_was_measured():
+    missed = [replace(run, reached=False, status="budget", steps_to_target=None) for run in (scratch(), pretrained())]
+    told = caption(accuracy_figure(missed))
+    assert "No run of 1 pair reached the target: nothing was measured." in told
+    assert "saved" not in told
+    one = caption(accuracy_figure([scratch(), missed[1]]))
+    assert "In 1 of 1 pair only scratch reached the target: nothing was saved (too few pairs" in one
 
 
 def test_operations_are_what_the_run_had_spent_at_each_check_without_evaluation():

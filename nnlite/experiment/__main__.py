@@ -223,7 +223,7 @@ def _require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise Exit('--figures: needs matplotlib: python -m pip install "nnlite[plot]"', USAGE) from error
+        raise Exit("--figures: needs matplotlib: python -m pip install matplotlib", USAGE) from error
 
 
 def _draw(options: Options, records: Sequence[RunRecord]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ..datasets import Dataset
 from . import drawing
@@ -25,7 +26,7 @@ from .drawing import COLOURS, Curve, Floats
 from .records import RunRecord
 from .report import TITLES
 from .summary import BASELINE, TREATMENT, WHOLE_BILL, compare, cost, pairs
-from .wording import no_saving_to_name, saved
+from .wording import bounds, no_saving_to_name, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,6 +80,9 @@ def draw_all(
 def averages_figure(dataset: Dataset, stop_on: str = "test") -> Figure:
     """Draw the average image of every class of the training images, five in a row.
 
+    Images are drawn as images, grey (height, width) or RGB (height, width, 3); what has any other shape is no image,
+    and is drawn as a line through its values in their order.
+
     Parameters
     ----------
     dataset : Dataset
@@ -94,22 +98,47 @@ def averages_figure(dataset: Dataset, stop_on: str = "test") -> Figure:
     if n_classes > _MOST_CLASSES:
         title = f"{_title(dataset.name)}: class averages 0 to {_MOST_CLASSES - 1} of {n_classes}"
     low, high = float(means.min()), float(means.max())
-    caption = (
-        f"Each is the mean of all training images of one class. One grey scale: black {low:.2g} to white {high:.2g}."
-    )
+    shape = _picture_shape(dataset.image_shape)
+    caption = f"Each is the mean of all training images of one class. {_scale_words(shape, low, high)}"
     if stop_on == "validation":
         caption += " In a run that stops on validation images, those are left out of the averages."
     n_rows = -(-min(n_classes, _MOST_CLASSES) // 5)
     figure = drawing.framed_figure(title, caption, (9, 0.9 + 2.1 * n_rows))
     panels = figure.subplots(n_rows, 5, squeeze=False).ravel()
-    height = dataset.image_shape[0] if len(dataset.image_shape) > 1 else 1
     for axes in panels:
         axes.set_axis_off()
     for label, axes in enumerate(panels[:n_classes]):
-        axes.imshow(means[label].reshape(height, -1), cmap="gray", vmin=low, vmax=high)
+        _draw_average(axes, means[label].reshape(shape), low, high)
         words = f"class {label}\n{counts[label]:,} images"
         axes.text(0.5, -0.03, words, transform=axes.transAxes, ha="center", va="top", fontsize=11)
     return figure
+
+
+def _picture_shape(image_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return (height, width) of grey images, (height, width, 3) of RGB, (n_features,) of what is neither."""
+    if image_shape[2:] == (1,):
+        return image_shape[:2]
+    return image_shape if len(image_shape) == 2 or image_shape[2:] == (3,) else (math.prod(image_shape),)
+
+
+def _scale_words(shape: tuple[int, ...], low: float, high: float) -> str:
+    if len(shape) == 1:
+        return f"They are no images, so their {shape[0]} values are drawn in order, all from {low:.2g} to {high:.2g}."
+    if len(shape) == 3:
+        return f"One scale of all colours: none {low:.2g} to full {high:.2g}."
+    return f"One grey scale: black {low:.2g} to white {high:.2g}."
+
+
+def _draw_average(axes: Axes, mean: npt.NDArray[np.float32], low: float, high: float) -> None:
+    """Draw one average, of a shape that `_picture_shape` gives."""
+    span = high - low or 1.0
+    if mean.ndim == 1:
+        axes.plot(mean, color="black", linewidth=0.8)
+        axes.set(ylim=(low - 0.02 * span, low + 1.02 * span), box_aspect=1)
+    elif mean.ndim == 3:
+        axes.imshow((mean - low) / span)
+    else:
+        axes.imshow(mean, cmap="gray", vmin=low, vmax=high)
 
 
 def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
@@ -248,7 +277,7 @@ def _saved_words(arms: dict[str, list[RunRecord]]) -> str:
     found = compare(treated, baseline, cost("flop", WHOLE_BILL))
     unnamed = no_saving_to_name(found)
     if unnamed is not None:
-        return f" {unnamed}."
+        return f" {unnamed} ({bounds(found.interval)})." if found.measured else f" {unnamed}."
     return f" The median pair {saved(found.interval, found.n_pairs)} of these operations."
 
 

@@ -6,9 +6,9 @@ Every option's text passes through one of these functions, once. Ranges are `con
 from __future__ import annotations
 
 import math
-import os
 import re
 
+from ..files import path_name
 from .config import ConfigError
 
 _DIGITS = 19  # of a whole number; the largest that any option takes, 2^62, has as many
@@ -25,8 +25,8 @@ def name(option: str, text: str) -> str:
 
 
 def path(option: str, text: str) -> str:
-    """Return the path, ~ and ~user as the home folder they are; a shell leaves them as they stand in --out=~/runs."""
-    return os.path.expanduser(name(option, text))
+    """Return the path as nnlite reads every path; a shell leaves the ~ of --out=~/runs to it."""
+    return path_name(name(option, text))
 
 
 def whole(option: str, text: str) -> int:
