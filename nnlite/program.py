@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT
+
+
+_started = False
+
+
+def start() -> None:
+    """Let Ctrl-C end the process at once and in silence until `carry_out`, as shells know it: status 130.
+
+    For what is imported only to start a command: while its modules are imported KeyboardInterrupt would come out of any
+    of them, NumPy's own included, as a traceback or as an ImportError that blames the installation.
+    """
+    global _started
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody else's, or nobody is to stop it
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _started = True
 
 
 def carry_out(program: str, work: Callable[[], int]) -> int:
@@ -33,6 +49,10 @@ def carry_out(program: str, work: Callable[[], int]) -> int:
         As `work` said; 0 if a reader like head had enough, 1 if stdout is closed or cannot be written, 130 after
         Ctrl-C.
     """
+    global _started
+    if _started:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _started = False
     with contextlib.ExitStack() as ended:
         # Also fills the place of a closed stderr, or the next file that is opened would be taken for it.
         stderr = sys.stderr or ended.enter_context(open(os.devnull, "w", encoding="utf-8"))

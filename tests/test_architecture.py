@@ -33,7 +33,7 @@ LAYERS = [
     ["nnlite.training"],
     ["nnlite"],  # the names for short programs, which all live further down
     ["nnlite.experiment.*", "nnlite.study.*"],  # one layer until the last question has moved to the study
-    ["nnlite.lessons.*"],
+    ["nnlite.lessons.*", "nnlite.commands"],
 ]
 """From the ground up. A module imports from its own layer and from those before it in this list, never in a circle."""
 

@@ -230,6 +230,13 @@ def test_a_wrong_word_is_named(arguments, message):
     assert str(caught.value).startswith(message)
 
 
+def test_a_file_where_pictures_should_go_is_refused_before_the_runs(capsys):
+    pytest.importorskip("matplotlib")
+    Path("taken").touch()
+    assert main(["--figures", "taken", "--dataset", "no/such"]) == 2
+    assert capsys.readouterr().err == "nnlite: --figures taken: a file, where a folder was expected\n"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["--seeds"], ["--bogus"]])
 def test_main_returns_a_status_and_never_leaves_by_an_exception(arguments, capsys):
     assert main(arguments) == (0 if arguments[0] in ("--help", "-h", "--version") else 2)

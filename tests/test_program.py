@@ -168,6 +168,18 @@ if {script!r}:
     sys.exit(main())
 runpy.run_module("nnlite.experiment", run_name="__main__")
 """
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+if "-m" in sys.orig_argv or "-c" in sys.orig_argv:
+    sys.meta_path.insert(0, Interrupting())
+"""
 DURING = ["argparse", "numpy", "nnlite.places", "nnlite.experiment.options", "nnlite.experiment.article"]
 
 
@@ -178,3 +190,32 @@ def test_ctrl_c_while_modules_are_imported_is_status_130_and_no_traceback(module
     code = INTERRUPTING.format(module=module, script=script, arguments=["--article"])
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (result.returncode, result.stderr) in ((130, ""), (-signal.SIGINT, ""))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends itself a signal")
+@pytest.mark.parametrize("module", ["argparse", "datetime", "numpy", "nnlite.idx"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "nnlite.lessons.bytes"],
+        ["-c", "import sys; from nnlite.commands import nnlite_data; sys.exit(nnlite_data())"],
+    ],
+    ids=["lesson", "nnlite-data"],
+)
+def test_ctrl_c_while_a_lesson_or_nnlite_data_is_imported_says_nothing(command, module, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT.format(module=module), encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    arguments = [sys.executable, *command]
+    result = subprocess.run(arguments, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
+
+
+def test_a_command_that_was_started_is_interrupted_as_any_other_once_it_works():
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        program.start()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        assert program.carry_out("nnlite", lambda: signal.raise_signal(signal.SIGINT)) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -66,6 +66,8 @@ def _run(options: Options) -> int:
         return OK
     if options.figures is not None:
         _require_matplotlib()  # before hours of runs, not after them
+        if os.path.exists(options.figures) and not os.path.isdir(options.figures):
+            raise Exit(f"--figures {options.figures}: a file, where a folder was expected", USAGE)
     if options.mode in (modes.FULL, modes.PART, modes.LIST_PARTS):
         from .whole import command
 

@@ -7,3 +7,10 @@ python -m nnlite.lessons.backward   every gradient by hand, the check that finds
 python -m nnlite.lessons.claim      a published saving taken apart: its numbers worked backwards, its runs repeated
 python -m nnlite.lessons.verdict    from pairs of runs to one word: a sorted column, an interval, a rule, a control
 """
+
+import sys
+
+from nnlite import program
+
+if any(word.startswith(f"{__name__}.") for word in sys.orig_argv):  # python -m nnlite.lessons.NAME
+    program.start()
