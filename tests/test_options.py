@@ -230,11 +230,17 @@ def test_a_wrong_word_is_named(arguments, message):
     assert str(caught.value).startswith(message)
 
 
-def test_a_file_where_pictures_should_go_is_refused_before_the_runs(capsys):
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [("taken", "a file, where a folder was expected"), ("taken/inside", ""), (300 * "x", "")],
+)
+def test_a_folder_for_pictures_that_cannot_be_made_is_found_before_the_runs(folder, message, capsys):
     pytest.importorskip("matplotlib")
     Path("taken").touch()
-    assert main(["--figures", "taken", "--dataset", "no/such"]) == 2
-    assert capsys.readouterr().err == "nnlite: --figures taken: a file, where a folder was expected\n"
+    assert main(["--figures", folder, "--dataset", "no/such"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"nnlite: --figures {folder}: {message}")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], ["--seeds"], ["--bogus"]])

@@ -198,11 +198,12 @@ def test_ctrl_c_while_modules_are_imported_is_status_130_and_no_traceback(module
     "command",
     [
         ["-m", "nnlite.lessons.bytes"],
+        ["-m", "nnlite.experiment", "--article"],
         ["-c", "import sys; from nnlite.commands import nnlite_data; sys.exit(nnlite_data())"],
     ],
-    ids=["lesson", "nnlite-data"],
+    ids=["lesson", "experiment", "nnlite-data"],
 )
-def test_ctrl_c_while_a_lesson_or_nnlite_data_is_imported_says_nothing(command, module, tmp_path):
+def test_ctrl_c_while_a_command_is_imported_says_nothing(command, module, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT.format(module=module), encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     arguments = [sys.executable, *command]

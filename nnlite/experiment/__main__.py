@@ -66,8 +66,7 @@ def _run(options: Options) -> int:
         return OK
     if options.figures is not None:
         _require_matplotlib()  # before hours of runs, not after them
-        if os.path.exists(options.figures) and not os.path.isdir(options.figures):
-            raise Exit(f"--figures {options.figures}: a file, where a folder was expected", USAGE)
+        _make_folder(options.figures)
     if options.mode in (modes.FULL, modes.PART, modes.LIST_PARTS):
         from .whole import command
 
@@ -226,6 +225,17 @@ def _require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise Exit("--figures: needs matplotlib: python -m pip install matplotlib", USAGE) from error
+
+
+def _make_folder(folder: str) -> None:
+    from . import figures
+
+    try:
+        figures.make_folder(folder)
+    except FileExistsError as error:
+        raise Exit(f"--figures {folder}: a file, where a folder was expected", USAGE) from error
+    except OSError as error:
+        raise Exit(f"--figures {folder}: {error.strerror or error}", USAGE) from error
 
 
 def _draw(options: Options, records: Sequence[RunRecord]) -> None:

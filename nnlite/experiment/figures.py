@@ -40,6 +40,11 @@ class NoCurves(ValueError):
     """Records without accuracy curves: exact decisions keep none."""
 
 
+def make_folder(folder: str | os.PathLike[str]) -> None:
+    """Make the folder of the pictures if it is missing; OSError where it cannot be."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+
+
 def draw_all(
     folder: str | os.PathLike[str], records: Sequence[RunRecord], load_dataset: Callable[[], Dataset]
 ) -> list[Path]:
