@@ -366,7 +366,7 @@ def test_an_interrupted_study_keeps_every_finished_run_and_says_how_to_go_on(sma
     command = [sys.executable, "-m", "nnlite.experiment", *small, "--seeds", "100000", "--out", str(kept)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and (not kept.exists() or kept.read_bytes().count(b"\n") < 3):
+        while time.monotonic() < deadline and (not kept.exists() or kept.read_bytes().count(b"}\n") < 3):
             time.sleep(0.05)
         for name in numbers:
             process.send_signal(getattr(signal, name))
