@@ -154,7 +154,9 @@ def _carry_out(
     futures: dict[Future[Any], int] = {}
     board.words[0] = board.stages[numbers] = 0
     with _opened(executor, n_workers, board) as pool:
-        ready = pool.submit(_get_ready, board.job, board.runs[numbers[0]])  # alone: all others need the same kernels
+        config = board.runs[numbers[0]][0]
+        arms = list(dict.fromkeys(board.runs[i][1] for i in numbers if board.runs[i][0] == config))
+        ready = pool.submit(_get_ready, board.job, config, arms)  # alone: all others need the same kernels
         try:
             while not wait([ready], timeout=_POLL).done:
                 yield Status(time.perf_counter() - board.began, n_kernels=n_ready() - board.n_ready_before)
@@ -309,9 +311,10 @@ def _digest(dataset: Dataset) -> str:
     return hashlib.sha256(repr(sorted(dataset.sha256.items())).encode()).hexdigest()
 
 
-def _get_ready(job: _Job, run: Run) -> None:
-    config, arm, _ = run
-    _worker_of(job).data_of(config, arm)
+def _get_ready(job: _Job, config: RunConfig, arms: Sequence[str]) -> None:
+    """Compile, and find out before the first run what an arm cannot be made of."""
+    for arm in arms:
+        _worker_of(job).data_of(config, arm)
 
 
 def _run(job: _Job, number: int, run: Run) -> RunRecord | None:
