@@ -132,7 +132,7 @@ def fail_first(monkeypatch, times):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
 def test_a_worker_that_dies_loses_only_its_run_which_is_tried_again(tmp_path):
-    long_enough = 400 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 20_000  # to be caught running
+    long_enough = 400 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 200_000  # to be caught running
     dataset, config = small_dataset(tmp_path), small_config(max_steps=long_enough, target=1.0, learning_rate=1e-9)
     settings = StudySettings(seeds=1, workers=2, executor="processes")
     expected = records_of(dataset, config, StudySettings(seeds=1))
