@@ -14,9 +14,10 @@ from test_records import record
 
 from nnlite.experiment.closed_forms import step_counts
 from nnlite.experiment.config import RunConfig
-from nnlite.experiment.whole.cells import claim_cell, honest_cell
 from nnlite.experiment.whole.parts import is_done, records_of
 from nnlite.experiment.wording import bounds, percent
+from nnlite.study import cells
+from nnlite.study.runs import Study
 
 KEPT = Path(__file__).parents[1] / "data" / "runs"
 SIZES = (4, 3, 2)
@@ -62,8 +63,8 @@ def printed_by_check(folder):
 
 def said_by_the_report(folder):
     claim = [r for r in records_of(folder, "claim") if r.config["preset"] == "article"]
-    saved = claim_cell("claim", claim, np.random.default_rng(0)).saved
-    honest = honest_cell("honest", records_of(folder, "honest"), np.random.default_rng(0)).saved
+    study = Study({"fashion": claim, "honest": records_of(folder, "honest")})  # fashion is asked as the claim is
+    saved, honest = (cells.cell(study, key)["saved"] for key in ("fashion", "honest"))
     return [f"claim: saved {percent(saved.median)} ({bounds(saved)})", f"honest: saved {percent(honest.median)}"]
 
 

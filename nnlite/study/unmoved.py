@@ -6,17 +6,18 @@ Each question that moves takes its fields and its section from here; the last on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..experiment.costs import agrees_at_stop
 from ..experiment.records import RunRecord
-from ..experiment.whole import answers, cells, details, horizon_answers, horizons, searches, stopping, verdict_answers
-from ..experiment.whole.findings import EqualSteps, Findings, TargetRow
+from ..experiment.whole import answers, details, horizon_answers, horizons, searches, stopping, verdict_answers
+from ..experiment.whole.findings import Cell, EqualSteps, Findings, SensitivityRow, TargetRow
 from ..experiment.whole.sections import Section as OldSection
-from . import controls
+from . import cells, controls
 from .document import Section, Table
-from .protocol import CLAIM, CLAIM_64, EPOCH, PARTS, TARGETS, WIDE_TARGETS
+from .protocol import CLAIM, EPOCH, PARTS, TARGETS, WIDE_TARGETS
 from .resampling import ANALYSIS_SEED
 from .runs import Study, once
 
@@ -28,20 +29,16 @@ def findings(study: Study) -> Findings:
     """Compute all that the older findings hold."""
     of = {part.name: study.parts.get(part.name, []) for part in PARTS}
     every = study.records
-    claim, claim_64 = (
-        [run for arm in ("scratch", "class-means") for run in study.runs("claim", arm, config)]
-        for config in (CLAIM, CLAIM_64)
-    )
+    claim = [run for arm in ("scratch", "class-means") for run in study.runs("claim", arm, CLAIM)]
     rng = np.random.default_rng(ANALYSIS_SEED)
-    honest = cells.honest_cell("honest", of["honest"], rng) if of["honest"] else None
-    tuned = None
-    if of["tuned"] and honest is not None:
-        cell = cells.honest_cell("tuned", of["tuned"], rng)
-        tuned = searches.tuned(cell, of["tuning"], of["finals"], honest.saved)
+    of_cell = {key: _as_before(cells.cell(study, key)) for key in cells.CELLS}
+    honest, tuned = of_cell["honest"], None
+    if of_cell["tuned"] and honest is not None:
+        tuned = searches.tuned(of_cell["tuned"], of["tuning"], of["finals"], honest.saved)
     long = of["epochs-5"] or claim  # the same runs, which the claim cell ends after 500 steps
     return Findings(
-        claim=cells.claim_cell("claim", claim, rng) if claim else None,
-        claim_64=cells.claim_cell("claim, 784-64-10", claim_64, rng) if claim_64 else None,
+        claim=of_cell["claim"],
+        claim_64=of_cell["claim_64"],
         honest=honest,
         optimism=stopping.optimism(claim) if claim else [],
         stops=stopping.stops(of["honest"], rng) if of["honest"] else None,
@@ -55,7 +52,7 @@ def findings(study: Study) -> Findings:
         prediction=horizons.prediction(long, TARGETS, rng) if long else None,
         equal_steps=_equal_steps(claim, of["epochs-5"], of["epochs-20"]),
         wide=horizons.targets(of["wide"], WIDE_TARGETS) if of["wide"] else [],
-        fashion=cells.claim_cell("Fashion-MNIST", of["fashion"], rng) if of["fashion"] else None,
+        fashion=of_cell["fashion"],
         fashion_targets=_fashion_targets(claim, of["fashion"]),
         descriptive=controls.descriptive(study),
         settings=controls.settings(study),
@@ -67,6 +64,13 @@ def findings(study: Study) -> Findings:
         machines=sorted({_machine(record) for record in every}),
         versions=_versions(every),
     )
+
+
+def _as_before(cell: dict[str, Any] | None) -> Cell | None:
+    """Give a cell to the older sections, which know it as an object."""
+    if cell is None:
+        return None
+    return Cell(**{**cell, "sensitivity": [SensitivityRow(**row) for row in cell["sensitivity"]]})
 
 
 def _asked(section: Callable[[Findings], OldSection], *names: str) -> Callable[[Study], Section]:

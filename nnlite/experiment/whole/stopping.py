@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
 from ..records import FAILED, RunRecord
 from ..stats import median_interval
-from ..summary import BASELINE, TREATMENT
-from .cells import TEST_TARGET, pairs_of
+from ..summary import BASELINE, TREATMENT, paired
 from .estimands import EVERY_OPERATION, Goal, first_check, stable_ratio, target_of
 from .findings import Optimism, StopComparison
+from .protocol import CLAIM
+from .selecting import of_arm
 
 Runs = Sequence[RunRecord]
 
@@ -76,9 +78,9 @@ def stops(records: Runs, rng: np.random.Generator) -> StopComparison:
     ValueError
         There is no pair, or an arm's records are of several configurations or hold a seed twice.
     """
-    treated, scratch = pairs_of(records)
+    treated, scratch = paired(of_arm(records, TREATMENT), of_arm(records, BASELINE))
     own = Goal(target_of(scratch[0]))
-    by_test = stable_ratio(treated, scratch, EVERY_OPERATION, Goal(TEST_TARGET, images="apart"), rng)
+    by_test = stable_ratio(treated, scratch, EVERY_OPERATION, Goal(Fraction(str(CLAIM.target)), images="apart"), rng)
     by_validation = stable_ratio(treated, scratch, EVERY_OPERATION, own, rng)
     accuracy = {}
     for arm, runs in ((BASELINE, scratch), (TREATMENT, treated)):
