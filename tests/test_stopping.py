@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made import BEFORE, CONFIG, STEP, at_target_from, run
-from test_cells import honest
+from test_study_cells import honest
 
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.whole.stopping import optimism, stops

@@ -153,12 +153,13 @@ def _row(pairs: Pairs, asked: tuple[str, ...], goal: Goal, answer: tuple[Interva
 
 def _expected_costs(pairs: Pairs, bill: Bill, goal: Goal) -> Interval:
     """Reduction of what a success costs, E1; a miss has spent all that is on its bill."""
-    columns = []
+    spent, reached = [], []
     for arm in pairs:
         hit = arm.first_costs(bill, goal)
-        all_of_it = [float(spent_at_stop(run, bill.model, bill.phases)) for run in arm.runs]
-        columns += [np.where(np.isinf(hit), all_of_it, hit), np.isfinite(hit)]
-    return ratio_of_expected_costs(*columns).as_reduction()
+        in_all = [float(spent_at_stop(run, bill.model, bill.phases)) for run in arm.runs]
+        spent.append(np.where(np.isinf(hit), in_all, hit))
+        reached.append(np.isfinite(hit))
+    return ratio_of_expected_costs(spent[0], reached[0], spent[1], reached[1]).as_reduction()
 
 
 def verdict_line(found: dict[str, Any]) -> str:
