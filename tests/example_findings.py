@@ -24,7 +24,7 @@ from nnlite.experiment.whole.findings import (
     TargetRow,
     Tuned,
 )
-from nnlite.study import controls, unmoved
+from nnlite.study import cells, controls, unmoved
 from nnlite.study.comparisons import Explanation
 from nnlite.study.controls import Control, Setting
 from nnlite.study.protocol import PARTS
@@ -182,4 +182,9 @@ def study_of(found):
         controls.averages_saved: found.claim and found.claim.first_hits,
     }
     study.answers = {(question.__wrapped__, (), ()): answer for question, answer in answers.items()}
+    of = {key: getattr(found, key) for key in ("claim", "claim_64", "honest", "fashion")}
+    of["tuned"] = found.tuned and found.tuned.cell
+    for key, judged in of.items():
+        facts = judged and {**vars(judged), "sensitivity": [vars(row) for row in judged.sensitivity]}
+        study.answers[cells.cell.__wrapped__, (key,), ()] = facts
     return study

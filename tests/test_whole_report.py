@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from example_findings import NAMES, cell, control, plausible, row, setting, study_of
+from example_findings import NAMES, cell, control, plausible, setting, study_of
 
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.whole.findings import Findings
@@ -41,91 +41,6 @@ def test_every_line_fits_a_terminal_of_80_columns(found):
         assert form == form.rstrip()
 
 
-def test_the_verdict_of_every_cell_comes_first_with_interval_pairs_and_misses():
-    lines = " ".join(text(plausible()).split("IS IT THE AVERAGES")[0].split())
-    assert lines.index("THE VERDICT") < lines.index("Claim cell") < lines.index("Honest cell")
-    assert "DIRECTION ONLY. The averages saved 22.1% (95% interval 20.3% to 24.6%; 100 pairs); 0 runs missed." in lines
-    assert "DIRECTION ONLY. The averages saved 19.0% (95% interval 17.0% to 21.0%; 100 pairs); both arms' mean" in lines
-    assert "The article's single pair (29.9%) lies above 93 of these 100. But 214 steps from scratch (here 121" in lines
-    assert '"direction only" means: something is saved, and less than 25%' in lines
-    assert "steps from scratch 214 138 (121 to 153)" in lines
-    assert "then, steps 145 104 (93 to missed)" in lines  # one run of three missed: the largest is infinite
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({}, "Explained by: none of the controls."),
-        (
-            {"explained_by": ["exemplar", "medoid"]},
-            "Explained by: exemplar (one fixed real image of each class, drawn at random); medoid (the real image",
-        ),
-        ({"controls": []}, "Explained by: not known."),
-        ({}, "Gone when tuned: yes (no material saving)."),
-        (
-            {"tuned": None, "parts_done": NAMES[:3]},
-            "Gone when tuned: not known. Not finished: part tuned (nnlite --part tuned).",
-        ),
-        (
-            {},
-            "Depends on the counting: no, the claim cell has one word under the 5 cost models that count by the",
-        ),
-        (
-            {},
-            "shape of the network. Apart from that rule, by operations that ran, zeros skipped: costs more in the "
-            "claim cell, -4.2% (-6.4% to -1.0%, 100 pairs); costs more in the claim cell with 784-64-10, -4.2%",
-        ),
-        (
-            {"claim": cell(depends_on_counting=["flop", "torch"])},
-            "Depends on the counting: yes, the claim cell has another word under operations and PyTorch's count. Apart",
-        ),
-        (
-            {"honest": cell("honest", estimand="E2", depends_on_counting=["3x-forward"])},
-            "of the network. The honest cell has another word under 3 x the forward pass. Apart from that rule,",
-        ),
-        ({"claim": None, "parts_done": []}, "Depends on the counting: not known. Not finished: part claim"),
-    ],
-)
-def test_every_qualifier_is_told_or_says_why_not(changes, sentence):
-    assert sentence in flat(plausible(**changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({}, "No: something is saved, but less. By the rules set beforehand the claim falls: honest cell direction"),
-        ({"honest": cell("honest", "costs more", estimand="E2")}, "the claim falls: honest cell costs more, tuned no"),
-        ({"tuned": "direction only"}, "the claim does not stand (its cell does not say reproduced) and does not fall"),
-        (
-            {"tuned": "direction only", "claim": cell(word="reproduced")},
-            "Yes. By the rules set beforehand the claim stands.",
-        ),
-        (
-            {"tuned": "not established", "claim": cell(word="reproduced")},
-            "the claim does not stand (whether it is gone when tuned stays open) and",
-        ),
-        (
-            {
-                "tuned": "direction only",
-                "claim": cell(word="reproduced"),
-                "honest": cell("honest", "not established", estimand="E2"),
-            },
-            "the claim does not stand (the honest cell is not established) and",
-        ),
-        (
-            {"tuned": "direction only", "claim": cell(word="reproduced"), "explained_by": ["exemplar"]},
-            "Yes. By the rules set beforehand the claim does not stand (a control of cheap steps explains it) and",
-        ),
-        ({"honest": None}, "No: something is saved, but less. Claim cell (counted"),
-    ],
-)
-def test_the_first_line_answers_the_title_and_says_whether_the_claim_stands(changes, sentence):
-    found = plausible()
-    if "tuned" in changes:
-        changes = {**changes, "tuned": replace(found.tuned, cell=cell("tuned", changes["tuned"]))}
-    assert sentence in flat(plausible(**changes)).split("THE VERDICT")[1][:400]
-
-
 def test_what_only_the_width_withholds_is_said():
     found = plausible()
     wide = cell("tuned", "not established", saved=(-0.129, -0.09, -0.004))
@@ -142,20 +57,6 @@ def test_the_flag_in_both_arms_stands_beside_the_flag_alone():
     said = "only described: with --learning-rate 2e-3 in both arms the averages saved 20.0%"
     assert said in flat(plausible(settings=[both]))
     assert "The flag and the averages together" not in flat(plausible())
-
-
-def test_misses_are_those_of_the_cells_own_question():
-    some = plausible(claim=cell(missed=3))  # first_hits has none: what counts is the cell's own number
-    assert "100 pairs); 3 runs missed." in flat(some)
-    assert "100 pairs); 1 run missed." in flat(plausible(claim=cell(missed=1)))
-    never = cell("honest", estimand="E2", missed=100, stable_steps={"scratch": 151, "class-means": None})
-    assert "100 pairs); the mean accuracy averages first does not stay at the target." in flat(plausible(honest=never))
-
-
-def test_a_tuned_saving_that_stays_is_not_gone():
-    found = plausible()
-    stays = replace(found, tuned=replace(found.tuned, cell=cell("tuned")))
-    assert "Gone when tuned: no (tuned: direction only)." in flat(stays)
 
 
 def test_without_any_part_every_part_is_named_and_no_number_is_made_up():
@@ -250,41 +151,6 @@ def test_stopping_on_test_flatters_only_where_the_interval_says_so():
     )
     few = [replace(plausible().optimism[0], n_runs=3, difference=Interval(0.004, None, None))]
     assert "It is not shown to flatter from scratch: 0.40 points (3 runs)." in flat(plausible(optimism=few))
-
-
-def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
-    report = text(plausible())
-    assert (
-        'Claim cell: 4 of 5 ways to ask, its own among them, give the same word, direction only. The others: "costs '
-        'more" for operations that ran.' in " ".join(report.split())
-    )
-    other = report.split("Claim cell, costs more; 100 pairs:")[1]
-    assert " operations that ran  first touch" in other.split("Claim cell with 784-64-10")[0]
-    # 1 - (-2.5) = 3.5 times as many, which is no word of the verdict and no row
-    assert "the averages read 3.5 (0.6 to miss) times as many distinct images as scratch." in flat(plausible())
-    never = row("distinct images", "costs more", counting="passes", saved=Interval(-math.inf, -math.inf, -2.0))
-    report = flat(plausible(claim=cell(sensitivity=[never])))
-    assert "Claim cell: the averages read" not in report
-    assert "for distinct images" not in report
-    assert "multiply-adds without data first touch, 90.3% 0 19.0 (17.1 to 21.3)" in " ".join(report.split())
-    assert "operations with looks for good, 1 look in 50 0 19.0" in " ".join(report.split())
-    assert "multiply-adds that ran first touch 0 19.0" in " ".join(report.split())
-
-
-def test_a_row_says_which_phases_its_steps_and_images_are_of():
-    rows = [row(model, counting="passes", scope="training", target=0.9) for model in ("steps", "images")]
-    report = flat(plausible(claim=cell(sensitivity=[*rows, row("flop", scope="training")])))
-    for counted in ("steps of both phases", "images of both phases", "operations without data"):
-        assert f"{counted} first touch 0 19.0 (17.1 to 21.3)" in report
-
-
-def test_rows_that_are_first_touch_in_a_cell_of_another_question_say_so():
-    rows = [row("flop", "costs more", counting="executed", scope="bill"), row("flop", estimand="E2")]
-    report = flat(plausible(honest=cell("honest", estimand="E2", sensitivity=rows)))
-    assert "Honest cell: 1 of 2 ways to ask, its own among them, give the same word, direction only." in report
-    assert 'The others: "costs more" for operations that ran (first touch).' in report
-    assert "those rows are first touch in every cell, also where its own question is for good." in report
-    assert "No row is in seconds: these runs look after every step" in report
 
 
 def test_no_line_is_too_long_where_every_control_misses():

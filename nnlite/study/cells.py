@@ -1,30 +1,54 @@
 """QUESTION: the verdict of each cell, its qualifiers, and whether its word depends on how the runs are asked.
 
-A cell puts one question to the pairs of one part. E1, as the article asks: the median over pairs of the saving at each
+A cell puts one question to the pairs of a part. E1, as the article asks: the median over pairs of the saving at each
 run's first hit. E2, the honest one: the saving of all runs together at the step from which their mean stays at the
 target. A miss costs infinity.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..experiment.article import savings
+from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
+from ..experiment.config import ARMS
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, MEASURES, Bill, cost_at_stop, spent_at_stop
 from ..experiment.stats import Interval, sign_test
 from ..experiment.summary import BASELINE, TREATMENT
-from ..experiment.verdict import Verdict, article_rank
+from ..experiment.verdict import article_rank
 from ..experiment.verdict import verdict as rule
-from ..experiment.wording import PEOPLE, n_missed, saved, several
+from ..experiment.wording import (
+    EXPLAINED_POINTS,
+    MEANING,
+    PEOPLE,
+    PRICES,
+    brief,
+    n_missed,
+    p_value,
+    pairs,
+    percent,
+    saved,
+    several,
+    spread,
+    steps,
+    times,
+)
+from ..experiment.wording import cell as interval
 from ..flops import COST_MODELS
-from .estimands import Curves, Goal, Pairs, both_arms, compare, stable_ratio, target_of
+from . import controls
+from .document import Section, Table
+from .estimands import Goal, Pairs, both_arms, compare, stable_ratio, target_of
 from .protocol import CLAIM, CLAIM_64
 from .resampling import ratio_of_expected_costs
 from .runs import Study, once
+
+Facts = dict[str, Any]
+"""Of a cell, or of a row of its table, by their names in JSON."""
 
 CELLS = {
     "claim": ("claim", "claim", CLAIM, ARTICLE, "E1"),
@@ -35,142 +59,375 @@ CELLS = {
 }
 """Every cell: what it is called, its part and configuration (None: an arm has one alone there), bill and estimand."""
 
-TARGET_SHIFTS = (Fraction("-0.003"), Fraction("0.003"))
-IN_A_ROW = (3, 5, 10)
-EXECUTED_MODELS = ("flop", "mac")  # the others are defined on shapes
+IN_VERDICT = {
+    "claim": ("Claim cell (counted and stopped as the article does)", "claim cell"),
+    "claim_64": ("The same for 784-64-10, which fits its arithmetic too", "claim cell with 784-64-10"),
+    "honest": ("Honest cell (every operation counted, stopped on held-out images)", "honest cell"),
+}
+"""The cells of the verdict for people, and in a few words."""
+
+SHORT = {
+    "reproduced": "Yes",
+    "larger than claimed": "More than that",
+    "direction only": "No: something is saved, but less",
+    "no material saving": "No",
+    "costs more": "No: it costs more",
+    "saves, size not established": "Something is saved; whether it is as much stays open",
+    "not established": "It stays open",
+}
+"""The answer to the title that each word of the claim cell gives."""
+
+GONE = ("no material saving", "costs more")
+"""Words that say a saving is gone."""
+
+LABELS = "distinct images"
+"""What is counted in the row that gets no word: the labels that are needed."""
+
+ESTIMANDS = {"E1": "first touch", "E2": "for good", " with ": ", ", "a look every 50 steps": "1 look in 50"}
+"""When a target counts as reached, for people: the first look at or above it, or that from which the mean stays."""
+
 LOOK_EVERY = 50  # steps; the other extreme is a look at every check
 
 
 @once
-def cell(study: Study, key: str) -> dict[str, Any] | None:
+def cell(study: Study, key: str) -> Facts | None:
     """Judge a cell by its key in CELLS; None while its part was not run."""
     name, part, config, bill, estimand = CELLS[key]
-    pairs = both_arms(study, part, config)
-    return judged(name, pairs, bill, estimand) if pairs else None
-
-
-def judged(name: str, pairs: Pairs, bill: Bill, estimand: str) -> dict[str, Any]:
-    """Put a cell together around its headline, as `--json` has it."""
-    treated, scratch = (arm.runs for arm in pairs)
-    goal = Goal(target_of(scratch[0]))
-    saving, missed, verdict = _answer(pairs, bill, estimand, goal)
-    hits = compare(*(arm.first_costs(bill, goal) for arm in pairs))
-    by_model = [_way(pairs, Bill(model, scope), estimand, goal) for model, scope in _MODELS.items()]
-    ran = [_ran(pairs, model, goal) for model in EXECUTED_MODELS]
-    others = [_way(pairs, *way) for way in _other_ways(pairs, bill, estimand, goal)]
+    arms = both_arms(study, part, config)
+    if arms is None:
+        return None
+    treated, scratch = arms
+    by_arm, run = {BASELINE: scratch, TREATMENT: treated}, scratch.runs[0]
+    goal = Goal(target_of(run))
+    headline = _judged(arms, bill, estimand, goal)
+    hits = compare(*(arm.first_costs(bill, goal) for arm in arms))
+    models = {model: "training" if model == ARTICLE.model else "bill" for model in COST_MODELS}  # as each is quoted
+    by_model = [_row(arms, Bill(model, scope), estimand, goal) for model, scope in models.items()]
+    ran = [_row_of_what_ran(arms, model, goal) for model in ("flop", "mac")]  # the others are defined on shapes
     return {
         "name": name,
-        "dataset": scratch[0].dataset["name"],
+        "dataset": run.dataset["name"],
         "target": float(goal.target),
-        "stop_on": scratch[0].config["stop_on"],
+        "stop_on": run.config["stop_on"],
         "n_pairs": len(scratch),
-        "seeds": (scratch[0].seed, scratch[-1].seed),
-        "saved": saving,
+        "seeds": (run.seed, scratch.runs[-1].seed),
         "estimand": estimand,
-        "verdict": verdict,
-        "missed": missed,  # runs by the cell's own estimand; all of an arm's where its mean never stays
+        **headline,
         "first_hits": hits,
-        "first_hit_steps": {arm: curves.first_steps(goal).tolist() for arm, curves in _by_arm(pairs).items()},
-        "stable_steps": {arm: curves.stable_step(goal) for arm, curves in _by_arm(pairs).items()},
-        "after_pretrain": [r.accuracy_after_pretrain for r in treated if r.accuracy_after_pretrain is not None],
-        "expected_costs": _expected_costs(pairs, bill, goal),
+        "first_hit_steps": {arm: curves.first_steps(goal).tolist() for arm, curves in by_arm.items()},
+        "stable_steps": {arm: curves.stable_step(goal) for arm, curves in by_arm.items()},
+        "after_pretrain": [r.accuracy_after_pretrain for r in treated.runs if r.accuracy_after_pretrain is not None],
+        "expected_costs": _expected_costs(arms, bill, goal),
         "sign_test_p": sign_test(hits.reductions, 0.0),
         "article_rank": article_rank(hits.reductions, float(savings()["flops"])),
-        "sensitivity": [*by_model, *ran, *others],
-        "depends_on_counting": [row["model"] for row in by_model if row["word"] != verdict.word],
+        "sensitivity": [*by_model, *ran, *(_row(arms, *way) for way in _other_ways(arms, bill, estimand, goal))],
+        "depends_on_counting": [row["model"] for row in by_model if row["word"] != headline["verdict"].word],
     }
 
 
-_MODELS = {model: "training" if model == ARTICLE.model else "bill" for model in COST_MODELS}
-"""Every cost model with the bill that it is quoted with."""
-
-
-def _by_arm(pairs: Pairs) -> dict[str, Curves]:
-    treated, scratch = pairs
-    return {BASELINE: scratch, TREATMENT: treated}
-
-
-def _answer(pairs: Pairs, bill: Bill, estimand: str, goal: Goal) -> tuple[Interval, int, Verdict]:
-    """What is saved, how many runs missed, and the word that the rule gives."""
-    n_pairs = len(pairs[0])
+def _judged(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> Facts:
+    """What is saved, how many runs missed (all of an arm whose mean never stays), and the word that the rule gives."""
     if estimand == "E1":
-        found = compare(*(arm.first_costs(bill, goal) for arm in pairs))
-        return found.interval, n_missed(found), _word(found.interval, n_pairs, found.both_missed / n_pairs)
-    ratio = stable_ratio(*pairs, bill, goal)
-    missed = sum(n_pairs for arm in pairs if arm.stable_step(goal) is None)
-    return ratio.as_reduction(), missed, _word(ratio.as_reduction(), n_pairs, ratio.both_missed_share)
+        return _judged_by_pairs(*(arm.first_costs(bill, goal) for arm in arms))
+    ratio, n_pairs = stable_ratio(*arms, bill, goal), len(arms[0])
+    saving, missed = ratio.as_reduction(), sum(n_pairs for arm in arms if arm.stable_step(goal) is None)
+    word = rule(n_pairs, ratio.both_missed_share, saving.low, saving.high)
+    return {"saved": saving, "missed": missed, "verdict": word}
 
 
-def _word(saving: Interval, n_pairs: int, both_missed_share: float) -> Verdict:
-    return rule(n_pairs, both_missed_share, saving.low, saving.high)
+def _judged_by_pairs(treated: ArrayLike, scratch: ArrayLike) -> Facts:
+    found = compare(treated, scratch)
+    word = rule(found.n_pairs, found.both_missed / found.n_pairs, found.interval.low, found.interval.high)
+    return {"saved": found.interval, "missed": n_missed(found), "verdict": word}
 
 
-def _other_ways(pairs: Pairs, bill: Bill, estimand: str, goal: Goal) -> list[tuple[Bill, str, Goal]]:
-    """List what else can be asked; not steps, and no rare looks, where the arms' batches differ or no look fits.
+def _other_ways(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> list[tuple[Bill, str, Goal]]:
+    """List what else can be asked; not steps and rare looks where the arms' batches differ, as tuned ones may.
 
     Seconds are never asked: no record says when a check of a whole curve was made.
     """
-    counts = [(model, "training") for model in ("flop", "mac", "steps", "images")]
     with_looks = Bill("flop", "bill and evaluation")
-    rarely = replace(goal, every=LOOK_EVERY)
-    configs = [arm.runs[0].config for arm in pairs]
-    alike = configs[0]["batch_size"] == configs[1]["batch_size"]
-    fits = alike and min(config["max_steps"] for config in configs) >= LOOK_EVERY
-    return [
-        *((Bill(*count), estimand, goal) for count in counts if alike or count[0] != "steps"),
-        (Bill("images_read", "bill"), estimand, goal),
-        (with_looks, estimand, goal),
-        *([(with_looks, estimand, rarely)] if fits else []),
-        *((bill, "E1", replace(goal, in_a_row=n)) for n in IN_A_ROW),
-        *((bill, estimand, replace(goal, target=goal.target + shift)) for shift in TARGET_SHIFTS),
-        (bill, "E2" if estimand == "E1" else "E1", goal),
-    ]
+    ways = [(Bill(model, "training"), estimand, goal) for model in ("flop", "mac", "steps", "images")]
+    ways += [(Bill("images_read", "bill"), estimand, goal)]
+    ways += [(with_looks, estimand, replace(goal, every=every)) for every in (None, LOOK_EVERY)]
+    ways += [(bill, "E1", replace(goal, in_a_row=n)) for n in (3, 5, 10)]
+    ways += [(bill, estimand, replace(goal, target=goal.target + Fraction(shift, 1000))) for shift in (-3, 3)]
+    ways += [(bill, "E2" if estimand == "E1" else "E1", goal)]
+    configs = [arm.runs[0].config for arm in arms]
+    if configs[0]["batch_size"] != configs[1]["batch_size"]:
+        ways = [way for way in ways if way[0].model != "steps" and way[2].every is None]
+    budget = min(config["max_steps"] for config in configs)
+    return [way for way in ways if (way[2].every or 0) <= budget]
 
 
-def _way(pairs: Pairs, bill: Bill, estimand: str, goal: Goal) -> dict[str, Any]:
-    """One row of the sensitivity table: the same pairs, asked so."""
+def _row(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> Facts:
     how = f" with {goal.in_a_row} in a row" if goal.in_a_row > 1 else ""
     how += f", a look every {goal.every} steps" if goal.every else ""
-    model = "distinct images" if bill.model == "images_read" else bill.model
+    model = LABELS if bill.model == "images_read" else bill.model
     counting = "passes" if bill.model in MEASURES else "dense"
-    answer = _answer(pairs, bill, estimand, goal)
-    return _row(pairs, (model, counting, bill.scope, estimand + how), goal, answer)
+    asked = {"model": model, "counting": counting, "scope": bill.scope, "estimand": estimand + how}
+    return _with_answer(asked, len(arms[0]), goal, _judged(arms, bill, estimand, goal))
 
 
-def _ran(pairs: Pairs, model: str, goal: Goal) -> dict[str, Any]:
+def _row_of_what_ran(arms: Pairs, model: str, goal: Goal) -> Facts:
     """The operations that ran; they are known at each run's own stop alone, so this is E1 in every cell."""
-    found = compare(*([cost_at_stop(run, Bill(model, "bill"), executed=True) for run in arm.runs] for arm in pairs))
-    word = _word(found.interval, found.n_pairs, found.both_missed / found.n_pairs)
-    return _row(pairs, (model, "executed", "bill", "E1"), goal, (found.interval, n_missed(found), word))
+    asked = {"model": model, "counting": "executed", "scope": "bill", "estimand": "E1"}
+    costs = ([cost_at_stop(run, Bill(model, "bill"), executed=True) for run in arm.runs] for arm in arms)
+    return _with_answer(asked, len(arms[0]), goal, _judged_by_pairs(*costs))
 
 
-def _row(pairs: Pairs, asked: tuple[str, ...], goal: Goal, answer: tuple[Interval, int, Verdict]) -> dict[str, Any]:
-    saving, missed, verdict = answer
-    names = dict(zip(("model", "counting", "scope", "estimand"), asked, strict=True))
-    found = {"target": float(goal.target), "n_pairs": len(pairs[0]), "missed": missed, "saved": saving}
-    return {**names, **found, "word": verdict.word}
+def _with_answer(asked: Facts, n_pairs: int, goal: Goal, judged: Facts) -> Facts:
+    answer = {"missed": judged["missed"], "saved": judged["saved"], "word": judged["verdict"].word}
+    return {**asked, "target": float(goal.target), "n_pairs": n_pairs, **answer}
 
 
-def _expected_costs(pairs: Pairs, bill: Bill, goal: Goal) -> Interval:
+def _expected_costs(arms: Pairs, bill: Bill, goal: Goal) -> Interval:
     """Reduction of what a success costs, E1; a miss has spent all that is on its bill."""
-    spent, reached = [], []
-    for arm in pairs:
+    columns: list[ArrayLike] = []
+    for arm in arms:
         hit = arm.first_costs(bill, goal)
         in_all = [float(spent_at_stop(run, bill.model, bill.phases)) for run in arm.runs]
-        spent.append(np.where(np.isinf(hit), in_all, hit))
-        reached.append(np.isfinite(hit))
-    return ratio_of_expected_costs(spent[0], reached[0], spent[1], reached[1]).as_reduction()
+        columns += [np.where(np.isinf(hit), in_all, hit), np.isfinite(hit)]
+    spent, reached, scratch_spent, scratch_reached = columns
+    return ratio_of_expected_costs(spent, reached, scratch_spent, scratch_reached).as_reduction()
 
 
-def verdict_line(found: dict[str, Any]) -> str:
+def verdict(study: Study) -> Section:
+    """Give the word of each cell, what stands beside it, and the article's numbers next to ours."""
+    of = {key: cell(study, key) for key in IN_VERDICT}
+    told: list[str] = []
+    answer, tables, notes = [], [], []
+    for key, (title, short) in IN_VERDICT.items():
+        if (found := of[key]) is None:
+            answer.append(" ".join([f"{title}: not answered.", *study.missing(CELLS[key][1])]))
+            continue
+        answer.append(f"{title}: {verdict_line(found)}")
+        told.append(found["verdict"].word)
+        if found["estimand"] == "E1":
+            tables.append(_beside_the_article(found, short))
+            notes.append(_tested(found, short))
+        else:
+            held = [steps(found["stable_steps"][arm]) for arm in (BASELINE, TREATMENT)]
+            at = f"mean accuracy stays at {percent(found['target'])} for good from step {held[0]} on from scratch"
+            notes.append(f"Honest cell: {at}, from step {held[1]} on after the averages.")
+    answer += qualifiers(study)
+    if claim := of["claim"]:
+        answer = [f"{SHORT[claim['verdict'].word]}. {standing(study)}".rstrip(), *answer, _the_articles_pair(claim)]
+    notes += [
+        *(f'"{word}" means: {MEANING[word]}.' for word in sorted(set(told))),
+        f"In tables and figures {TREATMENT} is the arm that trains on the averages first, {BASELINE} the one that does "
+        "not.",
+        "The rule, margins and seeds were written down before the runs; what was decided later stands at the end of "
+        "data/runs/preregistration.md, with its reason. Intervals speak of other seeds, not of other images.",
+    ]
+    pictures = {
+        "accuracy": "accuracy against operations, both arms",
+        "cost": "cost to the target, run by run",
+        "pairs": "cost with averages first against cost from scratch, pair by pair",
+        "bill": "what the operations were spent on",
+    }
+    return Section("The verdict", answer, tables, notes, pictures, facts=of)
+
+
+def verdict_line(found: Facts) -> str:
     """Write a cell's word with its numbers."""
-    word, reason, estimand = found["verdict"].word, found["verdict"].reason, found["estimand"]
+    reason = f" ({found['verdict'].reason})" if found["verdict"].reason else ""
     gone = [PEOPLE[arm] for arm, step in found["stable_steps"].items() if step is None]
-    if estimand == "E1":
-        misses = f"{found['missed']} run{'' if found['missed'] == 1 else 's'} missed"
+    there = "both arms' mean accuracy gets there for good"
+    if found["estimand"] == "E1":
+        there = f"{found['missed']} run{'' if found['missed'] == 1 else 's'} missed"
     elif gone:
-        misses = f"the mean accuracy {several(gone)} does not stay at the target"
-    else:
-        misses = "both arms' mean accuracy gets there for good"
-    why = f" ({reason})" if reason else ""
-    return f"{word.upper()}{why}. The averages {saved(found['saved'], found['n_pairs'])}; {misses}."
+        there = f"the mean accuracy {several(gone)} does not stay at the target"
+    word, saving = found["verdict"].word.upper(), saved(found["saved"], found["n_pairs"])
+    return f"{word}{reason}. The averages {saving}; {there}."
+
+
+def standing(study: Study) -> str:
+    """Say whether the claim stands or falls by the registered rule; empty while a cell or the controls are missing."""
+    of = [cell(study, key) for key in ("claim", "honest", "tuned")]
+    if None in of or not controls.controls(study):
+        return ""
+    claim, honest, tuned = (found["verdict"].word for found in of if found)
+    if honest in GONE or tuned in GONE:
+        return f"By the rules set beforehand the claim falls: honest cell {honest}, tuned {tuned}."
+    explained_by = controls.explained_by(controls.controls(study))
+    against = {
+        "its cell does not say reproduced": claim != "reproduced",
+        "the honest cell is not established": honest == "not established",
+        "a control of cheap steps explains it": bool(controls.CHEAP.keys() & set(explained_by)),
+        "whether it is gone when tuned stays open": tuned == "not established",
+    }
+    why = [reason for reason, holds in against.items() if holds]
+    if not why:
+        return "By the rules set beforehand the claim stands."
+    return (
+        f"By the rules set beforehand the claim does not stand ({'; '.join(why)}) and does not fall (neither the "
+        f"honest nor the tuned cell says {' or '.join(GONE)})."
+    )
+
+
+def qualifiers(study: Study) -> list[str]:
+    """Write the three qualifiers of the verdict, a paragraph each; one that cannot be told says why."""
+    explained = tuned = counting = "not known."
+    found, judged = controls.controls(study), cell(study, "tuned")
+    if len(found) > 1:
+        by = "; ".join(f"{arm} ({ARMS[arm]})" for arm in controls.explained_by(found))
+        margin = f"To explain is to save more, or less by at most {EXPLAINED_POINTS} points."
+        explained = f"{by}. {margin}" if by else "none of the controls."
+    if judged:
+        word = judged["verdict"].word
+        gone = "open" if word == "not established" else "no"
+        tuned = f"yes ({word})." if word in GONE else f"{gone} (tuned: {word})."
+    if cell(study, "claim"):
+        counting = _counting(study)
+    told = {
+        "Explained by": (explained, "controls"),
+        "Gone when tuned": (tuned, "tuned"),
+        "Depends on the counting": (counting, "claim"),
+    }
+    return [" ".join([f"{name}: {answer}", *study.missing(part)]) for name, (answer, part) in told.items()]
+
+
+def _counting(study: Study) -> str:
+    """Whether the claim cell's word is one under all cost models; what else depends on what is counted."""
+    of = {short: found for key, (_, short) in IN_VERDICT.items() if (found := cell(study, key))}
+    another = {
+        short: f"the {short} has another word under {several([PRICES[model] for model in models])}."
+        for short, found in of.items()
+        if (models := found["depends_on_counting"])
+    }
+    one = f"has one word under the {len(PRICES)} cost models that count by the shape of the network."
+    claim = another.pop("claim cell", "")
+    told = [f"yes, {claim}" if claim else f"no, the claim cell {one}"]
+    told += [f"T{sentence[1:]}" for sentence in another.values()]
+    ran = [
+        f"{row['word']} in the {short}, {brief(row['saved'], row['n_pairs'])}"
+        for short, found in of.items()
+        for row in found["sensitivity"]
+        if (row["model"], row["counting"]) == ("flop", "executed")
+    ]
+    return " ".join([*told, f"Apart from that rule, by operations that ran, zeros skipped: {'; '.join(ran)}."])
+
+
+def _the_articles_pair(claim: Facts) -> str:
+    """Where the article's run of each kind lies among ours."""
+    theirs = (
+        (SCRATCH.real_steps, "steps from scratch", claim["first_hit_steps"][BASELINE]),
+        (PRETRAINED.real_steps, "after the averages", claim["first_hit_steps"][TREATMENT]),
+    )
+    outside = [
+        f"{n} {what} (here {steps(min(ours))} to {steps(max(ours))})"
+        for n, what, ours in theirs
+        if not min(ours) <= n <= max(ours)
+    ]
+    article = percent(float(savings()["flops"]))
+    told = f"The article's single pair ({article}) lies above {claim['article_rank']} of these {claim['n_pairs']}."
+    but = f"But {several(outside)} did not occur, so its settings, which it does not give, were probably others."
+    return f"{told} {but}" if outside else told
+
+
+def _beside_the_article(claim: Facts, name: str) -> Table:
+    scratch, then = (claim["first_hit_steps"][arm] for arm in (BASELINE, TREATMENT))
+    after, printed = claim["after_pretrain"], f"~{float(ACCURACY_AFTER_PRETRAIN_PRINTED):.0%}"
+    phase_1 = f"right after {PRETRAINED.pretrain_epochs} epochs on averages"
+    saving = spread(claim["first_hits"].reductions, in_percent=True)
+    rows = [
+        ["steps from scratch", str(SCRATCH.real_steps), spread(scratch)],
+        [phase_1, printed, spread(after, in_percent=True) if after else "-"],
+        ["then, steps", str(PRETRAINED.real_steps), spread(then)],
+        ["saved, the article's count", percent(float(savings()["flops"])), saving],
+    ]
+    seeds = f"seeds {claim['seeds'][0]} to {claim['seeds'][1]}"
+    caption = f"The {name} beside the article; {pairs(claim['n_pairs'])}, {seeds}:"
+    return Table(["", "article", "median (range)"], rows, caption)
+
+
+def _tested(claim: Facts, name: str) -> str:
+    p, n_pairs = p_value(claim["sign_test_p"]), claim["n_pairs"]
+    return (
+        f"The {name}: sign test against no saving, p {p if p.startswith('<') else f'= {p}'}; the article's pair saved "
+        f"more than {claim['article_rank']} of {n_pairs}; by expected cost, all spending of an arm over its successes, "
+        f"the averages {saved(claim['expected_costs'], n_pairs)}."
+    )
+
+
+def sensitivity(study: Study) -> Section:
+    """Answer whether the word depends on how it is asked: one table for each word that some row gets."""
+    title, lacking = "Does the word depend on how it is asked?", study.missing("claim", "honest")
+    answer, tables = [], []
+    for key, (_, short) in IN_VERDICT.items():
+        if found := cell(study, key):
+            said, of_words = _by_word(found, short[0].upper() + short[1:])
+            answer += said
+            tables += of_words
+    if not tables:
+        return Section(title, ["Not answered.", *lacking])
+    notes = [
+        "First touch: the first look at or above the target. For good: the first look from which the mean over seeds "
+        "stays there. Counted is all from scaling and averaging to the target; without data: pretraining and "
+        "training alone. That ran: zeros skipped. Looks: what finding out the accuracy costs. Distinct images are the "
+        "labels that are needed; no word is given for them.",
+        "Some ways give the same number whatever the runs do, such as images and PyTorch's count. With 1 look in 50 "
+        "nearly all runs end at the same looks, so that interval is narrow for no good reason.",
+        "What ran is known at each run's own stop alone, and hits in a row have no meaning for a mean: those rows are "
+        "first touch in every cell, also where its own question is for good.",
+        "No row is in seconds: these runs look after every step and go on to the end of their budget, so most of their "
+        "time is spent on looks that nobody who trains would make.",
+        *lacking,
+    ]
+    return Section(title, answer, tables, notes)
+
+
+def _by_word(found: Facts, name: str) -> tuple[list[str], list[Table]]:
+    """Say which ways to ask a cell give another word than its own, and lay out those of each word."""
+    own = found["verdict"].word
+    rows = [row for row in found["sensitivity"] if row["model"] != LABELS]
+    words = dict.fromkeys([own, *(row["word"] for row in rows)])
+    of = {word: [row for row in rows if row["word"] == word] for word in words}
+    told = f"{len(of[own])} of {len(rows)} ways to ask, its own among them, give the same word, {own}."
+    others = [f'"{word}" for {several([_asked(row, found) for row in of[word]])}' for word in words if word != own]
+    answer = [f"{name}: {told} The others: {'; '.join(others)}." if others else f"{name}: {told}"]
+    answer += [
+        f"{name}: the averages read {times(row['saved'])} times as many distinct images as scratch."
+        for row in found["sensitivity"]
+        if row["model"] == LABELS and math.isfinite(row["saved"].median)
+    ]
+    head = ["what is counted", "until", "missed", "saved, % (95%)"]
+    tables = [
+        Table(
+            head,
+            [[_counted(row), _until(row, found), str(row["missed"]), interval(row["saved"])] for row in asked],
+            f"{name}, {word}; {pairs(found['n_pairs'])}:",
+        )
+        for word, asked in of.items()
+        if asked
+    ]
+    return answer, tables
+
+
+def _asked(row: Facts, found: Facts) -> str:
+    """Name a row in a sentence; the cell's own estimand and target go without saying."""
+    usual = all(row[name] == found[name] for name in ("estimand", "target"))
+    return _counted(row) if usual else f"{_counted(row)} ({_until(row, found)})"
+
+
+def _until(row: Facts, found: Facts) -> str:
+    """Name when a row's target counts as reached."""
+    when = row["estimand"]
+    for ours, words in ESTIMANDS.items():
+        when = when.replace(ours, words)
+    return when if row["target"] == found["target"] else f"{when}, {percent(row['target'])}"
+
+
+def _counted(row: Facts) -> str:
+    """Name what a row adds up; the whole bill goes without saying."""
+    model: str = row["model"]
+    counted = PRICES.get(model, model)
+    if row["counting"] == "executed":
+        return f"{counted} that ran"
+    if row["scope"] == "bill and evaluation":
+        return f"{counted} with looks"
+    if model in ("steps", "images"):
+        return f"{counted} of both phases"
+    only = row["scope"] == "training" and model != ARTICLE.model
+    return f"{counted} without data" if only else counted

@@ -11,12 +11,12 @@ from typing import Any
 from ..experiment.whole import page as prose
 from ..experiment.whole.report import TITLE
 from ..experiment.wording import brief, several
-from . import controls, unmoved
+from . import cells, controls, unmoved
 from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
 from .runs import Study, once
 
 QUESTIONS = (
-    unmoved.verdict,
+    cells.verdict,
     controls.averages_or_steps,
     controls.one_flag,
     unmoved.tuned,
@@ -25,7 +25,7 @@ QUESTIONS = (
     unmoved.fashion,
     controls.others,
     unmoved.stopping_on_test,
-    unmoved.sensitivity,
+    cells.sensitivity,
     unmoved.calibration,
     unmoved.what_was_run,
 )
@@ -57,25 +57,24 @@ def short(study: Study) -> str:
     str
         Lines of at most 80 columns, without a final newline.
     """
-    findings = unmoved.findings(study)
-    cells = {
-        "Claim cell": findings.claim,
-        "The same, 784-64-10": findings.claim_64,
-        "Honest cell": findings.honest,
-        "Tuned against tuned": findings.tuned.cell if findings.tuned else None,
+    titles = {
+        "claim": "Claim cell",
+        "claim_64": "The same, 784-64-10",
+        "honest": "Honest cell",
+        "tuned": "Tuned against tuned",
     }
-    lines = [
-        f"{name}: {found.verdict.word.upper()}, saved {brief(found.saved, found.n_pairs)}."
-        if found
-        else f"{name}: open."
-        for name, found in cells.items()
+    lines = []
+    for key, title in titles.items():
+        found = cells.cell(study, key)
+        word = f"{found['verdict'].word.upper()}, saved {brief(found['saved'], found['n_pairs'])}" if found else "open"
+        lines.append(f"{title}: {word}.")
+    asked, explained_by = controls.conclusion(controls.controls(study)), controls.explained_by(controls.controls(study))
+    said = f"{asked.partition(':')[0]}; explained by {several(explained_by)}."  # the rest is numbers
+    flags = [f"{flag.name} saved {brief(flag.saved.interval, flag.n_pairs)}" for flag in controls.flags(study)]
+    lines[3:3] = [
+        said if asked else "Averages or cheap steps: open.",
+        f"One flag instead: {'; '.join(flags) or 'open'}.",
     ]
-    flags = [f"{flag.name} saved {brief(flag.saved.interval, flag.n_pairs)}" for flag in findings.flags]
-    asked = "Averages or cheap steps: open."
-    if findings.averages_or_steps:
-        found, _, _ = findings.averages_or_steps.partition(":")  # the rest is numbers
-        asked = f"{found}; explained by {several(findings.explained_by)}."
-    lines[3:3] = [asked, f"One flag instead: {'; '.join(flags) or 'open'}."]
     lines.append("Honest: every operation, held-out images. In brackets 95% intervals over seeds.")
     return "\n".join(wrapped(line) for line in lines)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..experiment.costs import agrees_at_stop
 from ..experiment.records import RunRecord
-from ..experiment.whole import answers, details, horizon_answers, horizons, searches, stopping, verdict_answers
+from ..experiment.whole import answers, details, horizon_answers, horizons, searches, stopping
 from ..experiment.whole.findings import Cell, EqualSteps, Findings, SensitivityRow, TargetRow
 from ..experiment.whole.sections import Section as OldSection
 from . import cells, controls
@@ -86,13 +86,11 @@ def _asked(section: Callable[[Findings], OldSection], *names: str) -> Callable[[
     return asked
 
 
-verdict = _asked(verdict_answers.verdict, "claim", "claim_64", "honest")
 tuned = _asked(answers.tuned, "tuned")
 targets = _asked(horizon_answers.targets, "targets", "targets_within", "prediction", "wide")
 equal_steps = _asked(horizon_answers.equal_steps, "equal_steps")
 fashion = _asked(horizon_answers.fashion, "fashion", "fashion_targets")
 stopping_on_test = _asked(details.stopping, "optimism", "stops")
-sensitivity = _asked(details.sensitivity)
 calibration = _asked(details.calibration, "calibration")
 what_was_run = _asked(
     details.what_was_run, "parts_done", "parts_missing", "n_runs", "n_disagreeing", "machines", "versions"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...study.cells import verdict_line
 from ..summary import BASELINE, TREATMENT
 from ..verdict import MAX_WIDTH
 from ..wording import (
@@ -19,7 +20,6 @@ from ..wording import (
 )
 from .findings import Cell, Findings, Tuned
 from .sections import Section, Table, missing
-from .verdict_answers import verdict_line
 
 _SETTINGS = {
     "optimizer": "optimizer",
@@ -39,7 +39,7 @@ def tuned(findings: Findings) -> Section:
         return Section(title, ["Not answered.", *lacking])
     contest = found.cell
     answer = [
-        f"Tuned against tuned: {verdict_line(contest)} Untuned, the honest cell: "
+        f"Tuned against tuned: {verdict_line(vars(contest))} Untuned, the honest cell: "
         f"the averages {saved(found.untuned, findings.honest.n_pairs if findings.honest else contest.n_pairs)}."
     ]
     answer += _on_the_width(contest)

@@ -6,14 +6,12 @@ part that was not run is named there. Nothing is computed but medians for displa
 
 from __future__ import annotations
 
-import math
 import statistics
 
 from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from ..wording import PEOPLE, PRICES, cell, number, pairs, percent, saved, several, steps, times
-from .findings import Cell, Findings, Optimism, SensitivityRow
+from ..wording import PEOPLE, number, percent, saved, steps
+from .findings import Findings, Optimism
 from .sections import Section, Table, missing
-from .verdict_answers import NAMES
 
 N_CALIBRATED = 5
 """Settings of the scan that are shown, the nearest first."""
@@ -66,54 +64,6 @@ def _flattery(row: Optimism) -> str:
     return f"It is not shown to flatter {arm}: {number(row.difference.median, 2)} points {source}."
 
 
-def sensitivity(findings: Findings) -> Section:
-    """Answer whether the word depends on how it is asked: one table for each word that some row gets."""
-    cells: list[tuple[str, Cell]] = [
-        (name[0].upper() + name[1:], found)
-        for key, name in NAMES.items()
-        if (found := getattr(findings, key)) is not None
-    ]
-    answer, tables = [], []
-    for title, found in cells:
-        asked = [row for row in found.sensitivity if not _counts_labels(row)]
-        words = list(dict.fromkeys([found.verdict.word, *(row.word for row in asked)]))
-        groups = {word: [row for row in asked if row.word == word] for word in words}
-        same, n = len(groups[found.verdict.word]), len(asked)
-        others = [
-            f'"{word}" for {several([_asked(row, found) for row in rows])}'
-            for word, rows in groups.items()
-            if word != found.verdict.word
-        ]
-        told = f"{title}: {same} of {n} ways to ask, its own among them, give the same word, {found.verdict.word}."
-        answer.append(f"{told} The others: {'; '.join(others)}." if others else told)
-        answer += [
-            f"{title}: the averages read {times(row.saved)} times as many distinct images as scratch."
-            for row in found.sensitivity
-            if _counts_labels(row) and math.isfinite(row.saved.median)
-        ]
-        for word, rows in groups.items():
-            if rows:
-                caption = f"{title}, {word}; {pairs(rows[0].n_pairs)}:"
-                tables.append(_sensitivity_table(rows, found, caption))
-    lacking = missing(findings, "claim", "honest")
-    if not cells:
-        return Section("Does the word depend on how it is asked?", ["Not answered.", *lacking])
-    notes = [
-        "First touch: the first look at or above the target. For good: the first look from which the mean over seeds "
-        "stays there. Counted is all from scaling and averaging to the target; without data: pretraining and "
-        "training alone. That ran: zeros skipped. Looks: what finding out the accuracy costs. Distinct images are the "
-        "labels that are needed; no word is given for them.",
-        "Some ways give the same number whatever the runs do, such as images and PyTorch's count. With 1 look in 50 "
-        "nearly all runs end at the same looks, so that interval is narrow for no good reason.",
-        "What ran is known at each run's own stop alone, and hits in a row have no meaning for a mean: those rows are "
-        "first touch in every cell, also where its own question is for good.",
-        "No row is in seconds: these runs look after every step and go on to the end of their budget, so most of their "
-        "time is spent on looks that nobody who trains would make.",
-        *lacking,
-    ]
-    return Section("Does the word depend on how it is asked?", answer, tables, notes)
-
-
 def calibration(findings: Findings) -> Section:
     """Show which settings come nearest to the article's own numbers."""
     title, rows = "Which settings give the article's own numbers?", findings.calibration
@@ -158,36 +108,3 @@ def what_was_run(findings: Findings) -> Section:
     if findings.versions:
         answer.append(f"Versions: {', '.join(f'{name} {version}' for name, version in findings.versions.items())}.")
     return Section("What was run", answer)
-
-
-def _sensitivity_table(rows: list[SensitivityRow], found: Cell, caption: str) -> Table:
-    lines = [[_counted(row), _until(row, found), str(row.missed), cell(row.saved)] for row in rows]
-    return Table(["what is counted", "until", "missed", "saved, % (95%)"], lines, caption)
-
-
-def _counts_labels(row: SensitivityRow) -> bool:
-    return row.model == "distinct images"
-
-
-def _until(row: SensitivityRow, found: Cell) -> str:
-    """Name when a row's target counts as reached."""
-    when = ESTIMANDS.get(row.estimand[:2], row.estimand[:2])
-    when += row.estimand[2:].replace(" with ", ", ").replace("a look every 50 steps", "1 look in 50")
-    return when if row.target == found.target else f"{when}, {percent(row.target)}"
-
-
-def _asked(row: SensitivityRow, found: Cell) -> str:
-    """Name a row in a sentence; the cell's own estimand and target go without saying."""
-    usual = row.estimand == found.estimand and row.target == found.target
-    return _counted(row) if usual else f"{_counted(row)} ({_until(row, found)})"
-
-
-def _counted(row: SensitivityRow) -> str:
-    """Name what a row adds up; the whole bill goes without saying."""
-    counted = PRICES.get(row.model, row.model) + (" that ran" if row.counting == "executed" else "")
-    if row.scope == "bill and evaluation":
-        return f"{counted} with looks"
-    if row.model in ("steps", "images"):
-        return f"{counted} of both phases"
-    only = row.scope == "training" and row.model != "article-2023"
-    return f"{counted} without data" if only else counted

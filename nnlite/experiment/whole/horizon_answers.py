@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...study.cells import verdict_line
 from ...study.controls import SAVED
 from ..bands import PREDICTION_MARGIN, Band
 from ..comparisons import EQUIVALENCE_MARGIN
@@ -15,7 +16,6 @@ from ..summary import BASELINE, TREATMENT
 from ..wording import cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
 from .findings import EqualSteps, Findings, Prediction, TargetRow
 from .sections import Section, Table, missing
-from .verdict_answers import verdict_line
 
 LEVEL = 0.05
 """Of the tests of equal accuracy."""
@@ -125,7 +125,7 @@ def fashion(findings: Findings) -> Section:
     title, found = "Is it the same with clothes instead of digits (Fashion-MNIST)?", findings.fashion
     if found is None:
         return Section(title, ["Not answered.", *missing(findings, "fashion")])
-    answer = [f"To {_target(found.target)} of the test images: {verdict_line(found)}"]
+    answer = [f"To {_target(found.target)} of the test images: {verdict_line(vars(found))}"]
     tables = []
     if findings.fashion_targets:
         caption = "Targets that match those of MNIST on scratch's own mean curve"

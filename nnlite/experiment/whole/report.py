@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import answers, details, horizon_answers, verdict_answers
+from . import answers, details, horizon_answers
 from .findings import Findings
 from .sections import WIDTH, Section, as_text
 
@@ -22,13 +22,11 @@ TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the tra
 def sections(findings: Findings) -> list[Section]:
     """List every section in the order of the report: what decides first, then what it rests on."""
     return [
-        verdict_answers.verdict(findings),
         answers.tuned(findings),
         horizon_answers.targets(findings),
         horizon_answers.equal_steps(findings),
         horizon_answers.fashion(findings),
         details.stopping(findings),
-        details.sensitivity(findings),
         details.calibration(findings),
         details.what_was_run(findings),
     ]
