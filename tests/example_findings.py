@@ -6,28 +6,22 @@ import math
 
 import numpy as np
 
-from nnlite.experiment.bands import Band
-from nnlite.experiment.comparisons import Equivalence
-from nnlite.experiment.config import ARMS, EXPLANATORY
+from nnlite.experiment.config import EXPLANATORY
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.summary import Comparison
 from nnlite.experiment.verdict import Verdict
 from nnlite.experiment.whole.findings import (
     CalibrationRow,
     Cell,
-    EqualSteps,
     Findings,
-    Optimism,
-    Prediction,
     SensitivityRow,
-    StopComparison,
-    TargetRow,
     Tuned,
 )
-from nnlite.study import cells, controls, unmoved
+from nnlite.study import cells, controls, targets, unmoved
 from nnlite.study.comparisons import Explanation
 from nnlite.study.controls import Control, Setting
 from nnlite.study.protocol import PARTS
+from nnlite.study.resampling import Band
 from nnlite.study.runs import Study
 
 NAMES = [part.name for part in PARTS]
@@ -106,7 +100,8 @@ def setting(name, saved=(0.353, 0.371, 0.389)):
 def target_row(target, share=1.0):
     interval = Interval(0.2, 0.18, 0.22) if share == 1 else None
     saved = Interval(33.0, 30.0, 36.0) if share == 1 else None
-    return TargetRow(target, 100, {"scratch": share, "class-means": 1.0}, 138.2, saved, interval, interval)
+    row = {"target": target, "n_pairs": 100, "reached": {"scratch": share, "class-means": 1.0}, "scratch_steps": 138.2}
+    return {**row, "steps_saved": saved, "saved": interval, "saved_every_operation": interval}
 
 
 def plausible(**changes):
@@ -115,10 +110,6 @@ def plausible(**changes):
         "claim": cell(),
         "claim_64": cell("claim (784-64-10)", saved=(0.13, 0.16, 0.18)),
         "honest": cell("honest", saved=(0.17, 0.19, 0.21), estimand="E2", target=0.893, stop_on="validation"),
-        "optimism": [Optimism(arm, 100, 0.9012, 0.8975, Interval(0.004, 0.002, 0.005)) for arm in list(ARMS)[:2]],
-        "stops": StopComparison(
-            Interval(0.18, 0.16, 0.2), Interval(0.19, 0.17, 0.21), {"scratch": [0.9], "class-means": [0.91]}
-        ),
         "controls": [
             control("class-means", "reference"),
             *(control(arm, "worse") for arm in EXPLANATORY[:-1]),
@@ -139,21 +130,14 @@ def plausible(**changes):
             untuned=Interval(0.19, 0.17, 0.21),
         ),
         "targets": [target_row(0.75), target_row(0.9), target_row(0.96, 0.93)],
-        "prediction": Prediction(
-            [0.85, 0.9],
-            52.0,
-            [50.0, 31.0],
-            Band(np.array([-2.0, -21.0]), np.array([-4.0, -25.0]), np.array([0.0, -17.0]), 2.6),
-            "failed",
-        ),
-        "equal_steps": [
-            EqualSteps("500 steps", 500, 100, 0.9361, 0.9363, Equivalence(0.0002, 0.001), Interval(2e-4, 1e-4, 3e-4)),
-            EqualSteps("5 epochs", 4690, 100, 0.97, 0.969, Equivalence(-0.001, 0.3), Interval(-9e-4, -2e-3, -4e-4)),
-            EqualSteps("20 epochs", 18760, 30, 0.9786, 0.9786, Equivalence(0.0, 0.2), Interval(0.0, -1e-3, 1e-3)),
-        ],
-        "wide": [target_row(0.97), target_row(0.98, 0.4)],
-        "fashion": cell("Fashion-MNIST", target=0.78, dataset="fashion-mnist"),
-        "fashion_targets": [target_row(0.682), target_row(0.78)],
+        "prediction": {
+            "targets": [0.85, 0.9],
+            "head_start": 52.0,
+            "steps_saved": [50.0, 31.0],
+            "band": Band(np.array([-2.0, -21.0]), np.array([-4.0, -25.0]), np.array([0.0, -17.0]), 2.6),
+            "outcome": "failed",
+            "met_by_phase_1": [],
+        },
         "descriptive": [
             control(arm, "descriptive", n=30) for arm in ("stretched-means", "averages-last", "first-layer")
         ],
@@ -179,10 +163,12 @@ def study_of(found):
         controls.descriptive: found.descriptive,
         controls.flags: found.flags,
         controls.settings: found.settings,
+        targets.at_targets: found.targets,
+        targets.prediction: found.prediction,
         controls.averages_saved: found.claim and found.claim.first_hits,
     }
     study.answers = {(question.__wrapped__, (), ()): answer for question, answer in answers.items()}
-    of = {key: getattr(found, key) for key in ("claim", "claim_64", "honest", "fashion")}
+    of = {key: getattr(found, key) for key in ("claim", "claim_64", "honest")}
     of["tuned"] = found.tuned and found.tuned.cell
     for key, judged in of.items():
         facts = judged and {**vars(judged), "sensitivity": [vars(row) for row in judged.sensitivity]}

@@ -12,7 +12,6 @@ from claim_pairs import both_arms, run
 from example_findings import cell
 from pictures import caption, marked, texts_outside, title, words
 
-from nnlite.experiment.bands import Band
 from nnlite.experiment.config import ARMS, EXPLANATORY
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.summary import Comparison
@@ -21,11 +20,12 @@ from nnlite.experiment.whole.figures_cells import bill_figure, cost_figure, pair
 from nnlite.experiment.whole.figures_controls import controls_figure, rate_figure
 from nnlite.experiment.whole.figures_horizons import steps_saved_figure
 from nnlite.experiment.whole.figures_tuning import tuning_figure
-from nnlite.experiment.whole.findings import Findings, Prediction, TargetRow, Tuned
+from nnlite.experiment.whole.findings import Findings, Tuned
 from nnlite.experiment.whole.tuning import expected_best
 from nnlite.experiment.wording import OUTCOMES
 from nnlite.study.controls import Control, Setting
 from nnlite.study.protocol import CLAIM, N_DRAWS, SETTINGS, TARGETS, by_arm
+from nnlite.study.resampling import Band
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 NAMES = ["accuracy", "cost", "pairs", "controls", "steps-saved", "rate", "bill", "phase1", "tuning"]
@@ -50,15 +50,15 @@ def setting(name, saved, n=30, steps=80.0):
 def target_row(target, steps_saved, reached=1.0):
     low_enough = reached >= 0.95
     share = steps_saved / (3000 * max(0, target - 0.72))
-    return TargetRow(
-        target,
-        100,
-        {"scratch": reached, "class-means": 1.0},
-        3000 * (target - 0.72),
-        Interval(steps_saved, steps_saved - 5, steps_saved + 5) if low_enough else None,
-        Interval(share, share - 0.02, share + 0.02) if low_enough else None,
-        Interval(share - 0.02, share - 0.04, share) if low_enough else None,
-    )
+    return {
+        "target": target,
+        "n_pairs": 100,
+        "reached": {"scratch": reached, "class-means": 1.0},
+        "scratch_steps": 3000 * (target - 0.72),
+        "steps_saved": Interval(steps_saved, steps_saved - 5, steps_saved + 5) if low_enough else None,
+        "saved": Interval(share, share - 0.02, share + 0.02) if low_enough else None,
+        "saved_every_operation": Interval(share - 0.02, share - 0.04, share) if low_enough else None,
+    }
 
 
 def targets():
@@ -70,7 +70,9 @@ def targets():
 
 def prediction(at, saved, head_start=42.0, outcome="failed"):
     left = saved - head_start
-    return Prediction(list(at), head_start, saved.tolist(), Band(left, left - 6, left + 6, 2.5), outcome)
+    band = Band(left, left - 6, left + 6, 2.5)
+    found = {"targets": list(at), "head_start": head_start, "steps_saved": saved.tolist()}
+    return {**found, "band": band, "outcome": outcome, "met_by_phase_1": []}
 
 
 def tuned(n_lost=20):
@@ -258,7 +260,7 @@ def test_steps_saved_are_means_with_their_band_or_where_a_run_missed_medians():
 )
 def test_the_outcome_of_the_prediction_is_in_the_title(outcome, expected):
     rows, predicted = targets()
-    assert title(steps_saved_figure(rows, replace(predicted, outcome=outcome))).endswith(expected)
+    assert title(steps_saved_figure(rows, {**predicted, "outcome": outcome})).endswith(expected)
 
 
 def test_steps_saved_without_a_prediction_are_medians():
@@ -266,7 +268,7 @@ def test_steps_saved_without_a_prediction_are_medians():
     figure = steps_saved_figure(rows, None)
     assert title(figure) == "Class averages save 40 steps on the way to 75%, 20 on the way to 95%"
     assert len(marked(figure.axes[0], VERMILION, hollow=True)) == 9
-    assert texts_outside(steps_saved_figure(rows, Prediction([], 42.0, [], None, "open"))) == []
+    assert texts_outside(steps_saved_figure(rows, prediction([], np.array([]), outcome="open") | {"band": None})) == []
 
 
 def test_the_search_shows_expected_bests_all_draws_and_the_winners():

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 from example_findings import NAMES, cell, control, plausible, setting, study_of
 
-from nnlite.experiment.stats import Interval
 from nnlite.experiment.whole.findings import Findings
 from nnlite.study import page as document
 
@@ -109,48 +108,6 @@ def test_tuned_stands_beside_untuned_with_settings_and_search():
     assert "operations of the search 1.23 trillion 2.00 trillion" in report
     assert "1 - 1.50 billion" in report  # one draw of two that may hold no setting that reaches
     assert "so their best has no mean; 1 of 2 from scratch and 0 of 2 averages first never get there." in report
-
-
-def test_a_target_that_few_reach_has_shares_and_no_ratio():
-    report = " ".join(text(plausible()).split())
-    assert "96% 138 7 93%, 100% reach - -" in report  # 7% of 100 runs of scratch missed
-    assert "90% 138 0 33 (30 to 36) 20.0 (18.0 to 22.0) 20.0 (18.0 to 22.0)" in report
-
-
-def test_the_prediction_says_what_became_of_it():
-    report = flat(plausible())
-    assert "a head start, here 52 steps, and nothing else" in report
-    assert "give or take 10. It failed: at 90% less is saved." in report  # the band ends at -17
-    assert "90% 31.0 -21.0 -25.0 to -17.0" in report
-
-
-def test_same_accuracy_is_said_only_where_it_was_shown():
-    report = flat(plausible())
-    better = "points better in the median pair"
-    said = f"after 500 steps averages first is 0.02 {better} (95% interval 0.01 to 0.03; 100 pairs): "
-    assert f"{said}shown to be the same;" in report  # although the interval excludes 0
-    said = f"after 5 epochs (4,690 steps) from scratch is 0.09 {better} (95% interval 0.04 to 0.20; 100 pairs): "
-    assert f"{said}they differ;" in report
-    said = "after 20 epochs (18,760 steps) neither is better (95% interval -0.10 to 0.10; 30 pairs): "
-    assert f"{said}not shown to be the same." in report
-    assert " 500 100 93.61% 93.63% 0.02 (0.01 to 0.03) 0.001" in report
-    assert " 18,760 30 97.86% 97.86% 0.00 (-0.10 to 0.10) 0.2" in report
-
-
-def test_stopping_on_test_flatters_only_where_the_interval_says_so():
-    said = "It flatters averages first by 0.40 points (95% interval 0.20 to 0.50; 100 runs)."
-    assert said in flat(plausible())
-    assert "89.75%" not in flat(plausible())  # the mean of the other half: medians are shown, and nothing beside them
-    unsure, below = Interval(-0.0001, -0.0014, 0.0018), Interval(-0.002, -0.003, -0.001)
-    rows = [replace(row, difference=d) for row, d in zip(plausible().optimism, (unsure, below), strict=True)]
-    report = flat(plausible(optimism=rows))
-    said = "It is not shown to flatter from scratch: -0.01 points (95% interval -0.14 to 0.18; 100 runs)."
-    assert said in report
-    assert (
-        "It is no flattery of averages first, which does 0.20 points worse where it stops (95% interval -0.30" in report
-    )
-    few = [replace(plausible().optimism[0], n_runs=3, difference=Interval(0.004, None, None))]
-    assert "It is not shown to flatter from scratch: 0.40 points (3 runs)." in flat(plausible(optimism=few))
 
 
 def test_no_line_is_too_long_where_every_control_misses():

@@ -11,7 +11,7 @@ from typing import Any
 from ..experiment.whole import page as prose
 from ..experiment.whole.report import TITLE
 from ..experiment.wording import brief, several
-from . import cells, controls, unmoved
+from . import cells, controls, targets, unmoved
 from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
 from .runs import Study, once
 
@@ -20,11 +20,11 @@ QUESTIONS = (
     controls.averages_or_steps,
     controls.one_flag,
     unmoved.tuned,
-    unmoved.targets,
-    unmoved.equal_steps,
-    unmoved.fashion,
+    targets.targets,
+    targets.equal_steps,
+    targets.fashion,
     controls.others,
-    unmoved.stopping_on_test,
+    targets.stopping_on_test,
     cells.sensitivity,
     unmoved.calibration,
     unmoved.what_was_run,

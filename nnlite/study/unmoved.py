@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..experiment.costs import agrees_at_stop
 from ..experiment.records import RunRecord
-from ..experiment.whole import answers, details, horizon_answers, horizons, searches, stopping
-from ..experiment.whole.findings import Cell, EqualSteps, Findings, SensitivityRow, TargetRow
+from ..experiment.whole import answers, details, searches
+from ..experiment.whole.findings import Cell, Findings, SensitivityRow
 from ..experiment.whole.sections import Section as OldSection
-from . import cells, controls
+from . import cells, controls, targets
 from .document import Section, Table
-from .protocol import CLAIM, EPOCH, PARTS, TARGETS, WIDE_TARGETS
-from .resampling import ANALYSIS_SEED
+from .protocol import PARTS
 from .runs import Study, once
 
 Records = Sequence[RunRecord]
@@ -29,31 +26,21 @@ def findings(study: Study) -> Findings:
     """Compute all that the older findings hold."""
     of = {part.name: study.parts.get(part.name, []) for part in PARTS}
     every = study.records
-    claim = [run for arm in ("scratch", "class-means") for run in study.runs("claim", arm, CLAIM)]
-    rng = np.random.default_rng(ANALYSIS_SEED)
     of_cell = {key: _as_before(cells.cell(study, key)) for key in cells.CELLS}
     honest, tuned = of_cell["honest"], None
     if of_cell["tuned"] and honest is not None:
         tuned = searches.tuned(of_cell["tuned"], of["tuning"], of["finals"], honest.saved)
-    long = of["epochs-5"] or claim  # the same runs, which the claim cell ends after 500 steps
     return Findings(
         claim=of_cell["claim"],
         claim_64=of_cell["claim_64"],
         honest=honest,
-        optimism=stopping.optimism(claim) if claim else [],
-        stops=stopping.stops(of["honest"], rng) if of["honest"] else None,
         controls=controls.controls(study),
         averages_or_steps=controls.conclusion(controls.controls(study)),
         explained_by=controls.explained_by(controls.controls(study)),
         flags=controls.flags(study),
         tuned=tuned,
-        targets=horizons.targets(long, TARGETS) if long else [],
-        targets_within="5 epochs" if of["epochs-5"] else f"{CLAIM.max_steps} steps",
-        prediction=horizons.prediction(long, TARGETS, rng) if long else None,
-        equal_steps=_equal_steps(claim, of["epochs-5"], of["epochs-20"]),
-        wide=horizons.targets(of["wide"], WIDE_TARGETS) if of["wide"] else [],
-        fashion=of_cell["fashion"],
-        fashion_targets=_fashion_targets(claim, of["fashion"]),
+        targets=targets.at_targets(study),
+        prediction=targets.prediction(study),
         descriptive=controls.descriptive(study),
         settings=controls.settings(study),
         calibration=searches.calibration(of["calibration"]) if of["calibration"] else [],
@@ -87,25 +74,10 @@ def _asked(section: Callable[[Findings], OldSection], *names: str) -> Callable[[
 
 
 tuned = _asked(answers.tuned, "tuned")
-targets = _asked(horizon_answers.targets, "targets", "targets_within", "prediction", "wide")
-equal_steps = _asked(horizon_answers.equal_steps, "equal_steps")
-fashion = _asked(horizon_answers.fashion, "fashion", "fashion_targets")
-stopping_on_test = _asked(details.stopping, "optimism", "stops")
 calibration = _asked(details.calibration, "calibration")
 what_was_run = _asked(
     details.what_was_run, "parts_done", "parts_missing", "n_runs", "n_disagreeing", "machines", "versions"
 )
-
-
-def _equal_steps(claim: Records, epochs_5: Records, epochs_20: Records) -> list[EqualSteps]:
-    asked = (("500 steps", claim, 500), ("5 epochs", epochs_5, 5 * EPOCH), ("20 epochs", epochs_20, 20 * EPOCH))
-    return [horizons.equal_steps(name, records, step) for name, records, step in asked if records]
-
-
-def _fashion_targets(claim: Records, fashion: Records) -> list[TargetRow]:
-    if not claim or not fashion:
-        return []
-    return horizons.targets(fashion, horizons.matched_targets(claim, fashion, TARGETS))
 
 
 def _versions(records: Records) -> dict[str, str]:

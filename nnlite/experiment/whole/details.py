@@ -6,11 +6,9 @@ part that was not run is named there. Nothing is computed but medians for displa
 
 from __future__ import annotations
 
-import statistics
-
 from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from ..wording import PEOPLE, number, percent, saved, steps
-from .findings import Findings, Optimism
+from ..wording import percent, steps
+from .findings import Findings
 from .sections import Section, Table, missing
 
 N_CALIBRATED = 5
@@ -18,50 +16,6 @@ N_CALIBRATED = 5
 
 ESTIMANDS = {"E1": "first touch", "E2": "for good"}
 """When a target counts as reached: the first look at or above it, or the look from which the mean stays there."""
-
-
-def stopping(findings: Findings) -> Section:
-    """Answer what stopping on the test set does."""
-    title, rows, found = "What does stopping on the test set do?", findings.optimism, findings.stops
-    lacking = missing(findings, "claim", "honest")
-    if not rows and found is None:
-        return Section(title, ["Not answered.", *lacking])
-    answer: list[str] = []
-    notes: list[str] = []
-    if rows:
-        answer += map(_flattery, rows)
-        notes.append(
-            "Measured by halves: a run stops on one random half of the test images, and the other half is read at the "
-            "same step; then the other way round. Points: that half less the other, mean of both turns, median over "
-            "runs. Both turns, as decided after the claim cell: one alone hides it behind the halves' own difference."
-        )
-    if found is not None:
-        n = findings.honest.n_pairs if findings.honest else len(next(iter(found.test_accuracy_at_stop.values()), []))
-        answer.append(
-            f"The honest cell's runs, stopped on test instead: {saved(found.saved_by_test, n)}; "
-            f"on held-out images: {saved(found.saved_by_validation, n)}."
-        )
-        read = [
-            f"{percent(statistics.median(accuracy), 2)} {PEOPLE.get(arm, arm)} (median of {len(accuracy)})"
-            for arm, accuracy in found.test_accuracy_at_stop.items()
-            if accuracy
-        ]
-        if read:
-            answer.append(f"Where they stop on held-out images, so much of test is right: {'; '.join(read)}.")
-    return Section(title, answer, [], [*notes, *lacking])
-
-
-def _flattery(row: Optimism) -> str:
-    """Say what stopping on the images that are reported does to an arm, as its interval allows."""
-    arm, low, high = PEOPLE.get(row.arm, row.arm), row.difference.low, row.difference.high
-    apart = f"{number(abs(row.difference.median), 2)} points"
-    known = f"95% interval {number(low, 2)} to {number(high, 2)}; " if low is not None and high is not None else ""
-    source = f"({known}{row.n_runs} runs)"
-    if low is not None and low > 0:
-        return f"It flatters {arm} by {apart} {source}."
-    if high is not None and high < 0:
-        return f"It is no flattery of {arm}, which does {apart} worse where it stops {source}."
-    return f"It is not shown to flatter {arm}: {number(row.difference.median, 2)} points {source}."
 
 
 def calibration(findings: Findings) -> Section:

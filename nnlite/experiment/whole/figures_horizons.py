@@ -9,14 +9,13 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from ...study.targets import PREDICTION_MARGIN, Facts
 from .. import drawing
-from ..bands import PREDICTION_MARGIN
 from ..drawing import COLOURS, GREY
 from ..stats import Interval
 from ..summary import TREATMENT
 from ..wording import percent
 from . import marks
-from .findings import Prediction, TargetRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,18 +31,18 @@ _WORDS = {
 }
 
 
-def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None) -> Figure:
+def steps_saved_figure(rows: Sequence[Facts], prediction: Facts | None) -> Figure:
     """Draw real steps saved against the target, with the predicted head start, and below it the share saved.
 
     Parameters
     ----------
-    rows : sequence of TargetRow
+    rows : sequence of dict
         At least one.
-    prediction : Prediction or None
+    prediction : dict or None
         Without it the medians of the rows are drawn.
     """
     means = _means(prediction) if prediction else {}
-    shown = {row.target: means.get(row.target, row.steps_saved) for row in rows}
+    shown = {row["target"]: means.get(row["target"], row["steps_saved"]) for row in rows}
     ends = [(target, interval.median) for target, interval in (means or shown).items() if interval is not None]
     title = "Steps that class averages save, by target"
     if len(ends) > 1:
@@ -52,15 +51,15 @@ def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None)
             f"Class averages save {from_:.0f} steps on the way to {percent(first, 0)}, {to:.0f} on the way to "
             f"{percent(last, 0)}"
         )
-        title += f": {_WORDS[prediction.outcome]}" if prediction else ""
-    counts = sorted({row.n_pairs for row in rows})
+        title += f": {_WORDS[prediction['outcome']]}" if prediction else ""
+    counts = sorted({row["n_pairs"] for row in rows})
     n_pairs = " or ".join(map(str, counts))
     above = (
         "Above, dots: mean steps saved at a target that all runs reached, bars: simultaneous 95% band (sup-t bootstrap "
         f"over pairs); grey: the head start, scratch's mean steps to the accuracy after phase 1, ±"
         f"{PREDICTION_MARGIN:g}; hollow: medians with intervals by order statistics, where a run missed or phase 1 "
         "had been there before. "
-        if prediction and prediction.band
+        if prediction and prediction["band"]
         else "Above: median steps saved with 95% intervals by order statistics. "
     )
     figure = drawing.framed_figure(
@@ -71,7 +70,7 @@ def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None)
         (9, 7.2),
     )
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    targets = [row.target for row in rows]
+    targets = [row["target"] for row in rows]
     margin = 0.03 * (max(targets) - min(targets)) or 0.01
     top.set_xlim(min(targets) - margin, max(targets) + margin)
     _draw_steps(top, shown, means.keys(), prediction)
@@ -81,23 +80,23 @@ def steps_saved_figure(rows: Sequence[TargetRow], prediction: Prediction | None)
     return figure
 
 
-def _means(prediction: Prediction) -> dict[float, Interval]:
+def _means(prediction: Facts) -> dict[float, Interval]:
     """Mean steps saved at each target with the band, which is kept for what is left without the head start."""
-    band, head_start = prediction.band, prediction.head_start
+    band, head_start = prediction["band"], prediction["head_start"]
     if band is None:
         return {}
-    edges = zip(prediction.targets, prediction.steps_saved, band.low.tolist(), band.high.tolist(), strict=True)
+    edges = zip(prediction["targets"], prediction["steps_saved"], band.low.tolist(), band.high.tolist(), strict=True)
     return {target: Interval(mean, low + head_start, high + head_start) for target, mean, low, high in edges}
 
 
 def _draw_steps(
-    axes: Axes, shown: dict[float, Interval | None], predicted: Collection[float], prediction: Prediction | None
+    axes: Axes, shown: dict[float, Interval | None], predicted: Collection[float], prediction: Facts | None
 ) -> None:
     intervals = {target: interval for target, interval in shown.items() if interval is not None}
     ends = [end for i in intervals.values() for end in (i.median, i.low, i.high) if end is not None]
     ends = [0.0, *(end for end in ends if math.isfinite(end))]
     if prediction is not None:
-        start = prediction.head_start
+        start = prediction["head_start"]
         ends += [start - PREDICTION_MARGIN, start + PREDICTION_MARGIN]
         axes.axhspan(start - PREDICTION_MARGIN, start + PREDICTION_MARGIN, color="#dddddd", zorder=0)
         axes.axhline(start, color=GREY, linewidth=1.6, zorder=1)
@@ -111,14 +110,14 @@ def _draw_steps(
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_ylabel("real steps saved", fontsize=11)
     if prediction is not None:
-        words = f"predicted: the head start of {prediction.head_start:.0f} steps, ±{PREDICTION_MARGIN:g}"
+        words = f"predicted: the head start of {prediction['head_start']:.0f} steps, ±{PREDICTION_MARGIN:g}"
         # On the left, where no dots are above: fewer steps are saved than predicted.
-        edge = axes.get_xlim()[0], prediction.head_start + PREDICTION_MARGIN
+        edge = axes.get_xlim()[0], prediction["head_start"] + PREDICTION_MARGIN
         drawing.label_beside(axes, words, edge, (4, 3), GREY)
 
 
-def _draw_saved(axes: Axes, rows: Sequence[TargetRow], aside: float) -> None:
-    pairs = [(row.target, row.saved, row.saved_every_operation) for row in rows]
+def _draw_saved(axes: Axes, rows: Sequence[Facts], aside: float) -> None:
+    pairs = [(row["target"], row["saved"], row["saved_every_operation"]) for row in rows]
     drawn = [i for _, article, every in pairs for i in (article, every) if i is not None]
     axes.set_ylim(marks.limits(drawn, _LOWEST))
     marks.percent_along(axes, upright=True)

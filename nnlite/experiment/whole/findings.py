@@ -7,10 +7,9 @@ them. A part that was not run yet leaves None. Reductions, shares and accuracies
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ...study.controls import Control, Setting
-from ..bands import Band
-from ..comparisons import Equivalence
 from ..stats import Interval
 from ..summary import Comparison
 from ..verdict import Verdict
@@ -57,26 +56,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Optimism:
-    """Stopping on the images that are reported: accuracy where it stopped, and on images that it did not see."""
-
-    arm: str
-    n_runs: int
-    at_stop: float  # mean accuracy on the half that stopped the run, at its E1; of both halves in turn
-    elsewhere: float  # on the other half, same step
-    difference: Interval  # median over runs of the mean difference of both turns, order statistics
-
-
-@dataclass(frozen=True)
-class StopComparison:
-    """The same runs of the honest cell, stopped by test and by validation."""
-
-    saved_by_test: Interval  # E2, flop, whole bill, target 90% on test
-    saved_by_validation: Interval
-    test_accuracy_at_stop: dict[str, list[float]]  # arm -> read at each run's stop on validation
-
-
-@dataclass(frozen=True)
 class Tuned:
     """Tuned against tuned."""
 
@@ -86,45 +65,6 @@ class Tuned:
     expected_best: dict[str, list[float]]  # arm -> best of 1, 2, .. draws
     search_cost: dict[str, int]  # arm -> operations of all its runs, finals and looks included, flop dense
     untuned: Interval  # the honest cell's, to stand beside it
-
-
-@dataclass(frozen=True)
-class TargetRow:
-    """One target of the long curves."""
-
-    target: float
-    n_pairs: int
-    reached: dict[str, float]  # arm -> share of runs
-    scratch_steps: float  # mean over runs; inf if one missed
-    steps_saved: Interval | None  # real steps, median over pairs; None where under 95% of pairs reach
-    saved: Interval | None  # article-2023
-    saved_every_operation: Interval | None
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """D(t): steps saved less the head start."""
-
-    targets: list[float]
-    head_start: float  # mean over seeds of scratch's steps to the accuracy after phase 1
-    steps_saved: list[float]  # mean at each target
-    band: Band | None  # of steps saved - head start
-    outcome: str  # held, failed, open
-    met_by_phase_1: list[float] = field(default_factory=list)  # targets left out: met before the first real step
-    outcome_with_them: str = ""  # the word if these had been asked as well
-
-
-@dataclass(frozen=True)
-class EqualSteps:
-    """Accuracy of both arms after the same number of real steps."""
-
-    name: str  # 500 steps, 5 epochs, 20 epochs
-    steps: int
-    n_pairs: int
-    scratch: float  # mean accuracy on test
-    class_means: float
-    test: Equivalence
-    difference: Interval  # median over pairs of class-means - scratch
 
 
 @dataclass(frozen=True)
@@ -145,20 +85,13 @@ class Findings:
     claim: Cell | None = None
     claim_64: Cell | None = None
     honest: Cell | None = None
-    optimism: list[Optimism] = field(default_factory=list)
-    stops: StopComparison | None = None
     controls: list[Control] = field(default_factory=list)
     averages_or_steps: str = ""  # one sentence
     explained_by: list[str] = field(default_factory=list)
     flags: list[Setting] = field(default_factory=list)
     tuned: Tuned | None = None
-    targets: list[TargetRow] = field(default_factory=list)
-    targets_within: str = "5 epochs"  # the budget of the runs behind targets and prediction
-    prediction: Prediction | None = None
-    equal_steps: list[EqualSteps] = field(default_factory=list)
-    wide: list[TargetRow] = field(default_factory=list)
-    fashion: Cell | None = None
-    fashion_targets: list[TargetRow] = field(default_factory=list)
+    targets: list[dict[str, Any]] = field(default_factory=list)
+    prediction: dict[str, Any] | None = None
     descriptive: list[Control] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
     calibration: list[CalibrationRow] = field(default_factory=list)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import answers, details, horizon_answers
+from . import answers, details
 from .findings import Findings
 from .sections import WIDTH, Section, as_text
 
@@ -23,10 +23,6 @@ def sections(findings: Findings) -> list[Section]:
     """List every section in the order of the report: what decides first, then what it rests on."""
     return [
         answers.tuned(findings),
-        horizon_answers.targets(findings),
-        horizon_answers.equal_steps(findings),
-        horizon_answers.fashion(findings),
-        details.stopping(findings),
         details.calibration(findings),
         details.what_was_run(findings),
     ]
