@@ -11,7 +11,6 @@ from nnlite.experiment.stats import Interval
 from nnlite.experiment.summary import Comparison
 from nnlite.experiment.verdict import Verdict
 from nnlite.experiment.whole.findings import (
-    CalibrationRow,
     Cell,
     Findings,
     SensitivityRow,
@@ -142,9 +141,6 @@ def plausible(**changes):
             control(arm, "descriptive", n=30) for arm in ("stretched-means", "averages-last", "first-layer")
         ],
         "settings": [setting("softmax regression", (-0.3, -0.25, -0.2)), setting("rate x 10", (-2.9, -2.5, -2.1))],
-        "calibration": [
-            CalibrationRow(f"784-128-10, momentum, rate 0.000{k}", 214.5, 0.8, 145, 0.01 * k) for k in range(1, 8)
-        ],
         "parts_done": NAMES,
         "n_runs": 4321,
         "machines": ["2 cores of AMD EPYC, Linux"],

@@ -1,13 +1,17 @@
 """The protocol as code: what the pre-registration says in words, and that nothing in it depends on chance."""
 
+import math
 import re
+import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made import BEFORE, CONFIG, STEP, at_target_from, run
 
 from nnlite.experiment.config import ARMS, EXPLANATORY, RunConfig
 from nnlite.study import protocol
-from nnlite.study.protocol import PARTS, Block, calibration, draws, n_tuned
+from nnlite.study.protocol import PARTS, Block, best, calibration, draws, n_tuned, ratio_sd, score
 
 REGISTERED = (Path(__file__).parent.parent / "data/runs/preregistration.md").read_text(encoding="utf-8")
 BURNT = [range(500, 600), range(7000, 7012), range(9000, 9100)]
@@ -99,6 +103,67 @@ def test_the_number_of_tuned_pairs_follows_from_the_spread():
     assert n_tuned(0.15) == 218
     assert n_tuned(0.0) == 100
     assert n_tuned(3.0) == 400
+
+
+def hits(arm, steps, config=CONFIG):
+    """Runs that are at their target from these steps on; None: never."""
+    return [run(arm, seed, at_target_from(step), config) for seed, step in enumerate(steps)]
+
+
+def test_a_score_is_the_mean_cost_at_the_step_from_which_the_mean_stays():
+    # Hits at 4 and 8: the mean of 80 and 90 is 85 until step 8, which both runs pay for.
+    assert score(hits("scratch", [4, 8])) == 8 * STEP
+    assert score(hits("class-means", [4, 8])) == BEFORE + 8 * STEP
+    assert score(hits("scratch", [4, None])) == math.inf  # 85 on average to the end
+    assert score([]) == math.inf
+
+
+def test_one_run_that_diverged_spoils_its_setting():
+    diverged = run("scratch", 1, at_target_from(2)[:5], status="diverged")  # 0 right from step 6 on
+    assert score([*hits("scratch", [2]), diverged]) == math.inf
+
+
+def test_the_best_settings_come_first_and_equals_as_they_were_drawn(monkeypatch):
+    configs = [replace(CONFIG, learning_rate=rate) for rate in (0.1, 0.2, 0.3, 0.4, 0.5)]
+    monkeypatch.setattr(protocol, "by_arm", lambda arm: configs)
+    steps = (7, 5, None, 5)  # the fifth was not run
+    records = [r for config, step in zip(configs, steps, strict=False) for r in hits("scratch", [step], config)]
+    records.append(replace(records[0], status="failed"))  # then tried again
+    assert best("scratch", records, 2) == [configs[1], configs[3]]
+    assert best("scratch", records, 9) == [configs[1], configs[3], configs[0], configs[2]]
+    assert best("class-means", records, 1) == []
+
+
+def test_the_spread_of_ratios_is_that_of_pairs_in_which_both_hit():
+    found = ratio_sd(hits("class-means", [5, 6, 8, 5, None]), hits("scratch", [10, 10, 10, None, 10]))
+    ratios = [(BEFORE + step * STEP) / (10 * STEP) for step in (5, 6, 8)]
+    assert found == pytest.approx(statistics.stdev(ratios))
+    # 0.5, 0.6 and 0.8 and what is equal: mean 1.9 / 3; squares of 4, 1 and 5 thirtieths: 42 / 900 / 2.
+    assert found == pytest.approx(math.sqrt(42 / 900 / 2))
+
+
+def test_under_two_ratios_the_plan_is_for_all_seeds():
+    assert ratio_sd(hits("class-means", [5, 5]), hits("scratch", [10, None])) == math.inf
+    assert ratio_sd([], []) == math.inf
+    assert n_tuned(math.inf) == 400
+
+
+def test_the_winners_of_the_finals_meet_on_as_many_main_seeds_as_their_spread_asks_for(monkeypatch):
+    slow, fast = replace(CONFIG, learning_rate=0.01), replace(CONFIG, learning_rate=0.02)
+    monkeypatch.setattr(protocol, "by_arm", lambda arm: [slow, fast])
+    finals = hits("scratch", [10] * 3, fast) + hits("scratch", [11] * 3, slow) + hits("class-means", [5, 6, 8], slow)
+    parts = {part.name: part for part in PARTS}
+    scratch, treated = parts["tuned"].studies({"finals": finals}.__getitem__)
+    assert (scratch.config, scratch.arms) == (fast, ("scratch",))
+    assert (treated.config, treated.arms) == (slow, ("class-means",))
+    # (2 x 1.96 x 1.2533 x 0.1528 / 0.05)^2 = 225.3
+    assert scratch.seeds == treated.seeds == range(20000, 20226)
+    of_tuning = parts["finals"].studies({"tuning": finals}.__getitem__)
+    assert [(block.config, block.arms) for block in of_tuning] == [
+        (fast, ("scratch",)),
+        (slow, ("scratch",)),
+        (slow, ("class-means",)),
+    ]
 
 
 def test_runs_of_a_study_go_pair_by_pair():

@@ -21,11 +21,11 @@ from nnlite.experiment.whole.figures_controls import controls_figure, rate_figur
 from nnlite.experiment.whole.figures_horizons import steps_saved_figure
 from nnlite.experiment.whole.figures_tuning import tuning_figure
 from nnlite.experiment.whole.findings import Findings, Tuned
-from nnlite.experiment.whole.tuning import expected_best
 from nnlite.experiment.wording import OUTCOMES
 from nnlite.study.controls import Control, Setting
 from nnlite.study.protocol import CLAIM, N_DRAWS, SETTINGS, TARGETS, by_arm
 from nnlite.study.resampling import Band
+from nnlite.study.tuning import expected_best
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 NAMES = ["accuracy", "cost", "pairs", "controls", "steps-saved", "rate", "bill", "phase1", "tuning"]

@@ -40,17 +40,6 @@ def test_every_line_fits_a_terminal_of_80_columns(found):
         assert form == form.rstrip()
 
 
-def test_what_only_the_width_withholds_is_said():
-    found = plausible()
-    wide = cell("tuned", "not established", saved=(-0.129, -0.09, -0.004))
-    report = flat(replace(found, tuned=replace(found.tuned, cell=wide)))
-    assert "All of the interval lies below nothing saved; the rule withholds its word because of the width." in report
-    open_ = cell("tuned", "not established", saved=(-0.129, -0.09, 0.004))
-    assert "withholds its word" not in flat(replace(found, tuned=replace(found.tuned, cell=open_)))
-    missed = cell("tuned", "not established", saved=(-0.06, -0.05, -0.004))  # withheld for its misses
-    assert "withholds its word" not in flat(replace(found, tuned=replace(found.tuned, cell=missed)))
-
-
 def test_the_flag_in_both_arms_stands_beside_the_flag_alone():
     both = replace(setting("rate x 2", (0.16, 0.2, 0.25)), n_pairs=30)
     said = "only described: with --learning-rate 2e-3 in both arms the averages saved 20.0%"
@@ -99,17 +88,6 @@ def test_one_flag_stands_beside_the_averages():
     assert "100 pairs), more than any of these." in flat(poor)
 
 
-def test_tuned_stands_beside_untuned_with_settings_and_search():
-    report = flat(plausible())
-    assert "NO MATERIAL SAVING. The averages saved 0.4% (95% interval -1.0% to 2.0%; 100 pairs)" in report
-    assert "Untuned, the honest cell: the averages saved 19.0%" in report
-    assert "learning rate 0.00312 0.0412" in report
-    assert "epochs on the averages - 14" in report
-    assert "operations of the search 1.23 trillion 2.00 trillion" in report
-    assert "1 - 1.50 billion" in report  # one draw of two that may hold no setting that reaches
-    assert "so their best has no mean; 1 of 2 from scratch and 0 of 2 averages first never get there." in report
-
-
 def test_no_line_is_too_long_where_every_control_misses():
     worst = [replace(c, saved_every_operation=c.saved) for c in (
         control("stretched-means", "descriptive", saved=(-math.inf, -0.123, -0.101), n=30),
@@ -118,12 +96,6 @@ def test_no_line_is_too_long_where_every_control_misses():
     report = text(plausible(descriptive=worst))
     assert max(map(len, report.splitlines())) <= 80
     assert "averages-last 30 5 62%* miss (miss to miss) miss (miss to miss)" in " ".join(report.split())
-
-
-def test_the_scan_shows_the_nearest_five():
-    report = text(plausible())
-    assert "784-128-10, momentum, rate 0.0005" in report
-    assert "rate 0.0006" not in report
 
 
 def test_closed_forms_that_disagree_are_not_hidden():

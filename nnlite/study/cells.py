@@ -42,10 +42,10 @@ from ..experiment.wording import cell as interval
 from ..flops import COST_MODELS
 from . import controls
 from .document import Section, Table
-from .estimands import Goal, Pairs, both_arms, compare, stable_ratio, target_of
+from .estimands import Goal, compare, stable_ratio, target_of
 from .protocol import CLAIM, CLAIM_64
 from .resampling import ratio_of_expected_costs
-from .runs import Study, once
+from .runs import Pairs, Study, both_arms, once
 
 Facts = dict[str, Any]
 """Of a cell, or of a row of its table, by their names in JSON."""

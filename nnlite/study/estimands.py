@@ -20,9 +20,8 @@ from ..experiment.config import RunConfig
 from ..experiment.costs import Bill, cost_at_checks
 from ..experiment.records import RunRecord
 from ..experiment.stats import median_interval, paired_ratios
-from ..experiment.summary import BASELINE, TREATMENT, Comparison, paired
+from ..experiment.summary import Comparison
 from .resampling import RatioInterval, ratio_interval, resamples
-from .runs import Study, once
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -195,17 +194,6 @@ class Curves:
         totals = self.correct(goal.images)[:, looks].sum(axis=0)
         look = int(_stable_looks(totals[None], self._needed(goal))[0])
         return int(looks[look]) if look < len(looks) else None
-
-
-Pairs = tuple[Curves, Curves]
-"""Class-means and scratch; row i of both is one seed."""
-
-
-@once
-def both_arms(study: Study, part: str, config: RunConfig | None = None) -> Pairs | None:
-    """Watch class-means and scratch over the seeds that both have in a part; None where there is no pair."""
-    treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
-    return (Curves(treated), Curves(scratch)) if treated else None
 
 
 def _stable_looks(totals: Ints | Floats, needed: int) -> Ints:

@@ -11,7 +11,7 @@ from typing import Any
 from ..experiment.whole import page as prose
 from ..experiment.whole.report import TITLE
 from ..experiment.wording import brief, several
-from . import cells, controls, targets, unmoved
+from . import cells, controls, targets, tuning, unmoved
 from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
 from .runs import Study, once
 
@@ -19,14 +19,14 @@ QUESTIONS = (
     cells.verdict,
     controls.averages_or_steps,
     controls.one_flag,
-    unmoved.tuned,
+    tuning.tuned,
     targets.targets,
     targets.equal_steps,
     targets.fashion,
     controls.others,
     targets.stopping_on_test,
     cells.sensitivity,
-    unmoved.calibration,
+    tuning.calibration,
     unmoved.what_was_run,
 )
 """What decides first, then what it rests on."""

@@ -8,13 +8,17 @@ Nothing is run here.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..experiment.config import ARMS, EXPLANATORY, RunConfig
-from ..experiment.records import RunRecord
+from ..experiment.costs import EVERY_OPERATION, cost_at_stop
+from ..experiment.records import FAILED, RunRecord
+from ..experiment.summary import paired
+from .estimands import Curves, Goal, target_of
 
 PILOT_SEEDS = range(10)
 MAIN_SEEDS = range(20000, 20100)
@@ -137,6 +141,36 @@ def by_arm(arm: str) -> list[RunConfig]:
     return [pair[0] if arm == "scratch" else pair[1] for pair in draws()]
 
 
+def score(runs: Sequence[RunRecord]) -> float:
+    """Return what tuning makes small: the mean cost of a setting's runs at their stable step, E2, every operation.
+
+    Infinite where their mean never stays at the target, and without runs.
+    """
+    if not runs:
+        return math.inf
+    return statistics.fmean(Curves(runs).stable_costs(EVERY_OPERATION, Goal(target_of(runs[0]))))
+
+
+def best(arm: str, records: Sequence[RunRecord], n: int) -> list[RunConfig]:
+    """Return an arm's n best settings, of those that were run; equals in the order in which they were drawn."""
+    runs: dict[RunConfig, list[RunRecord]] = {}
+    for run in records:
+        if run.arm == arm and run.status != FAILED:
+            runs.setdefault(RunConfig.from_record(run.config), []).append(run)
+    scores = {config: score(runs[config]) for config in by_arm(arm) if config in runs}
+    return sorted(scores, key=scores.__getitem__)[:n]
+
+
+def ratio_sd(treated: Sequence[RunRecord], scratch: Sequence[RunRecord]) -> float:
+    """Return the standard deviation over seeds of the ratio of both arms' costs, each run at its own stop.
+
+    Pairs in which a run missed are left out: the number only plans how many pairs are enough.
+    """
+    costs = [[cost_at_stop(run, EVERY_OPERATION) for run in runs] for runs in paired(treated, scratch)]
+    ratios = [ours / plain for ours, plain in zip(*costs, strict=True) if max(ours, plain) < math.inf]
+    return statistics.stdev(ratios) if len(ratios) > 1 else math.inf
+
+
 def n_tuned(paired_ratio_sd: float) -> int:
     """Return how many pairs the tuned comparison needs for an interval 0.05 wide: ceil((2 1.96 1.2533 SD / 0.05)^2).
 
@@ -172,22 +206,17 @@ def _fixed(*blocks: Block) -> Callable[[Earlier], list[Block]]:
 
 
 def _finals(earlier: Earlier) -> list[Block]:
-    from ..experiment.whole.tuning import best
-
-    return [
-        Block(config, (arm,), FINAL_SEEDS)
-        for arm in BOTH
-        for config in best(arm, by_arm(arm), earlier("tuning"), N_FINALISTS)
-    ]
+    tuning = earlier("tuning")
+    return [Block(config, (arm,), FINAL_SEEDS) for arm in BOTH for config in best(arm, tuning, N_FINALISTS)]
 
 
 def _tuned(earlier: Earlier) -> list[Block]:
-    from ..experiment.whole.tuning import best, ratio_sd
-
     finals = earlier("finals")
-    winners = {arm: best(arm, by_arm(arm), finals, 1)[0] for arm in BOTH}
-    n = n_tuned(ratio_sd(winners, finals))
-    seeds = range(MAIN_SEEDS.start, MAIN_SEEDS.start + n)
+    winners = {arm: best(arm, finals, 1)[0] for arm in BOTH}
+    scratch, treated = (
+        [run for run in finals if (run.arm, RunConfig.from_record(run.config)) == winner] for winner in winners.items()
+    )
+    seeds = range(MAIN_SEEDS.start, MAIN_SEEDS.start + n_tuned(ratio_sd(treated, scratch)))
     return [Block(winners[arm], (arm,), seeds) for arm in BOTH]
 
 

@@ -12,8 +12,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ..experiment.config import RunConfig
 from ..experiment.exits import DATA, Exit
 from ..experiment.records import FAILED, RunRecord
+from ..experiment.summary import BASELINE, TREATMENT, paired
 from ..experiment.whole.parts import is_done, n_lacking, read_part
 from ..experiment.wording import several
+from .estimands import Curves
 from .protocol import PARTS
 
 P = ParamSpec("P")
@@ -122,6 +124,17 @@ def once(
         return answer
 
     return remembered
+
+
+Pairs = tuple[Curves, Curves]
+"""Class-means and scratch; row i of both is one seed."""
+
+
+@once
+def both_arms(study: Study, part: str, config: RunConfig | None = None) -> Pairs | None:
+    """Watch class-means and scratch over the seeds that both have in a part; None where there is no pair."""
+    treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
+    return (Curves(treated), Curves(scratch)) if treated else None
 
 
 def _by_configuration(records: Sequence[RunRecord]) -> dict[tuple[RunConfig, str], list[RunRecord]]:

@@ -31,10 +31,10 @@ from . import cells
 from .comparisons import EQUIVALENCE_MARGIN, equivalence
 from .controls import LEVEL, SAVED
 from .document import Section, Table
-from .estimands import Curves, Goal, Pairs, both_arms, compare, stable_ratio, target_of
+from .estimands import Curves, Goal, compare, stable_ratio, target_of
 from .protocol import BOTH, CLAIM, EPOCHS_5, EPOCHS_20, HONEST, TARGETS, WIDE, WIDE_TARGETS
 from .resampling import Band, simultaneous_band
-from .runs import Study, once
+from .runs import Pairs, Study, both_arms, once
 
 MIN_REACHED = 0.95
 """Smallest share of pairs in which both runs reach a target that has a ratio."""

@@ -10,10 +10,10 @@ from typing import Any
 
 from ..experiment.costs import agrees_at_stop
 from ..experiment.records import RunRecord
-from ..experiment.whole import answers, details, searches
-from ..experiment.whole.findings import Cell, Findings, SensitivityRow
+from ..experiment.whole import details
+from ..experiment.whole.findings import Cell, Findings, SensitivityRow, Tuned
 from ..experiment.whole.sections import Section as OldSection
-from . import cells, controls, targets
+from . import cells, controls, targets, tuning
 from .document import Section, Table
 from .protocol import PARTS
 from .runs import Study, once
@@ -24,26 +24,22 @@ Records = Sequence[RunRecord]
 @once
 def findings(study: Study) -> Findings:
     """Compute all that the older findings hold."""
-    of = {part.name: study.parts.get(part.name, []) for part in PARTS}
     every = study.records
     of_cell = {key: _as_before(cells.cell(study, key)) for key in cells.CELLS}
-    honest, tuned = of_cell["honest"], None
-    if of_cell["tuned"] and honest is not None:
-        tuned = searches.tuned(of_cell["tuned"], of["tuning"], of["finals"], honest.saved)
+    searched = tuning.search(study)
     return Findings(
         claim=of_cell["claim"],
         claim_64=of_cell["claim_64"],
-        honest=honest,
+        honest=of_cell["honest"],
         controls=controls.controls(study),
         averages_or_steps=controls.conclusion(controls.controls(study)),
         explained_by=controls.explained_by(controls.controls(study)),
         flags=controls.flags(study),
-        tuned=tuned,
+        tuned=Tuned(**{**searched, "cell": of_cell["tuned"]}) if searched else None,
         targets=targets.at_targets(study),
         prediction=targets.prediction(study),
         descriptive=controls.descriptive(study),
         settings=controls.settings(study),
-        calibration=searches.calibration(of["calibration"]) if of["calibration"] else [],
         parts_done=list(study.parts),
         parts_missing=[part.name for part in PARTS if part.name not in study.parts],
         n_runs=len(every),
@@ -73,8 +69,6 @@ def _asked(section: Callable[[Findings], OldSection], *names: str) -> Callable[[
     return asked
 
 
-tuned = _asked(answers.tuned, "tuned")
-calibration = _asked(details.calibration, "calibration")
 what_was_run = _asked(
     details.what_was_run, "parts_done", "parts_missing", "n_runs", "n_disagreeing", "machines", "versions"
 )

@@ -6,42 +6,11 @@ part that was not run is named there. Nothing is computed but medians for displa
 
 from __future__ import annotations
 
-from ..article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from ..wording import percent, steps
 from .findings import Findings
-from .sections import Section, Table, missing
-
-N_CALIBRATED = 5
-"""Settings of the scan that are shown, the nearest first."""
+from .sections import Section
 
 ESTIMANDS = {"E1": "first touch", "E2": "for good"}
 """When a target counts as reached: the first look at or above it, or the look from which the mean stays there."""
-
-
-def calibration(findings: Findings) -> Section:
-    """Show which settings come nearest to the article's own numbers."""
-    title, rows = "Which settings give the article's own numbers?", findings.calibration
-    lacking = missing(findings, "calibration")
-    if not rows:
-        return Section(title, ["Not answered.", *lacking])
-    wanted = f"{SCRATCH.real_steps} steps, {float(ACCURACY_AFTER_PRETRAIN_PRINTED):.0%}, {PRETRAINED.real_steps} steps"
-    answer = (
-        f"The nearest of {len(rows)}, {rows[0].setting}, is at most {percent(rows[0].distance, 0)} off from the "
-        f"article's {wanted}. Exploratory: no setting was chosen by it."
-    )
-    lines = [
-        [
-            row.setting,
-            steps(row.scratch_steps),
-            percent(row.after_pretrain),
-            steps(row.then_steps),
-            percent(row.distance, 0),
-        ]
-        for row in rows[:N_CALIBRATED]
-    ]
-    head = ["setting", "scratch", "phase 1", "then", "at most off"]
-    caption = "Medians of three pairs: steps from scratch, accuracy after phase 1, steps after that."
-    return Section(title, [answer], [Table(head, lines, caption)], lacking)
 
 
 def what_was_run(findings: Findings) -> Section:

@@ -68,17 +68,6 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class CalibrationRow:
-    """One setting of the scan, medians over its seeds."""
-
-    setting: str
-    scratch_steps: float
-    after_pretrain: float
-    then_steps: float
-    distance: float  # from 214, 80% and 145, largest relative error
-
-
-@dataclass(frozen=True)
 class Findings:
     """All of it; what was not run is None or empty."""
 
@@ -94,7 +83,6 @@ class Findings:
     prediction: dict[str, Any] | None = None
     descriptive: list[Control] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
-    calibration: list[CalibrationRow] = field(default_factory=list)
     parts_done: list[str] = field(default_factory=list)
     parts_missing: list[str] = field(default_factory=list)
     n_runs: int = 0

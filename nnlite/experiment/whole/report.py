@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import answers, details
+from . import details
 from .findings import Findings
 from .sections import WIDTH, Section, as_text
 
@@ -22,8 +22,6 @@ TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the tra
 def sections(findings: Findings) -> list[Section]:
     """List every section in the order of the report: what decides first, then what it rests on."""
     return [
-        answers.tuned(findings),
-        details.calibration(findings),
         details.what_was_run(findings),
     ]
 
