@@ -157,15 +157,16 @@ class Curves:
         -------
         float64 array (N_RESAMPLES,)
         """
+        looks = self._looks(goal)
         if goal not in self._resampled:
             # Whole numbers below 2^53 in float64: the product is exact and runs in BLAS, the integer one would not.
-            correct = self.correct(goal.images)[:, self._looks(goal)].astype(np.float64)
+            correct = self.correct(goal.images)[:, looks].astype(np.float64)
             self._resampled[goal] = _stable_looks(resamples(len(self)) @ correct, self._needed(goal))
-        looks, checks = self._resampled[goal], self._looks(goal)
-        spent = self.spent(bill, goal.every).T[checks[np.minimum(looks, len(checks) - 1)]]  # (N_RESAMPLES, n_runs)
-        return np.where(
-            looks < len(checks), np.einsum("rp,rp->r", resamples(len(self)), spent.astype(np.float64)), np.inf
-        )
+        stable = self._resampled[goal]
+        found, which = np.unique(stable, return_inverse=True)  # few: nearly all resamples share their looks
+        spent = self.spent(bill, goal.every)[:, looks[np.minimum(found, len(looks) - 1)]].astype(np.float64)
+        totals = (resamples(len(self)) @ spent)[np.arange(len(stable)), which]
+        return np.where(stable < len(looks), totals, np.inf)
 
     @cached_property
     def _correct(self) -> Ints:
