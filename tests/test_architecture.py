@@ -58,6 +58,7 @@ TOUCHES_FILES = {
     "nnlite.experiment.figures": "makes the folder of the pictures",
     "nnlite.experiment.drawing": "writes a picture",
     "nnlite.experiment.run": "reads the processor's name from /proc",
+    "nnlite.study.page": "reads the page's fixed prose",
     "nnlite.lessons.*": "show files",
 }
 TALKS = (

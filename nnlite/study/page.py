@@ -1,19 +1,25 @@
 """The questions in their order, and the report that they make: as text, as one object for a program, as a page.
 
+The page's fixed prose is page.md; its {fields} are filled in here, by constants of the protocol and of the article.
 Nothing is computed here. A new question is one line in QUESTIONS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from ..experiment.whole import page as prose
-from ..experiment.whole.report import TITLE
+from ..experiment.article import FLOPS_PRINTED, FLOPS_SCRATCH_PRINTED, PRETRAINED, SAVED_PRINTED
+from ..experiment.stats import interval_ranks
+from ..experiment.verdict import CLAIMED_HIGH, CLAIMED_LOW
 from ..experiment.wording import brief, several
 from . import cells, controls, targets, tuning, unmoved
 from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
+from .protocol import CLAIM, HONEST_TARGET, MAIN_SEEDS
 from .runs import Study, once
+
+TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the training?"
 
 QUESTIONS = (
     cells.verdict,
@@ -100,4 +106,29 @@ def page(study: Study, pictures: Mapping[str, str]) -> str:
         Markdown, with a final newline.
     """
     verdict, *others = (as_markdown(section, pictures) for section in sections(study))
-    return prose.around(TITLE, verdict, others)
+    n_pairs = len(MAIN_SEEDS)
+    low, high = interval_ranks(n_pairs) or (1, n_pairs)
+    return (
+        Path(__file__)
+        .with_name("page.md")
+        .read_text(encoding="utf-8")
+        .format(
+            title=TITLE,
+            verdict=verdict,
+            questions="\n\n".join(others),
+            epochs=PRETRAINED.pretrain_epochs,
+            target=CLAIM.target,
+            honest_target=HONEST_TARGET,
+            printed=FLOPS_PRINTED,
+            printed_scratch=FLOPS_SCRATCH_PRINTED,
+            printed_saving=float(SAVED_PRINTED),
+            claimed_low=CLAIMED_LOW,
+            claimed_high=CLAIMED_HIGH,
+            first_seed=MAIN_SEEDS.start,
+            n_pairs=n_pairs,
+            lower_middle=n_pairs // 2,
+            upper_middle=n_pairs // 2 + 1,
+            low_rank=low,
+            high_rank=high,
+        )
+    )
