@@ -85,13 +85,12 @@ def verdict() -> str:
 
 def write_page(runs: pathlib.Path = RUNS, pictures: pathlib.Path = FIGURES) -> None:
     """Draw the figures of the whole study that is kept in RUNS, and write its page into a folder beside theirs."""
-    from nnlite.experiment.whole import figures
+    from nnlite.study import figures
     from nnlite.study.page import page
     from nnlite.study.runs import Study
-    from nnlite.study.unmoved import findings
 
     study = Study.read(str(RUNS))
-    paths = figures.draw_all(pictures, findings(study), lambda name: study.parts.get(name, []))
+    paths = figures.draw_all(pictures, study)
     names = {path.stem: f"../{pictures.name}/{path.name}" for path in paths}
     (runs / "README.md").write_text(page(study, names), encoding="utf-8")
 

@@ -29,19 +29,6 @@ def caption(figure):
     return figure.texts[1].get_text().replace("\n", " ")
 
 
-def marked(axes, colour, hollow=False):
-    """Places of dots and arrows of a colour."""
-    lines = [line for line in axes.lines if line.get_marker() in ("o", "<", "v", "^") and line.get_color() == colour]
-    filled = [line for line in lines if (line.get_markerfacecolor() == "white") == hollow]
-    return [point for line in filled for point in line.get_xydata().tolist()]
-
-
-def bars(axes, colour):
-    """Ends of the intervals of a colour, lying ones."""
-    lines = [line for line in axes.lines if line.get_linestyle() == "-" and line.get_color() == colour]
-    return [line.get_xdata().tolist() for line in lines]
-
-
 def texts_outside(figure):
     """Texts that reach over the picture's edge once it is laid out."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -222,9 +222,7 @@ def verdict(study: Study) -> Section:
     ]
     pictures = {
         "accuracy": "accuracy against operations, both arms",
-        "cost": "cost to the target, run by run",
         "pairs": "cost with averages first against cost from scratch, pair by pair",
-        "bill": "what the operations were spent on",
     }
     return Section("The verdict", answer, tables, notes, pictures, facts=of)
 

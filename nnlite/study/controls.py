@@ -341,10 +341,7 @@ def others(study: Study) -> Section:
         caption = "One thing changed in both arms, n pairs (95%); steps: scratch's median."
         tables.append(_setting_table("", changed, caption))
     answer = "Descriptive: few pairs and no tests, so no line here supports or refutes anything."
-    pictures = {
-        "rate": "the saving against the learning rate",
-        "phase1": "phase 1 alone: accuracy on the averages and on test, by epoch",
-    }
+    pictures = {"phase1": "phase 1 alone: accuracy on the averages and on test, by epoch"}
     return Section(title, [answer], tables, notes, pictures, facts)
 
 

@@ -76,9 +76,6 @@ SETTINGS = {
 FLAGS = {"--learning-rate 2e-3": TWICE_THE_RATE, "--batch-size 16": BATCH_16}
 """What scratch may change instead of pretraining."""
 
-RATES = {1.0: CONTROLS, 2.0: TWICE_THE_RATE, 4.0: SETTINGS["rate x 4"], 10.0: SETTINGS["rate x 10"]}
-"""The saving against the learning rate, as a multiple of the preset's."""
-
 
 @dataclass(frozen=True)
 class Block:

@@ -37,7 +37,6 @@ def carry_out_parts(options: Options, load: Load) -> int:
 
 def print_found(options: Options, folder: str) -> int:
     """Draw the figures of the whole study if they are wanted, and print what it found; return the exit status."""
-    from ...study import unmoved
     from ...study.page import facts, text
     from ...study.runs import Study
 
@@ -49,10 +48,10 @@ def print_found(options: Options, folder: str) -> int:
     finally:
         progress.clear()
     if options.figures is not None:
-        from .figures import draw_all
+        from ...study.figures import draw_all
 
         try:
-            for path in draw_all(options.figures, unmoved.findings(study), lambda name: study.parts.get(name, [])):
+            for path in draw_all(options.figures, study):
                 if not options.quiet:
                     print(f"figure: {path}", file=sys.stderr)
         except OSError as error:

@@ -1,0 +1,199 @@
+"""Pictures of the study, from the kept report's facts and from pairs invented here: what is drawn where, and words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+
+import numpy as np
+import pytest
+from claim_pairs import STEP, F, both_arms, run
+from golden_outputs import GOLDEN
+from pictures import caption, texts_outside, title, words
+
+from nnlite.experiment.config import ARMS
+from nnlite.study import figures
+from nnlite.study.figures import controls_figure, draw_all, draws_figure, pairs_figure, steps_saved_figure
+from nnlite.study.protocol import SETTINGS
+from nnlite.study.runs import Study
+
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+KEPT = json.loads((GOLDEN / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def facts():
+    return deepcopy(KEPT)
+
+
+def dots(axes, colour, hollow=False):
+    """Medians of a colour, from left to right in the order in which they were drawn, and their heights."""
+    lines = [line for line in axes.lines if line.get_markevery() == [1] and line.get_color() == colour]
+    lines = [line for line in lines if (line.get_markerfacecolor() == "white") == hollow]
+    return [(line.get_xdata()[1], line.get_ydata()[1]) for line in lines]
+
+
+def pairs(claim, scratch=(10, 10, 8), averaged=(7, 8, 4), missed=()):
+    arms = both_arms(scratch, averaged)
+    for seed in missed:
+        arms["class-means"][seed] = run("class-means", seed, 7, reached=False)
+    return pairs_figure({**claim, "article_rank": 3}, arms["scratch"], arms["class-means"])
+
+
+def controls(facts, *names):
+    return controls_figure(*(facts[name] if name in names else [] for name in ("controls", "descriptive", "flags")))
+
+
+def every_figure(facts):
+    return [
+        pairs(facts["claim"]),
+        controls(facts, "controls", "descriptive", "flags"),
+        steps_saved_figure(facts["targets"], facts["prediction"]),
+        draws_figure(facts["tuned"]),
+    ]
+
+
+def test_every_picture_says_how_many_pairs_and_what_its_interval_is_and_no_text_leaves_it(facts):
+    for figure in every_figure(facts):
+        assert "pairs" in " ".join(words(figure))
+        assert "95%" in caption(figure)
+        assert texts_outside(figure) == []
+
+
+def test_pairs_show_scratch_across_and_class_means_upwards_beside_the_article(facts):
+    figure = pairs(facts["claim"])
+    dotted, cross = (line for line in figure.axes[0].lines if line.get_marker() in "oX")
+    phase1 = 28 * (10 * F + 2 * F)
+    expected = [[scratch * STEP / 1e9, (p * STEP + phase1) / 1e9] for scratch, p in ((10, 7), (10, 8), (8, 4))]
+    np.testing.assert_allclose(dotted.get_xydata(), expected)
+    np.testing.assert_allclose(cross.get_xydata(), [[1.41917952, 0.99535488]])  # as printed in the article
+    # Phase 1 is 28 x 12 F, 5.1 steps of 66 F: 12.1 and 13.1 steps against 10, and 9.1 against 8.
+    assert title(figure).startswith("MNIST to 90%: class averages made 0 of 3 pairs cheaper, 0 by as much")
+
+
+def test_a_run_that_missed_has_no_dot_and_is_counted(facts):
+    figure = pairs(facts["claim"], missed=[0])
+    assert len(figure.axes[0].lines[2].get_xydata()) == 2
+    assert caption(figure).endswith("Missed, without a dot: 1 run.")
+    assert texts_outside(pairs(facts["claim"], missed=range(3))) == []
+
+
+def test_the_forest_has_a_line_for_every_arm_with_its_word(facts):
+    figure = controls(facts, "controls", "descriptive", "flags")
+    (axes,) = figure.axes
+    n_lines = 3 + len(facts["controls"]) + len(facts["descriptive"]) + len(facts["flags"])  # three headings
+    assert len(axes.texts) == 4 * n_lines
+    assert [x for x, _ in dots(axes, GREEN)] == [facts["controls"][5]["saved"]["interval"]["median"]]
+    assert len(dots(axes, VERMILION)) == len(dots(axes, VERMILION, hollow=True)) == 1
+    assert [x for x, _ in dots(axes, BLUE)] == [flag["saved"]["interval"]["median"] for flag in facts["flags"]]
+    assert {f"permuted: {ARMS['permuted']}", "-15.7 (-20.5 to -13.9)", "not shown"} <= set(words(figure))
+    assert title(figure) == (
+        "Pretraining on class averages saves 20% by the article's count, saves 18% when every operation counts; "
+        "closed-form explains it"
+    )
+
+
+def test_a_forest_in_which_nothing_explains_says_so(facts):
+    facts["controls"] = [row for row in facts["controls"] if row["arm"] != "closed-form"]
+    assert title(controls(facts, "controls")).endswith("none of 7 controls is shown to explain it")
+
+
+def test_what_never_got_there_is_an_arrow_at_the_edge_and_every_miss_is_counted(facts):
+    row = facts["controls"][3]
+    never = {"median": None, "low": None, "high": 0.1}
+    row["saved"] |= {"interval": never, "arm_missed": 58, "both_missed": 1}
+    figure = controls(facts, "controls")
+    (axes,) = figure.axes
+    assert [line.get_marker() for line in axes.lines if line.get_xdata()[0] == axes.get_xlim()[0]] == ["<"]
+    assert "miss (miss to 10.0)" in words(figure)
+    assert caption(figure).endswith("each the worst value for its arm: 60.")
+
+
+def test_too_few_pairs_have_a_dot_and_no_bar(facts):
+    facts["flags"][0]["saved"]["interval"] |= {"low": None, "high": None}
+    figure = controls(facts, "flags")
+    first = next(line for line in figure.axes[0].lines if line.get_markerfacecolor() == BLUE)
+    assert len(set(first.get_xdata())) == 1
+    assert "33.7 (none)" in words(figure)
+
+
+def test_steps_saved_are_means_with_their_band_and_medians_elsewhere(facts):
+    figure = steps_saved_figure(facts["targets"], facts["prediction"])
+    left, right = figure.axes
+    prediction = facts["prediction"]
+    assert [x for x, _ in dots(left, VERMILION)] == prediction["steps_saved"]
+    assert [height for _, height in dots(left, VERMILION, hollow=True)] == [0, 1]  # phase 1 had been there: 75 and 80%
+    bar = left.lines[-1].get_xdata()  # the band is of what is left without the head start
+    assert bar[0] == pytest.approx(prediction["band"]["low"][-1] + prediction["head_start"])
+    assert len(dots(right, VERMILION)) == len(dots(right, VERMILION, hollow=True)) == len(facts["targets"])
+    assert title(figure).endswith("143 on the way to 96%: the prediction of a constant head start failed")
+
+
+def test_a_target_that_few_reach_has_no_dot(facts):
+    facts["targets"][-1] |= {"steps_saved": None, "saved": None, "saved_every_operation": None}
+    figure = steps_saved_figure(facts["targets"], None)
+    assert [len(dots(axes, VERMILION, hollow=True)) for axes in figure.axes] == [9, 9]
+    assert title(figure) == "Class averages save 19 steps on the way to 75%, 158 on the way to 95%"
+
+
+@pytest.mark.parametrize(("outcome", "words"), [("held", "head start held"), ("open", "predicted, which stays open")])
+def test_the_outcome_of_the_prediction_is_in_the_title(facts, outcome, words):
+    figure = steps_saved_figure(facts["targets"], {**facts["prediction"], "outcome": outcome})
+    assert title(figure).endswith(words)
+    unknown = {**facts["prediction"], "outcome": outcome, "band": None, "targets": [], "steps_saved": []}
+    assert texts_outside(steps_saved_figure(facts["targets"], unknown)) == []
+
+
+@pytest.mark.parametrize("n_lost", [0, 30, 64])
+def test_the_search_shows_every_draw_and_the_winners(facts, n_lost):
+    tuned = facts["tuned"]
+    for arm, scores in tuned["scores"].items():
+        tuned["scores"][arm] = [None if i < n_lost else score or 9e9 for i, score in enumerate(scores)]
+    figure = draws_figure(tuned)
+    (axes,) = figure.axes
+    for colour in (BLUE, VERMILION):
+        shapes = [line.get_marker() for line in axes.lines if line.get_color() == colour]
+        assert (shapes.count(">"), shapes.count("o")) == (n_lost, 64 - n_lost)
+    assert f"scratch {n_lost} of 64 never" in words(figure)
+    assert texts_outside(figure) == []
+
+
+def test_the_ring_is_at_the_winner(facts):
+    rings = [line.get_xdata()[0] for line in draws_figure(facts["tuned"]).axes[0].lines if line.get_markersize() == 13]
+    assert rings == [min(filter(None, scores)) / 1e9 for scores in facts["tuned"]["scores"].values()]
+    assert title(draws_figure(facts["tuned"])).startswith("Both arms tuned alike: not established, saved -9.0%")
+
+
+def drawn(folder, monkeypatch, facts, parts):
+    monkeypatch.setattr(figures, "facts", lambda study: {**{name: [] for name in KEPT}, "prediction": None, **facts})
+    return [path.stem for path in draw_all(folder, Study(parts))]
+
+
+def test_only_what_has_numbers_is_drawn(tmp_path, monkeypatch, facts):
+    monkeypatch.setattr(figures.drawing, "save_png", lambda figure, path: None)
+    arms, settings = both_arms(), [run("class-means", 0, 7, SETTINGS["200 epochs"], n_epochs=200)]
+    claim = {"claim": [*arms["scratch"], *arms["class-means"]]}
+    assert drawn(tmp_path / "none", monkeypatch, {}, {}) == []
+    assert drawn(tmp_path / "a", monkeypatch, facts, claim | {"settings": settings}) == [
+        *("accuracy", "pairs", "controls", "steps-saved", "phase1", "tuning"),
+    ]
+    found = {name: facts[name] for name in ("claim", "targets")}
+    assert drawn(tmp_path / "b", monkeypatch, found, claim) == ["accuracy", "pairs", "steps-saved"]
+
+
+def test_a_file_of_few_colours_keeps_those_of_the_arms(tmp_path, monkeypatch, facts):
+    from PIL import Image
+
+    drawn(tmp_path, monkeypatch, {"targets": facts["targets"][:1]}, {})
+    path = tmp_path / "steps-saved.png"
+    assert path.stat().st_size < 50_000
+    colours = np.array([colour for _, colour in Image.open(path).convert("RGB").getcolors()])
+    for wanted in ((0xD5, 0x5E, 0x00), (255, 255, 255)):
+        assert np.abs(colours - wanted).max(axis=1).min() <= 6
+
+
+def test_importing_the_module_needs_no_matplotlib():
+    program = "import sys; sys.modules['matplotlib'] = None; import nnlite.study.figures"
+    subprocess.run([sys.executable, "-c", program], check=True)
