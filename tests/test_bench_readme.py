@@ -51,7 +51,7 @@ def test_the_page_shows_pictures_that_were_drawn_for_it(kept):
     readme.write_page(kept, pictures)
     page = (kept / "README.md").read_text(encoding="utf-8")
     drawn = {path.name for path in pictures.iterdir()}
-    assert {"accuracy.png", "cost.png", "pairs.png"} <= drawn
+    assert {"accuracy.png", "pairs.png"} <= drawn
     shown = {name for name in drawn if f"../figures/{name}" in page}
     assert "accuracy.png" in shown
 
