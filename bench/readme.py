@@ -1,9 +1,10 @@
-"""Regenerate what the README shows: the answer's table, the verdict, the "Change one thing" table, the pictures.
+"""Regenerate what the README shows: the answer's table, the verdict, the "Change one thing" table, the averages.
 
     python -m bench.readme              about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses
     it
-    python -m bench.readme verdict      the verdict, its page data/runs/README.md and its figures alone, from the
-    records in data/runs; seconds
+    python -m bench.readme verdict      the verdict alone, from the records in data/runs; seconds
+
+The verdict's page and its pictures are written by `python -m nnlite.study report --runs data/runs --write`.
 
 Nobody types a measured number into the README: everything between a `generated` marker and its `end` comes from here.
 """
@@ -83,20 +84,17 @@ def verdict() -> str:
     return f"```\n{short(Study.read(str(RUNS)))}\n```"
 
 
-def write_page(runs: pathlib.Path = RUNS, pictures: pathlib.Path = FIGURES) -> None:
-    """Draw the figures of the whole study that is kept in RUNS, and write its page into a folder beside theirs."""
-    from nnlite.study import figures
-    from nnlite.study.page import page
-    from nnlite.study.runs import Study
+def draw_averages() -> None:
+    """Draw the ten images that it is all about."""
+    from nnlite import load_dataset
+    from nnlite.experiment import drawing, figures
 
-    study = Study.read(str(RUNS))
-    paths = figures.draw_all(pictures, study)
-    names = {path.stem: f"../{pictures.name}/{path.name}" for path in paths}
-    (runs / "README.md").write_text(page(study, names), encoding="utf-8")
+    with drawing.plain_style():
+        drawing.save_all(FIGURES, {"averages.png": figures.averages_figure(load_dataset("mnist"))})
 
 
 def main() -> None:
-    """Replace the generated parts of the README, and draw the pictures."""
+    """Replace the generated parts of the README, and draw the averages."""
     only_verdict = sys.argv[1:] == ["verdict"]
     makers = {"verdict": verdict}
     if not only_verdict:
@@ -110,10 +108,8 @@ def main() -> None:
         if place is None:
             raise SystemExit(f"README.md has no place for {name}")
         text = text[: place.end(1)] + make() + "\n" + text[place.start(2) :]
-    print("figures ...", file=sys.stderr)
     if not only_verdict:
-        nnlite(f"--seeds 10 --max-steps 300 --figures {FIGURES}")
-    write_page()
+        draw_averages()
     README.write_text(text, encoding="utf-8")  # last, so that whatever fails leaves it as it was
 
 

@@ -53,11 +53,10 @@ TOUCHES_FILES = {
     "nnlite.kernels.jit": "the compile cache",
     "nnlite.program": "opens the null device when a pipe breaks",
     "nnlite.experiment.records": "one line a run",
-    "nnlite.experiment.whole.parts": "packs the records of a part that is done",
-    "nnlite.experiment.whole.carry_out": "makes the folder of the parts",
     "nnlite.experiment.figures": "makes the folder of the pictures",
     "nnlite.experiment.drawing": "writes a picture",
     "nnlite.experiment.run": "reads the processor's name from /proc",
+    "nnlite.study.parts": "makes the folder of the parts, packs one that is done",
     "nnlite.study.page": "reads the page's fixed prose",
     "nnlite.lessons.*": "show files",
 }
@@ -66,7 +65,7 @@ TALKS = (
     "nnlite.experiment.exits",
     "nnlite.download",
     "nnlite.experiment.__main__",
-    "nnlite.experiment.whole.command",
+    "nnlite.study.__main__",
     "nnlite.lessons.*",
 )
 """What may print and look at the command line: the programs."""

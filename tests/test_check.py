@@ -14,9 +14,9 @@ from test_records import record
 
 from nnlite.experiment.closed_forms import step_counts
 from nnlite.experiment.config import RunConfig
-from nnlite.experiment.whole.parts import is_done, records_of
 from nnlite.experiment.wording import bounds, percent
 from nnlite.study import cells
+from nnlite.study.parts import is_done, records_of
 from nnlite.study.runs import Study
 
 KEPT = Path(__file__).parents[1] / "data" / "runs"

@@ -149,7 +149,7 @@ def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):
         (["--out", "no/such/folder/x"], 2, "--out no/such/folder/x: the folder no/such/folder does not exist"),
         (["--figures", "f", "--evaluate", "decide"], 2, "--figures: needs whole curves"),
         (["--report", "."], 3, ".: holds no finished part of the study"),
-        (["--part", "finals"], 2, "--part finals: needs part tuning first, which runs does not hold"),
+        (["--part", "finals"], 2, "part finals: needs part tuning first, which runs does not hold"),
         (["--report", "nothing.jsonl"], 3, "nothing.jsonl: No such file or directory"),
         (["--dataset", "mnits"], 3, "mnits: unknown data set, and no folder; did you mean mnist?"),
         (["--dataset", "no/such"], 3, "no/such: no such folder"),

@@ -24,7 +24,7 @@ def none_yet(name):
 def fixed_studies():
     for part in PARTS:
         if part.name not in ("finals", "tuned"):
-            yield from ((part.name, study) for study in part.studies(none_yet))
+            yield from ((part.name, study) for study in part.blocks(none_yet))
 
 
 def test_no_part_uses_a_seed_that_was_looked_at_before():
@@ -40,7 +40,7 @@ def test_only_the_pilot_and_tuning_use_other_than_main_seeds():
 
 
 def test_both_cells_and_the_explanatory_controls_have_the_same_hundred_seeds():
-    parts = {part.name: part.studies(none_yet) for part in PARTS if part.name in ("claim", "honest", "controls")}
+    parts = {part.name: part.blocks(none_yet) for part in PARTS if part.name in ("claim", "honest", "controls")}
     assert {study.seeds for studies in parts.values() for study in studies} == {range(20000, 20100)}
     assert parts["controls"][0].arms == EXPLANATORY
     assert len(EXPLANATORY) == 8

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from test_check import run
 
-from nnlite.experiment.__main__ import main
 from nnlite.experiment.exits import DATA, Exit
-from nnlite.experiment.whole.parts import done_file, read_part
 from nnlite.study import runs as module
+from nnlite.study.__main__ import main
+from nnlite.study.parts import done_file, records_of
 from nnlite.study.protocol import PARTS, Block, Part
 from nnlite.study.runs import Study, once
 from nnlite.study.unmoved import findings
@@ -29,7 +29,7 @@ def nothing_earlier(name):
 def flags():
     """Made-up records of every run of the part."""
     rng = np.random.default_rng(0)
-    runs = [each for study in FLAGS.studies(nothing_earlier) for each in study.runs()]
+    runs = [each for study in FLAGS.blocks(nothing_earlier) for each in study.runs()]
     records = [run(config, arm, seed, rng) for config, arm, seed in runs]
     return [replace(record, dataset={**record.dataset, "name": "mnist"}) for record in records]
 
@@ -43,8 +43,10 @@ def test_a_part_with_every_run_is_done_and_the_others_are_named(tmp_path, flags)
     study = Study.read(str(tmp_path))
     assert list(study.parts) == ["flags"]
     assert study.missing("flags") == []
-    assert study.missing("claim", "flags", "wide") == ["Not finished: parts claim and wide (nnlite --part NAME)."]
-    assert study.missing("claim") == ["Not finished: part claim (nnlite --part claim)."]
+    assert study.missing("claim", "flags", "wide") == [
+        "Not finished: parts claim and wide (python -m nnlite.study run PART)."
+    ]
+    assert study.missing("claim") == ["Not finished: part claim (python -m nnlite.study run claim)."]
     assert len(study.records) == 200
 
 
@@ -60,10 +62,10 @@ def test_people_who_wait_are_told_what_is_read_and_how_many_runs_are_compared(tm
 
 def test_a_terminal_sees_what_is_read_and_a_log_does_not(tmp_path, flags, capsys, monkeypatch):
     keep(tmp_path, "flags", flags)
-    assert main(["--report", str(tmp_path)]) == 0
+    assert main(["report", "--runs", str(tmp_path)]) == 0
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert main(["--report", str(tmp_path)]) == 0
+    assert main(["report", "--runs", str(tmp_path)]) == 0
     assert "reading part 1/" in capsys.readouterr().err
 
 
@@ -76,7 +78,7 @@ def test_a_file_that_lacks_a_run_counts_as_unfinished(tmp_path, flags):
 
 
 def test_a_part_that_depends_on_others_is_held_against_what_the_folder_says(tmp_path, flags, monkeypatch):
-    config = FLAGS.studies(nothing_earlier)[0].config
+    config = FLAGS.blocks(nothing_earlier)[0].config
     depends = Part(
         "finals", "", lambda earlier: [Block(config, ("scratch",), range(20000, 20000 + len(earlier("flags"))))]
     )
@@ -112,11 +114,11 @@ def test_failed_runs_alone_are_no_finished_part(tmp_path, flags):
 
 
 def test_a_part_that_was_not_begun_has_no_records(tmp_path):
-    assert read_part(str(tmp_path), "flags") == []
+    assert records_of(str(tmp_path), "flags") == []
 
 
 def test_runs_are_those_of_a_part_an_arm_and_a_configuration_by_seed(flags):
-    rate, batch = (block.config for block in FLAGS.studies(nothing_earlier))
+    rate, batch = (block.config for block in FLAGS.blocks(nothing_earlier))
     study = Study({"flags": flags[::-1], "claim": [replace(flags[0], status="failed")]})
     assert [record.seed for record in study.runs("flags", "scratch", rate)] == list(range(20000, 20100))
     assert (

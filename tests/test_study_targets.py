@@ -196,7 +196,7 @@ def test_the_longest_runs_are_asked_and_the_table_shows_shares_where_few_reach()
     first, second, *_ = section.tables[0].rows
     assert first[:4] == ["75%", "101", "0", "0 (0 to 0)"]
     assert second == ["80%", "missed", "12", "0%, 0% reach", "-", "-"]
-    assert section.notes[1:] == ["Not finished: parts epochs-5 and wide (nnlite --part NAME)."]
+    assert section.notes[1:] == ["Not finished: parts epochs-5 and wide (python -m nnlite.study run PART)."]
 
 
 @pytest.mark.parametrize("question", [targets, equal_steps, fashion, stopping_on_test])

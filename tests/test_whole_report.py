@@ -60,7 +60,7 @@ def test_an_unfinished_part_is_named_beside_the_numbers_it_has_so_far():
     done = [name for name in NAMES if name != "controls"]
     report = flat(plausible(parts_done=done, parts_missing=["controls"]))
     assert "Neither alone: beside the class averages'" in report
-    assert "Not finished: part controls (nnlite --part controls)." in report
+    assert "Not finished: part controls (python -m nnlite.study run controls)." in report
 
 
 def test_controls_say_what_they_save_and_whether_they_explain_it():

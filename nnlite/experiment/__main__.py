@@ -13,7 +13,6 @@ try:  # Ctrl-C in the first half second, while this is imported, leaves nothing 
     import shlex
     from collections.abc import Sequence
     from concurrent.futures import ThreadPoolExecutor
-    from dataclasses import replace
     from functools import partial
     from typing import TYPE_CHECKING
 
@@ -67,16 +66,10 @@ def _run(options: Options) -> int:
     if options.figures is not None:
         _require_matplotlib()  # before hours of runs, not after them
         _make_folder(options.figures)
-    if options.mode in (modes.FULL, modes.PART, modes.LIST_PARTS):
-        from .whole import command
-
-        return command.carry_out_parts(options, lambda name: _load(replace(options, dataset=name)))
+    if options.mode in (modes.FULL, modes.PART, modes.LIST_PARTS, modes.REPORT_WHOLE):
+        return _hand_on(options)
     if options.report is None:
         return _study(options)
-    if options.mode is modes.REPORT_WHOLE:
-        from .whole import command
-
-        return command.print_found(options, options.report)
     left_out: list[str] = []
     records = read_kept(options.report, left_out.append)
     if not records:
@@ -84,6 +77,24 @@ def _run(options: Options) -> int:
         raise Exit(f"{options.report}: no finished run in it{left}", DATA)
     _print(options, records, expected=None, left_out=left_out)
     return OK
+
+
+def _hand_on(options: Options) -> int:
+    """Hand on to the command of the study, to which this has moved; for one release."""
+    from ..study.__main__ import answer
+
+    settings, quiet = options.settings, ["--quiet"] * options.quiet
+    runs, workers = f"--runs={options.report or options.out or 'runs'}", f"--workers={settings.workers}"
+    if options.mode is modes.LIST_PARTS:
+        return answer(["list", workers])
+    status = OK
+    if options.mode is not modes.REPORT_WHOLE:
+        where = [f"--executor={settings.executor}", *([f"--data-dir={options.data_dir}"] if options.data_dir else [])]
+        status = answer(["run", *([options.part] if options.part else []), runs, workers, *where, *quiet])
+    if options.mode is modes.PART or status != OK:
+        return status
+    figures = [f"--figures={options.figures}"] if options.figures else []
+    return answer(["report", runs, *figures, *["--json"] * options.json, *quiet])
 
 
 def _study(options: Options) -> int:

@@ -101,7 +101,7 @@ class Part:
 
     name: str
     sentence: str
-    studies: Callable[[Earlier], list[Block]]
+    blocks: Callable[[Earlier], list[Block]]
 
 
 def draws() -> list[tuple[RunConfig, RunConfig]]:
@@ -269,4 +269,4 @@ PARTS = (
     ),
     Part("wide", "784-512-10 up to 98%", _fixed(Block(WIDE, BOTH, FEW_SEEDS))),
 )
-"""In the order in which `--full` runs them: what decides first."""
+"""In the order in which they are run: what decides first."""

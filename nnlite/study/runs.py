@@ -13,9 +13,9 @@ from ..experiment.config import RunConfig
 from ..experiment.exits import DATA, Exit
 from ..experiment.records import FAILED, RunRecord
 from ..experiment.summary import BASELINE, TREATMENT, paired
-from ..experiment.whole.parts import is_done, n_lacking, read_part
 from ..experiment.wording import several
 from .estimands import Curves
+from .parts import is_done, n_lacking, records_of
 from .protocol import PARTS
 
 P = ParamSpec("P")
@@ -43,7 +43,7 @@ class Study:
         Parameters
         ----------
         folder : str
-            As `nnlite --full` fills it.
+            As `python -m nnlite.study run` fills it.
         tell : function of a str
             Is given what is going on, for people who wait.
 
@@ -61,10 +61,10 @@ class Study:
 
         for number, part in enumerate(PARTS, 1):
             tell(f"reading part {number}/{len(PARTS)}, {part.name}")
-            records = read_part(folder, part.name) if is_done(folder, part.name) else []
+            records = records_of(folder, part.name) if is_done(folder, part.name) else []
             of[part.name] = [] if n_lacking(part, records, earlier) else records
         if not any(of.values()):
-            raise Exit(f"{folder}: holds no finished part of the study; nnlite --full --out {folder} makes them", DATA)
+            raise Exit(f"{folder}: holds no finished part of the study; python -m nnlite.study run makes them", DATA)
         tell(f"comparing {sum(map(len, of.values())):,} runs")
         return cls(of)
 
@@ -106,8 +106,9 @@ class Study:
         lacking = [part for part in parts if part not in self.parts]
         if not lacking:
             return []
-        commands = "nnlite --part NAME" if len(lacking) > 1 else f"nnlite --part {lacking[0]}"
-        return [f"Not finished: part{'s' if len(lacking) > 1 else ''} {several(lacking)} ({commands})."]
+        commands = "run PART" if len(lacking) > 1 else f"run {lacking[0]}"
+        which = f"part{'s' if len(lacking) > 1 else ''} {several(lacking)}"
+        return [f"Not finished: {which} (python -m nnlite.study {commands})."]
 
 
 def once(

@@ -110,5 +110,6 @@ def missing(findings: Findings, *parts: str) -> list[str]:
     lacking = [part for part in parts if part not in findings.parts_done]
     if not lacking:
         return []
-    commands = "nnlite --part NAME" if len(lacking) > 1 else f"nnlite --part {lacking[0]}"
-    return [f"Not finished: part{'s' if len(lacking) > 1 else ''} {several(lacking)} ({commands})."]
+    commands = "run PART" if len(lacking) > 1 else f"run {lacking[0]}"
+    which = f"part{'s' if len(lacking) > 1 else ''} {several(lacking)}"
+    return [f"Not finished: {which} (python -m nnlite.study {commands})."]

@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,30 +17,31 @@ from nnlite.experiment.exits import DATA, FAILED_RUN, Exit, Interrupted
 from nnlite.experiment.progress import Progress
 from nnlite.experiment.records import FAILED, RecordsError
 from nnlite.experiment.run import DataError
-from nnlite.experiment.whole import carry_out as whole
-from nnlite.experiment.whole.parts import (
+from nnlite.files import held
+from nnlite.kernels import fast_kernels
+from nnlite.study.parts import (
     done_file,
     estimated_seconds,
     finish,
     is_done,
+    minutes_of,
     missing_runs,
     n_lacking,
     open_file,
     records_of,
     run_of,
+    run_parts,
     strays,
 )
-from nnlite.files import held
-from nnlite.kernels import fast_kernels
-from nnlite.study.protocol import Block, Part
+from nnlite.study.protocol import PARTS, Block, Part
 
 FULL = small_config(evaluate="full", max_steps=12)
-STUDIES = [
+BLOCKS = [
     Block(FULL, ("scratch", "class-means"), range(3), "small"),
     Block(replace(FULL, learning_rate=0.01), ("scratch",), range(2), "small"),
 ]
 N_RUNS = 3 * 2 + 2 * 1
-FIRST = Part("first", "two configurations", lambda earlier: STUDIES)
+FIRST = Part("first", "two configurations", lambda earlier: BLOCKS)
 SECOND = Part("second", "as many pairs as the first had", lambda earlier: [replace_seeds(len(earlier("first")))])
 
 
@@ -53,7 +55,7 @@ def carry_out(tmp_path):
 
     def run(folder, parts=(FIRST,), progress=None):
         quiet = progress or Progress(io.StringIO(), quiet=True)
-        whole.run_parts(parts, str(tmp_path / folder), lambda name: dataset, ("threads", 2), [], quiet)
+        run_parts(parts, str(tmp_path / folder), lambda name: dataset, ("threads", 2), [], quiet)
         return tmp_path / folder
 
     return run
@@ -72,7 +74,7 @@ def test_a_finished_part_is_one_compressed_file_with_every_run_in_the_order_of_i
     folder = carry_out("runs")
     assert [path.name for path in folder.iterdir()] == ["first.jsonl.xz"]
     runs = [run_of(record) for record in records_of(folder, "first")]
-    assert runs == [(study.dataset, run) for study in STUDIES for run in study.runs()]
+    assert runs == [(block.dataset, run) for block in BLOCKS for run in block.runs()]
     assert len(runs) == N_RUNS
 
 
@@ -116,22 +118,22 @@ def test_a_part_may_depend_on_what_an_earlier_one_found(carry_out):
 
 
 def test_a_part_whose_earlier_part_is_missing_says_which(carry_out):
-    with pytest.raises(ConfigError, match="--part second: needs part first first"):
+    with pytest.raises(ConfigError, match="part second: needs part first first"):
         carry_out("runs", (SECOND,))
 
 
 def test_missing_runs_are_told_by_data_set_configuration_arm_and_seed(carry_out):
     records = records_of(carry_out("runs"), "first")
-    assert missing_runs(STUDIES, records) == {}
-    assert missing_runs(STUDIES, records[1:]) == {"small": [(FULL, "scratch", 0)]}
-    elsewhere = [replace(study, dataset="other") for study in STUDIES]
+    assert missing_runs(BLOCKS, records) == {}
+    assert missing_runs(BLOCKS, records[1:]) == {"small": [(FULL, "scratch", 0)]}
+    elsewhere = [replace(block, dataset="other") for block in BLOCKS]
     assert len(missing_runs(elsewhere, records)["other"]) == N_RUNS
 
 
 def test_a_failed_run_is_missing(carry_out):
     records = records_of(carry_out("runs"), "first")
     failed = [replace(records[0], status=FAILED), *records[1:]]
-    assert missing_runs(STUDIES, failed) == {"small": [(FULL, "scratch", 0)]}
+    assert missing_runs(BLOCKS, failed) == {"small": [(FULL, "scratch", 0)]}
 
 
 def test_the_gathered_file_stays_when_the_compressed_one_cannot_be_read_back(carry_out, tmp_path, monkeypatch):
@@ -139,9 +141,9 @@ def test_the_gathered_file_stays_when_the_compressed_one_cannot_be_read_back(car
     lines = "".join(record.to_line() for record in records_of(folder, "first"))
     done_file(folder, "first").unlink()
     open_file(folder, "first").write_text(lines)
-    monkeypatch.setattr("nnlite.experiment.whole.parts.lzma.compress", lambda text, preset: text[: len(text) // 2])
+    monkeypatch.setattr("nnlite.study.parts.lzma.compress", lambda text, preset: text[: len(text) // 2])
     with pytest.raises(RecordsError):
-        finish(folder, FIRST, STUDIES)
+        finish(folder, FIRST, BLOCKS)
     assert open_file(folder, "first").read_text() == lines
     assert not is_done(folder, "first")
 
@@ -153,7 +155,7 @@ def test_the_compressed_file_is_as_private_as_the_gathered_one(carry_out):
     open_file(folder, "first").write_text(lines)
     open_file(folder, "first").chmod(0o600)
     done_file(folder, "first").unlink()
-    finish(folder, FIRST, STUDIES)
+    finish(folder, FIRST, BLOCKS)
     assert done_file(folder, "first").stat().st_mode & 0o777 == 0o600
 
 
@@ -230,9 +232,9 @@ def test_runs_that_are_not_the_parts_are_refused_before_it_starts_and_stay(carry
 
 def test_strays_are_told_by_data_set_configuration_arm_and_seed(carry_out):
     records = records_of(carry_out("runs"), "first")
-    assert strays(STUDIES, records) == []
-    assert strays(STUDIES[:1], records) == records[6:]  # 3 seeds of 2 arms, then another configuration's
-    elsewhere = [replace(study, dataset="other") for study in STUDIES]
+    assert strays(BLOCKS, records) == []
+    assert strays(BLOCKS[:1], records) == records[6:]  # 3 seeds of 2 arms, then another configuration's
+    elsewhere = [replace(block, dataset="other") for block in BLOCKS]
     assert strays(elsewhere, records) == records
 
 
@@ -330,22 +332,25 @@ def test_data_or_memory_that_cannot_do_gives_one_line(carry_out, monkeypatch, er
 
 
 def test_the_estimate_grows_with_looks_units_and_runs():
-    one = estimated_seconds(STUDIES[:1], 1)
-    assert estimated_seconds(STUDIES[:1], 2) == one / 2
-    assert estimated_seconds([replace(STUDIES[0], seeds=range(6))], 1) == pytest.approx(2 * one)
-    wider = replace(STUDIES[0], config=replace(FULL, hidden_layer_sizes=(512,)))
+    one = estimated_seconds(BLOCKS[:1], 1)
+    assert estimated_seconds(BLOCKS[:1], 2) == one / 2
+    assert estimated_seconds([replace(BLOCKS[0], seeds=range(6))], 1) == pytest.approx(2 * one)
+    wider = replace(BLOCKS[0], config=replace(FULL, hidden_layer_sizes=(512,)))
     assert estimated_seconds([wider], 1) > 10 * one
 
 
-def test_the_list_of_parts_names_each_with_its_minutes():
-    text = whole.part_list(2)
-    assert all(part.name in text for part in whole.PARTS)
-    assert max(map(len, text.splitlines())) <= 80
+def test_a_part_that_others_decide_has_no_estimate():
+    assert minutes_of(FIRST, 2) == pytest.approx(estimated_seconds(BLOCKS, 2) / 60)
+    assert minutes_of(SECOND, 2) is None
+    assert [part.name for part in PARTS if minutes_of(part, 2) is None] == ["finals", "tuned"]
 
 
-def test_an_unknown_part_is_a_usage_error():
-    with pytest.raises(ConfigError, match="--part claims: unknown; did you mean claim"):
-        whole.chosen("claims")
+def test_what_is_ahead_is_said_before_it_begins(carry_out):
+    shown = io.StringIO()
+    carry_out("runs", (FIRST, SECOND), progress=Progress(shown))
+    ahead, first, *_ = shown.getvalue().splitlines()
+    assert re.fullmatch(r"2 of 2 parts to run, about 0.0 h on 2 cores, and 1 parts whose runs others decide; .*", ahead)
+    assert first == f"part 1/2, first: two configurations; {N_RUNS} runs, about 0 min on 2 cores"
 
 
 def test_an_interruption_says_how_many_runs_are_kept(carry_out, monkeypatch):

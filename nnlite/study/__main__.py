@@ -1,0 +1,139 @@
+"""`python -m nnlite.study list | run [PART] | report`: the registered study, run in parts, and what it found.
+
+stdout is the result, stderr is progress; exit statuses are those of `nnlite`. No arithmetic of any kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from .. import program
+from ..experiment.config import EXECUTORS, ConfigError, StudySettings
+from ..experiment.exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, leave, noted_signals
+from ..experiment.options import available_cores
+from ..experiment.progress import Progress
+from ..experiment.records import RecordsError
+from ..files import replacing
+from .parts import minutes_of, run_parts
+from .protocol import PARTS
+
+COMMAND = "python -m nnlite.study"
+_REPEAT = 60.0  # seconds between two lines of progress where there is no terminal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return program.carry_out(COMMAND, lambda: answer(given))
+
+
+def answer(arguments: Sequence[str]) -> int:
+    """Do what a command line asks for; what a person can mend becomes a line."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.do(options, arguments)
+        return status
+    except ConfigError as error:
+        message, status = str(error), USAGE
+    except RecordsError as error:
+        message, status = str(error), DATA
+    except Exit as error:
+        message, status = str(error), error.status
+    print(f"nnlite: {message}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=COMMAND, description="The registered study, in parts, and what it found.")
+    commands = parser.add_subparsers(required=True, metavar="list | run | report")
+    listing = commands.add_parser("list", help="name the parts, and about how long each takes")
+    listing.set_defaults(do=_list)
+    running = commands.add_parser("run", help="run what is missing; stop whenever you like, it goes on")
+    running.add_argument("part", nargs="?", metavar="PART", choices=[part.name for part in PARTS], help="one alone")
+    running.add_argument("--data-dir", metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)")
+    running.add_argument("--executor", default="threads", metavar="HOW", help=f"{' or '.join(EXECUTORS)} (threads)")
+    running.set_defaults(do=_run)
+    for command in (listing, running):
+        command.add_argument("--workers", type=int, default=available_cores(), metavar="N", help="runs at a time")
+    reporting = commands.add_parser("report", help="say what the finished parts found, without training")
+    reporting.add_argument("--json", action="store_true", help="one JSON object of all facts instead of the text")
+    reporting.add_argument(
+        "--figures", metavar="DIR", help="draw the pictures (extra: plot); with --write beside FOLDER"
+    )
+    reporting.add_argument("--write", action="store_true", help="write the page README.md beside the records")
+    reporting.set_defaults(do=_report)
+    for command in (running, reporting):
+        command.add_argument("--runs", default="runs", metavar="FOLDER", help="of the parts' records (runs)")
+        command.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    return parser
+
+
+def _list(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    for part in PARTS:
+        minutes = minutes_of(part, options.workers)
+        length = "   -   " if minutes is None else f"{minutes:3.0f} min"
+        print(f"{part.name:14s}{length}  {part.sentence}")
+    return OK
+
+
+def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    from ..datasets import load_dataset
+
+    settings = StudySettings(workers=options.workers, executor=options.executor)
+    parts = [part for part in PARTS if options.part in (None, part.name)]
+    progress = Progress(sys.stderr, options.quiet, repeat=_REPEAT)
+    load = partial(load_dataset, data_dir=options.data_dir)
+    with noted_signals() as signals:
+        try:
+            run_parts(parts, options.runs, load, (settings.executor, settings.workers), signals, progress)
+        except Interrupted as interruption:
+            progress.clear()
+            print(f"nnlite: interrupted; to go on: {COMMAND} {shlex.join(arguments)}", file=sys.stderr)
+            return leave(interruption)
+    return OK
+
+
+def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Print what was found; with --write put the page beside the records and its pictures beside their folder."""
+    folder = options.figures
+    if options.write and folder is None:
+        folder = os.path.normpath(os.path.join(options.runs, "..", "figures"))
+    if folder is not None and find_spec("matplotlib") is None:
+        raise Exit('--figures: needs matplotlib: python -m pip install "nnlite[plot]"', USAGE)
+    from .figures import draw_all
+    from .page import facts, page, text
+    from .runs import Study
+
+    # The wait is worth a line to someone who looks at it, and none in a log.
+    progress = Progress(sys.stderr, quiet=options.quiet or not sys.stderr.isatty())
+    try:
+        study = Study.read(options.runs, lambda line: progress.show(line.split()[0], line))
+        printed = json.dumps(facts(study), indent=2, allow_nan=False) if options.json else text(study)
+    finally:
+        progress.clear()
+    told = Progress(sys.stderr, options.quiet)
+    try:
+        drawn = draw_all(folder, study) if folder is not None else []
+        for path in drawn:
+            told.line(f"figure: {path}")
+        if options.write:
+            shown = {path.stem: Path(os.path.relpath(path, options.runs)).as_posix() for path in drawn}
+            with replacing(os.path.join(options.runs, "README.md")) as file:
+                file.write(page(study, shown).encode())
+            told.line(f"page: {os.path.join(options.runs, 'README.md')}")
+    except OSError as error:
+        raise Exit(file_error(error), FAILED_RUN) from error
+    print(printed)
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""A folder of parts: run what is missing of each, go on at any point, pack what is done.
+
+A part that runs appends to FOLDER/NAME.jsonl, one line a run. When its last run is done, the lines are sorted and
+written to FOLDER/NAME.jsonl.xz, and only when that can be read again is the first file removed: a part is done exactly
+when its compressed file is there. Only one program at a time may run a part: it holds the first file. Left out: what
+the parts are (`protocol`), how a run is carried out and kept (`experiment.keeping`), what was found (the questions).
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..access import keep_access
+from ..experiment.config import ConfigError, RunConfig
+from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, file_error
+from ..experiment.keeping import Workers, carry_out, prepare_to_append
+from ..experiment.progress import Progress
+from ..experiment.records import FAILED, RecordsError, RunRecord, config_differences, describe, read_records
+from ..files import held, replacing
+from .protocol import Block, Earlier, Part
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+    from ..experiment.pool import Run, Status
+
+
+def done_file(folder: str | os.PathLike[str], name: str) -> Path:
+    """Where the records of a finished part are."""
+    return Path(folder) / f"{name}.jsonl.xz"
+
+
+def open_file(folder: str | os.PathLike[str], name: str) -> Path:
+    """Where the records of a part gather while it runs."""
+    return Path(folder) / f"{name}.jsonl"
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn what is wrong with files of records or of data into the line that says so."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise Exit(str(error), DATA) from error
+    except OSError as error:
+        raise Exit(file_error(error), DATA) from error
+
+
+def is_done(folder: str | os.PathLike[str], name: str) -> bool:
+    """Return whether the file of a finished part is there; raise Exit where the folder cannot be read."""
+    with _reading():
+        return _exists(done_file(folder, name))
+
+
+def records_of(folder: str | os.PathLike[str], name: str) -> list[RunRecord]:
+    """Read what there is of a part, finished or not; raise Exit where that cannot be read."""
+    with _reading():
+        for path in (done_file(folder, name), open_file(folder, name)):
+            if _exists(path):
+                return read_records(path)
+    return []
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; Path.exists takes a folder that may not be read for an empty one, in some Pythons."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def run_of(record: RunRecord) -> tuple[str, Run]:
+    """Which run a record is of: data set, configuration, arm, seed."""
+    return record.dataset["name"], (RunConfig.from_record(record.config), record.arm, record.seed)
+
+
+def missing_runs(blocks: Sequence[Block], records: Iterable[RunRecord]) -> dict[str, list[Run]]:
+    """List the runs that are not among the records, by data set; one that failed is missing."""
+    finished = {run_of(record) for record in records if record.status != FAILED}
+    missing: dict[str, list[Run]] = {}
+    for block in blocks:
+        runs = [run for run in block.runs() if (block.dataset, run) not in finished]
+        missing.setdefault(block.dataset, []).extend(runs)
+    return {dataset: runs for dataset, runs in missing.items() if runs}
+
+
+def strays(blocks: Sequence[Block], records: Iterable[RunRecord]) -> list[RunRecord]:
+    """List the records of runs that are not the blocks'."""
+    asked = {(block.dataset, run) for block in blocks for run in block.runs()}
+    return [record for record in records if run_of(record) not in asked]
+
+
+def n_lacking(part: Part, records: Iterable[RunRecord], earlier: Earlier) -> int:
+    """Count the runs of a part that are not among the records; 0 where a part is not there that decides what it runs.
+
+    `earlier` returns the records of a part by its name, or raises LookupError where it is not finished.
+    """
+    try:
+        blocks = part.blocks(earlier)
+    except LookupError:
+        return 0
+    return sum(map(len, missing_runs(blocks, records).values()))
+
+
+def run_parts(
+    parts: Sequence[Part],
+    folder: str,
+    load: Callable[[str], Dataset],
+    workers: Workers,
+    signals: Sequence[int],
+    progress: Progress,
+) -> None:
+    """Carry out parts, one after the other.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    folder : str
+        Of the records; made if missing.
+    load : function of a name
+        Returns the data set.
+    workers : (executor, int)
+        Where, and how many runs at a time.
+    signals : sequence of int
+        That were noted: the runs end once there is one.
+    progress : Progress
+
+    Raises
+    ------
+    ConfigError
+        A part needs another first, or was begun with other kernels or another data set.
+    Exit
+        A file that cannot be used, data that is missing, a run that could not be carried out, another program at work.
+    Interrupted
+        After the run that was told to end; everything finished is kept.
+    """
+
+    def earlier(name: str) -> list[RunRecord]:
+        if not is_done(folder, name):
+            raise LookupError(name)
+        return records_of(folder, name)
+
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if len(parts) > 1:
+            progress.line(_plan([part for part in parts if not is_done(folder, part.name)], len(parts), workers[1]))
+        for number, part in enumerate(parts, 1):
+            where, done = f"part {number}/{len(parts)}, {part.name}", done_file(folder, part.name)
+            if not is_done(folder, part.name):
+                try:
+                    blocks = part.blocks(earlier)
+                except LookupError as error:
+                    needs = f"needs part {error} first, which {folder} does not hold"
+                    raise ConfigError(f"part {part.name}: {needs}") from error
+                _run_part(part, blocks, where, folder, load, workers, signals, progress)
+            elif n := n_lacking(part, records_of(folder, part.name), earlier):
+                mend = f"after xz -d {done} the same command makes them"
+                raise Exit(f"{done}: lacks {n} of the part's runs; {mend}", DATA)
+            else:
+                progress.line(f"{where}: done, in {done}")
+    except OSError as error:
+        raise Exit(file_error(error), FAILED_RUN) from error
+
+
+def _plan(to_do: Sequence[Part], n_parts: int, n_workers: int) -> str:
+    """What is ahead, and about how long it takes; parts that another part decides count when their turn comes."""
+    minutes = [minutes_of(part, n_workers) for part in to_do]
+    hours = f"about {sum(filter(None, minutes)) / 60:.1f} h on {n_workers} cores"
+    decided = minutes.count(None)
+    more = f", and {decided} parts whose runs others decide" if decided else ""
+    return f"{len(to_do)} of {n_parts} parts to run, {hours}{more}; stop whenever you like, the same command goes on"
+
+
+def _run_part(
+    part: Part,
+    blocks: Sequence[Block],
+    where: str,
+    folder: str,
+    load: Callable[[str], Dataset],
+    workers: Workers,
+    signals: Sequence[int],
+    progress: Progress,
+) -> None:
+    """Run what is missing of a part, keep every run, and pack them all."""
+    path = str(open_file(folder, part.name))
+    with held(path):
+        kept = records_of(folder, part.name)
+        if others := strays(blocks, kept):  # nothing is left out of a finished part in silence
+            example = f"{others[0].arm}, seed {others[0].seed}, on {others[0].dataset['name']}"
+            mend = "move the file away and the part begins anew"
+            raise Exit(f"{path}: {len(others)} of its runs are not part {part.name}'s, like {example}; {mend}", DATA)
+        missing = missing_runs(blocks, kept)
+        with _reading():
+            datasets = {name: load(name) for name in {block.dataset: None for block in blocks}} if missing else {}
+        for record in kept:
+            _require_same(path, record, datasets.get(record.dataset["name"]))
+        aside = prepare_to_append(path)
+        if aside:
+            progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
+        n_runs, n_missing = sum(len(block.runs()) for block in blocks), sum(map(len, missing.values()))
+        minutes = estimated_seconds(blocks, workers[1]) / 60 * n_missing / n_runs
+        already = f", {n_runs - n_missing} kept" if n_missing < n_runs else ""
+        ahead = f"{n_runs} runs{already}, about {minutes:.0f} min on {workers[1]} cores"
+        progress.line(f"{where}: {part.sentence}; {ahead}")
+        done: list[RunRecord] = []
+        try:
+            for name, runs in missing.items():
+                carry_out(
+                    datasets[name], runs, workers, path, signals, lambda s: _show(progress, where, s), done.append
+                )
+        except Interrupted:
+            n_kept = len(records_of(folder, part.name))
+            progress.line(f"{where}: {n_kept} of {n_runs} runs are kept in {path}; those under way begin again")
+            raise
+        if n_failed := sum(record.status == FAILED for record in done):
+            mend = "the same command tries them again"
+            raise Exit(f"{where}: {n_failed} runs could not be carried out; {mend}", FAILED_RUN)
+        progress.clear()
+        progress.line(f"{where}: kept in {finish(folder, part, blocks)}")
+    Path(path).unlink(missing_ok=True)  # when nothing holds it any more: Windows removes no open file
+
+
+def _require_same(path: str, record: RunRecord, dataset: Dataset | None) -> None:
+    """Refuse to go on with a run of other kernels, which round differently, or of another data set of that name."""
+    if dataset is None:
+        return
+    now = RunConfig.from_record(record.config).to_record(dataset.train_pixels.shape[1], dataset.n_classes)
+    if differences := config_differences([record], now, describe(dataset)):
+        raise ConfigError(f"{path} was begun otherwise: {'; '.join(differences)}")
+
+
+def _show(progress: Progress, where: str, status: Status) -> None:
+    if status.compiling:
+        progress.show("compiling", f"{where}: {status.compiling_text()}")
+        return
+    left = f" · {status.seconds_left / 60:.0f} min left" if status.seconds_left is not None else ""
+    text = f"{where} · {status.n_done}/{status.n_runs} runs · {status.arm} {status.seed}{left}"
+    progress.show("running", text, status.n_done / status.n_runs)
+
+
+def finish(folder: str | os.PathLike[str], part: Part, blocks: Sequence[Block]) -> Path:
+    """Sort and compress the records of a part whose runs are all there; the file in which they gathered is left.
+
+    Raises
+    ------
+    OSError
+        A file cannot be written.
+    RecordsError
+        What was written does not read back as what was there.
+    """
+    order = {(block.dataset, run): i for i, (block, run) in enumerate((b, run) for b in blocks for run in b.runs())}
+    records = sorted(records_of(folder, part.name), key=lambda record: order[run_of(record)])
+    target = done_file(folder, part.name)
+    text = "".join(record.to_line() for record in records).encode()
+    with replacing(target) as file:
+        keep_access(open_file(folder, part.name), file.name)
+        file.write(lzma.compress(text, preset=9))
+    if [record.to_line() for record in read_records(target)] != [record.to_line() for record in records]:
+        os.remove(target)
+        raise RecordsError(f"{target}: does not read back as it was written")
+    return target
+
+
+def minutes_of(part: Part, n_workers: int) -> float | None:
+    """Estimate how long a part takes; None where an earlier one decides what it runs."""
+
+    def none_yet(name: str) -> list[RunRecord]:
+        raise LookupError(name)
+
+    try:
+        return estimated_seconds(part.blocks(none_yet), n_workers) / 60
+    except LookupError:
+        return None
+
+
+def estimated_seconds(blocks: Sequence[Block], n_workers: int) -> float:
+    """Estimate how long runs take: looks at 10,000 images and steps, each about in proportion to the hidden units.
+
+    Constants are from bench/RESULTS.md, one core; only for people who want to know when to come back.
+    """
+    total = 0.0
+    for block in blocks:
+        config = block.config
+        units = sum(config.hidden_layer_sizes) or 10
+        look = (0.4e-3 + 68e-6 * units) * (2.4 if block.dataset == "fashion-mnist" else 1)
+        looks = len(config.check_steps()) * {"nothing": 1.0, "half": 1.5, "test": 2.0}[config.count_apart]
+        pretrained = sum(arm not in ("scratch", "warm-up") for arm in block.arms) / len(block.arms)
+        looks += (1 + config.pretrain_epochs) * pretrained
+        step = 20e-6 + 0.02e-6 * units * config.batch_size + 1.1e-6 * units * (config.optimizer == "adam")
+        total += len(block.runs()) * (looks * look + config.max_steps * step)
+    return total / n_workers

@@ -1,0 +1,133 @@
+"""The command of the study: parts listed and run, a report printed and written, mistakes in one line, old options."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from nnlite.experiment.__main__ import main as nnlite
+from nnlite.experiment.exits import FAILED_RUN, OK, Interrupted
+from nnlite.study import __main__ as command
+from nnlite.study.protocol import PARTS
+from nnlite.study.runs import Study
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def nothing_found(monkeypatch):
+    """A report of a study that has no records."""
+    monkeypatch.setattr(Study, "read", lambda folder, tell: Study({}))
+    os.mkdir("runs")
+
+
+def test_the_list_names_every_part_with_its_minutes(capsys):
+    assert command.main(["list", "--workers", "2"]) == OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [part.name for part in PARTS]
+    assert all(" min " in line or "  -  " in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "required: list | run | report"),
+        (["run", "claims"], 2, "invalid choice: 'claims'"),
+        (["run", "finals"], 2, "nnlite: part finals: needs part tuning first, which runs does not hold"),
+        (["run", "claim", "--workers", "0"], 2, "nnlite: --workers 0: must be"),
+        (["run", "claim", "--executor", "cluster"], 2, "nnlite: --executor cluster: "),
+        (["run", "claim", "--data-dir", "no/such"], 3, "nnlite: mnist not found where --data-dir says"),
+        (["report"], 3, "nnlite: runs: holds no finished part of the study; python -m nnlite.study run makes them"),
+    ],
+)
+def test_a_mistake_gives_one_clear_line_and_its_exit_status(arguments, status, message, capsys):
+    assert command.main(arguments) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("wanted", [["--figures", "f"], ["--write"]])
+def test_pictures_without_matplotlib_are_refused_at_once(wanted, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert command.main(["report", *wanted]) == 2
+    assert "nnlite: --figures: needs matplotlib" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_go_on(capsys, monkeypatch):
+    def run_parts(parts, folder, load, workers, signals, progress):
+        assert (len(parts), folder, workers) == (1, "my runs", ("threads", 3))
+        raise Interrupted(2, compiling=False)
+
+    monkeypatch.setattr(command, "run_parts", run_parts)
+    assert command.main(["run", "claim", "--runs", "my runs", "--workers", "3"]) == 130
+    told = "nnlite: interrupted; to go on: python -m nnlite.study run claim --runs 'my runs' --workers 3\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_the_page_is_written_beside_the_records_and_its_pictures_beside_their_folder(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    folders = []
+
+    def draw_all(folder, study):
+        folders.append(folder)
+        return [tmp_path / folder / "accuracy.png"]
+
+    monkeypatch.setattr("nnlite.study.figures.draw_all", draw_all)
+    assert command.main(["report", "--write"]) == OK
+    page = (tmp_path / "runs" / "README.md").read_text(encoding="utf-8")
+    assert "](../figures/accuracy.png)" in page
+    assert "controls.png" not in page
+    out, err = capsys.readouterr()
+    assert out.startswith("Does pretraining on the ten class averages")
+    assert err.splitlines()[-1] == f"page: {os.path.join('runs', 'README.md')}"
+    assert command.main(["report", "--write", "--figures", "pictures", "--quiet"]) == OK
+    assert folders == ["figures", "pictures"]
+    assert "](../pictures/accuracy.png)" in (tmp_path / "runs" / "README.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_a_page_that_cannot_be_written_is_a_failure(capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("nnlite.study.figures.draw_all", lambda folder, study: [])
+    os.rmdir("runs")
+    assert command.main(["report", "--write"]) == FAILED_RUN
+    assert "README.md: there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "asked"),
+    [
+        (["--part", "list", "--workers", "3"], [["list", "--workers=3"]]),
+        (
+            ["--part", "claim", "--out", "kept", "--workers", "3", "--data-dir", "d", "--quiet"],
+            [["run", "claim", "--runs=kept", "--workers=3", "--executor=threads", "--data-dir=d", "--quiet"]],
+        ),
+        (
+            ["--full", "--workers", "3", "--json"],
+            [["run", "--runs=runs", "--workers=3", "--executor=threads"], ["report", "--runs=runs", "--json"]],
+        ),
+        (["--report", "."], [["report", "--runs=."]]),
+    ],
+)
+def test_the_old_options_of_nnlite_are_handed_on(old, asked, monkeypatch):
+    heard = []
+    monkeypatch.setattr(command, "answer", lambda arguments: heard.append(arguments) or OK)
+    assert nnlite(old) == OK
+    assert heard == asked
+
+
+def test_a_study_that_could_not_be_run_is_not_reported(monkeypatch):
+    heard = []
+    monkeypatch.setattr(command, "answer", lambda arguments: heard.append(arguments[0]) or FAILED_RUN)
+    assert nnlite(["--full"]) == FAILED_RUN
+    assert heard == ["run"]
