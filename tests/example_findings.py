@@ -12,13 +12,14 @@ from nnlite.experiment.summary import Comparison
 from nnlite.experiment.verdict import Verdict
 from nnlite.experiment.whole.findings import (
     Cell,
+    Control,
     Findings,
     SensitivityRow,
+    Setting,
     Tuned,
 )
 from nnlite.study import cells, controls, targets, unmoved
 from nnlite.study.comparisons import Explanation
-from nnlite.study.controls import Control, Setting
 from nnlite.study.protocol import PARTS
 from nnlite.study.resampling import Band
 from nnlite.study.runs import Study
@@ -155,10 +156,10 @@ def study_of(found):
     study.parts = {name: [] for name in found.parts_done}
     answers = {
         unmoved.findings: found,
-        controls.controls: found.controls,
-        controls.descriptive: found.descriptive,
-        controls.flags: found.flags,
-        controls.settings: found.settings,
+        controls.controls: list(map(vars, found.controls)),
+        controls.descriptive: list(map(vars, found.descriptive)),
+        controls.flags: list(map(vars, found.flags)),
+        controls.settings: list(map(vars, found.settings)),
         targets.at_targets: found.targets,
         targets.prediction: found.prediction,
         controls.averages_saved: found.claim and found.claim.first_hits,

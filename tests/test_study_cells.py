@@ -11,7 +11,8 @@ import pytest
 from made import BEFORE, CONFIG, STEP, F, at_target_from, run
 
 from nnlite.experiment.stats import Interval
-from nnlite.study.cells import cell
+from nnlite.experiment.verdict import Verdict
+from nnlite.study.cells import CELLS, cell, sensitivity
 from nnlite.study.runs import Study
 
 
@@ -235,6 +236,61 @@ def test_an_arm_of_several_configurations_is_refused():
     other = run("class-means", 7, at_target_from(6), replace(CONFIG, batch_size=4))
     with pytest.raises(ValueError, match="class-means: expected records of one configuration, found several"):
         claim([*SIX, other])
+
+
+def rows_in_words(estimand, *rows):
+    """The section of an honest cell with these rows alone."""
+    full = {"counting": "dense", "scope": "bill", "estimand": estimand, "target": 0.9, "word": "direction only"}
+    values = {"n_pairs": 6, "missed": 0, "saved": Interval(0.19, 0.171, 0.213)}
+    study = Study({})
+    found = {"verdict": Verdict("direction only"), "estimand": estimand, "target": 0.9, "n_pairs": 6}
+    found["sensitivity"] = [{**full, **values, **row} for row in rows]
+    study.answers = {(cell.__wrapped__, (key,), ()): found if key == "honest" else None for key in CELLS}
+    return sensitivity(study)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"model": "mac"}, ["multiply-adds", "first touch"]),
+        ({"model": "flop", "scope": "training"}, ["operations without data", "first touch"]),
+        ({"model": "article-2023", "scope": "training"}, ["the article's count", "first touch"]),
+        ({"model": "images", "scope": "training"}, ["images of both phases", "first touch"]),
+        ({"model": "flop", "scope": "bill and evaluation"}, ["operations with looks", "first touch"]),
+        ({"model": "flop", "estimand": "E2, a look every 50 steps"}, ["operations", "for good, 1 look in 50"]),
+        ({"model": "flop", "estimand": "E1 with 10 in a row"}, ["operations", "first touch, 10 in a row"]),
+        ({"model": "flop", "target": 0.903}, ["operations", "first touch, 90.3%"]),
+        ({"model": "mac", "counting": "executed"}, ["multiply-adds that ran", "first touch"]),
+    ],
+)
+def test_a_row_says_what_is_counted_and_until_when(row, told):
+    (table,) = rows_in_words("E1", row).tables
+    assert table.rows == [[*told, "0", "19.0 (17.1 to 21.3)"]]
+
+
+def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
+    found = rows_in_words(
+        "E2",
+        {"model": "flop"},
+        {"model": "flop", "estimand": "E1", "counting": "executed", "word": "costs more"},
+        {"model": "distinct images", "word": "costs more", "saved": Interval(-2.5, -math.inf, 0.4)},
+    )
+    assert [table.caption for table in found.tables] == [
+        "Honest cell, direction only; 6 pairs:",
+        "Honest cell, costs more; 6 pairs:",
+    ]
+    assert found.answer == [
+        "Honest cell: 1 of 2 ways to ask, its own among them, give the same word, direction only. The others: "
+        '"costs more" for operations that ran (first touch).',
+        "Honest cell: the averages read 3.5 (0.6 to miss) times as many distinct images as scratch.",
+    ]
+    never = {"model": "distinct images", "saved": Interval(-math.inf, -math.inf, -2.0)}
+    assert len(rows_in_words("E2", {"model": "flop"}, never).answer) == 1
+
+
+def test_without_a_cell_the_table_is_not_answered():
+    lacking = "Not finished: parts claim and honest (nnlite --part NAME)."
+    assert sensitivity(Study({})).answer == ["Not answered.", lacking]
 
 
 def simulated(rng, effect, n_pairs=50):

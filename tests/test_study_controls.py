@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 from scipy import stats as scipy_stats
@@ -13,7 +12,7 @@ from nnlite.experiment.config import EXPLANATORY
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.summary import Comparison
 from nnlite.study import controls as question
-from nnlite.study.controls import Control, conclusion, descriptive, explained_by, flags, settings
+from nnlite.study.controls import conclusion, descriptive, explained_by, flags, settings
 from nnlite.study.protocol import BATCH_16, CLAIM, CONTROLS, SETTINGS, TWICE_THE_RATE
 from nnlite.study.runs import Study
 
@@ -60,21 +59,21 @@ def controls(claim_records, control_records):
 
 def test_class_means_come_first_as_the_reference():
     first, control = controls(claim(), arm("warm-up", [95] * 20))
-    assert (first.arm, first.outcome, first.n_pairs) == ("class-means", "reference", 20)
-    assert first.saved.interval.median == pytest.approx(1 - 80 / 100)
+    assert (first["arm"], first["outcome"], first["n_pairs"]) == ("class-means", "reference", 20)
+    assert first["saved"].interval.median == pytest.approx(1 - 80 / 100)
     # flop: 2 x 1,000 x 80 + 5,000 of 2 x 1,000 x 100
-    assert first.saved_every_operation.interval.median == pytest.approx(1 - 165_000 / 200_000)
-    assert (first.after_pretrain, first.explanation, first.explains_p) == (0.8, None, None)
-    assert control.saved.interval.median == pytest.approx(0.05)
-    assert control.after_pretrain is None
+    assert first["saved_every_operation"].interval.median == pytest.approx(1 - 165_000 / 200_000)
+    assert (first["after_pretrain"], first["explanation"], first["explains_p"]) == (0.8, None, None)
+    assert control["saved"].interval.median == pytest.approx(0.05)
+    assert control["after_pretrain"] is None
 
 
 def test_a_control_that_saves_as_much_explains_and_one_that_saves_less_is_worse():
     # Class-means save 17.5% of every operation, the margin is 5 points: 87 steps (13%) explain, 88 (12%) are worse,
     # half of each is open.
     runs = arm("medoid", [87] * 20) + arm("permuted", [88] * 20) + arm("exemplar", [87, 88] * 10)
-    found = {c.arm: c for c in controls(claim(), runs)}
-    assert {name: c.outcome for name, c in found.items()} == {
+    found = {c["arm"]: c for c in controls(claim(), runs)}
+    assert {name: c["outcome"] for name, c in found.items()} == {
         "class-means": "reference",
         "exemplar": "open",
         "medoid": "explains",
@@ -82,7 +81,7 @@ def test_a_control_that_saves_as_much_explains_and_one_that_saves_less_is_worse(
     }
     assert explained_by(list(found.values())) == ["medoid"]
     # Of eight, the smallest is charged eight times: 8 / 2^20.
-    assert (found["medoid"].explains_p, found["permuted"].worse_p) == (8 / 2**20, 8 / 2**20)
+    assert (found["medoid"]["explains_p"], found["permuted"]["worse_p"]) == (8 / 2**20, 8 / 2**20)
 
 
 def test_controls_are_tested_on_the_full_bill_and_again_by_the_articles_count():
@@ -91,17 +90,17 @@ def test_controls_are_tested_on_the_full_bill_and_again_by_the_articles_count():
     # 80 steps and 10 of phase 1: 10% by the article's count, worse; every operation, 185,000 of 200,000 and worse, too.
     runs += arm("exemplar", [80] * 20, phase_1=10)
     _, exemplar, medoid, permuted = controls(claim(), runs)
-    assert [c.outcome for c in (medoid, permuted, exemplar)] == ["explains", "explains", "worse"]
-    assert [c.outcome_as_article for c in (medoid, permuted, exemplar)] == ["worse", "explains", "worse"]
+    assert [c["outcome"] for c in (medoid, permuted, exemplar)] == ["explains", "explains", "worse"]
+    assert [c["outcome_as_article"] for c in (medoid, permuted, exemplar)] == ["worse", "explains", "worse"]
     # Both arms average here: 1 - 0.925 less 1 - 0.825.
-    assert exemplar.explanation.difference == pytest.approx(-0.10)
-    assert medoid.explanation.difference == pytest.approx(0.13 - 0.175)
+    assert exemplar["explanation"].difference == pytest.approx(-0.10)
+    assert medoid["explanation"].difference == pytest.approx(0.13 - 0.175)
 
 
 def test_p_values_are_scipys_sign_tests_with_holms_adjustment_over_the_eight():
     n_near = dict(zip(EXPLANATORY, (20, 17, 16, 15, 14, 13, 3, 10), strict=True))  # of 20 pairs, within the margin
     runs = [r for name, n in n_near.items() for r in arm(name, [80] * n + [99] * (20 - n))]
-    found = {c.arm: c for c in controls(claim(), runs)}
+    found = {c["arm"]: c for c in controls(claim(), runs)}
 
     def holm(p_values):
         """p_i times the number of p-values not below it, and at least as much as any smaller one's."""
@@ -111,25 +110,25 @@ def test_p_values_are_scipys_sign_tests_with_holms_adjustment_over_the_eight():
 
     for field, counts in (("explains_p", n_near.values()), ("worse_p", [20 - n for n in n_near.values()])):
         ref = holm([scipy_stats.binomtest(n, 20, alternative="greater").pvalue for n in counts])
-        comp = [getattr(found[name], field) for name in EXPLANATORY]
+        comp = [found[name][field] for name in EXPLANATORY]
         assert comp == pytest.approx(ref), field
     # 16 of 20: p = 6,196 / 2^20 = 0.0059, third of eight: 6 x 0.0059 = 0.035; 15 of 20: 5 x 0.0207 = 0.10.
-    assert [found[name].outcome for name in EXPLANATORY[:4]] == ["explains", "explains", "explains", "open"]
-    assert found["warm-up"].outcome == "worse"  # 17 of 20 save less: 0.0013, first of eight: 0.010
+    assert [found[name]["outcome"] for name in EXPLANATORY[:4]] == ["explains", "explains", "explains", "open"]
+    assert found["warm-up"]["outcome"] == "worse"  # 17 of 20 save less: 0.0013, first of eight: 0.010
 
 
 def test_a_control_without_runs_still_counts_in_the_family():
     found = controls(claim(), arm("medoid", [80] * 20))
-    assert [c.arm for c in found] == ["class-means", "medoid"]
-    assert found[1].explains_p == 8 / 2**20
+    assert [c["arm"] for c in found] == ["class-means", "medoid"]
+    assert found[1]["explains_p"] == 8 / 2**20
     assert controls([], []) == controls(claim(), []) == controls([], arm("medoid", [80] * 20)) == []
 
 
 def test_a_hit_after_the_controls_budget_is_a_miss_for_every_arm():
     late = arm("scratch", [301] * 3, config=CLAIM) + arm("class-means", [301] * 3, config=CLAIM, phase_1=10)
     first, control = controls(late, arm("medoid", [300] * 3))
-    assert (first.saved.both_missed, first.saved.reductions) == (3, [0.0] * 3)
-    assert (control.saved.scratch_missed, control.saved.reductions) == (3, [1.0] * 3)
+    assert (first["saved"].both_missed, first["saved"].reductions) == (3, [0.0] * 3)
+    assert (control["saved"].scratch_missed, control["saved"].reductions) == (3, [1.0] * 3)
 
 
 def test_a_run_that_stands_there_twice_is_refused():
@@ -140,18 +139,18 @@ def test_a_run_that_stands_there_twice_is_refused():
 def test_a_diverged_control_is_a_miss_and_stays_in():
     runs = [run("medoid", 0, None, diverged=True), *arm("medoid", [80] * 20)[1:]]
     control = controls(claim(), runs)[1]
-    assert (control.n_pairs, control.saved.arm_missed) == (20, 1)
-    assert control.saved.reductions[0] == -math.inf
-    assert control.outcome == "explains"  # 19 of 20
+    assert (control["n_pairs"], control["saved"].arm_missed) == (20, 1)
+    assert control["saved"].reductions[0] == -math.inf
+    assert control["outcome"] == "explains"  # 19 of 20
 
 
 def test_other_arms_are_described_over_the_seeds_that_both_have():
     runs = [run("noise", seed, 90, phase_1=5, after=after) for seed, after in ((2, 0.5), (1, 0.3), (99, 0.9))]
     (found,) = descriptive(Study({"claim": claim(), "descriptive": runs}))
-    assert (found.arm, found.n_pairs, found.outcome) == ("noise", 2, "descriptive")
-    assert found.saved.reductions == pytest.approx([0.05, 0.05])  # (90 + 5) / 100
-    assert found.after_pretrain == pytest.approx(0.4)
-    assert (found.explanation, found.explains_p, found.worse_p) == (None, None, None)
+    assert (found["arm"], found["n_pairs"], found["outcome"]) == ("noise", 2, "descriptive")
+    assert found["saved"].reductions == pytest.approx([0.05, 0.05])  # (90 + 5) / 100
+    assert found["after_pretrain"] == pytest.approx(0.4)
+    assert (found["explanation"], found["explains_p"], found["worse_p"]) == (None, None, None)
 
 
 def judged(**outcomes):
@@ -162,7 +161,7 @@ def judged(**outcomes):
         saved = Interval(0.20, 0.18, 0.22) if i == 0 else Interval(i / 100, i / 100 - 0.02, i / 100 + 0.02)
         comparison = Comparison([saved.median] * 100, saved, 0, 0, 0)
         outcome = outcomes.get(name.replace("-", "_"), "worse" if i else "reference")
-        found.append(Control(name, 100, comparison, comparison, 0.8, outcome))
+        found.append({"arm": name, "n_pairs": 100, "saved_every_operation": comparison, "outcome": outcome})
     return found
 
 
@@ -186,13 +185,13 @@ def test_the_direction_if_the_formula_explains_it_and_all_three_controls_are_wor
 def test_a_control_that_saves_more_than_the_averages_is_not_called_less():
     found = judged(closed_form="explains")
     more = Comparison([0.459] * 100, Interval(0.459, 0.444, 0.481), 0, 0, 0)
-    found = [replace(c, saved_every_operation=more) if c.arm == "closed-form" else c for c in found]
+    found = [{**c, "saved_every_operation": more} if c["arm"] == "closed-form" else c for c in found]
     said = conclusion(found)
     assert "the closed-form start saved 45.9% [44.4%, 48.1%], more than the class averages' 20.0% [18.0%, 22" in said
     less = Comparison([-0.031] * 100, Interval(-0.031, -0.033, -0.024), 0, 0, 0)
-    worse = [replace(c, saved_every_operation=less) if c.arm == "exemplar" else c for c in found]
+    worse = [{**c, "saved_every_operation": less} if c["arm"] == "exemplar" else c for c in found]
     assert "one fixed image a class cost 3.1% more [2.4%, 3.3%]" in conclusion(worse)
-    both = [replace(c, outcome="explains") if c.arm == "means-10" else c for c in found]  # which saves 4%
+    both = [{**c, "outcome": "explains"} if c["arm"] == "means-10" else c for c in found]  # which saves 4%
     assert "at most 5 points less than the class averages' 20.0%" in conclusion(both)
 
 
@@ -208,17 +207,17 @@ def test_neither_alone_otherwise(outcomes):
 
 def test_nothing_is_said_while_a_deciding_control_is_missing():
     assert conclusion([]) == ""
-    assert conclusion([c for c in judged() if c.arm != "permuted"]) == ""
-    assert conclusion([c for c in judged() if c.arm != "warm-up"]) != ""  # it does not decide
+    assert conclusion([c for c in judged() if c["arm"] != "permuted"]) == ""
+    assert conclusion([c for c in judged() if c["arm"] != "warm-up"]) != ""  # it does not decide
 
 
 def test_a_flag_is_compared_with_plain_scratch_of_the_same_seeds():
     runs = arm("scratch", [60, 50, 301], config=TWICE_THE_RATE) + arm("scratch", [40, 400, 500], config=BATCH_16)
     rate, batch = flags(Study({"claim": claim(3), "flags": runs}))
-    assert (rate.name, rate.n_pairs, rate.scratch_steps) == ("--learning-rate 2e-3", 3, 60)
-    assert rate.saved.reductions == pytest.approx([0.4, 0.5, -math.inf])  # after its budget of 300
-    assert batch.name == "--batch-size 16"
-    assert batch.saved.reductions == pytest.approx([0.6, -3.0, -4.0])  # its budget is 500
+    assert (rate["name"], rate["n_pairs"], rate["scratch_steps"]) == ("--learning-rate 2e-3", 3, 60)
+    assert rate["saved"].reductions == pytest.approx([0.4, 0.5, -math.inf])  # after its budget of 300
+    assert batch["name"] == "--batch-size 16"
+    assert batch["saved"].reductions == pytest.approx([0.6, -3.0, -4.0])  # its budget is 500
     assert flags(Study({"claim": claim(3), "flags": runs[:3]})) == [rate]
 
 
@@ -234,11 +233,11 @@ def test_settings_find_their_own_scratch_or_that_of_the_claim_or_of_the_flags():
     ]
     flagged = arm("scratch", [40] * 5, config=TWICE_THE_RATE)
     found = settings(Study({"settings": records, "claim": claim(2), "flags": flagged}))
-    assert [(s.name, s.n_pairs, s.scratch_steps) for s in found] == [
+    assert [(s["name"], s["n_pairs"], s["scratch_steps"]) for s in found] == [
         ("56 epochs", 2, 100),  # 1 - (30 + 20) / 100
         ("32 hidden", 2, 200),  # 1 - (90 + 10) / 200
         ("rate x 2", 2, 40),  # 1 - (20 + 10) / 40
     ]
-    assert [s.saved.interval.median for s in found] == pytest.approx([0.5, 0.5, 0.25])
+    assert [s["saved"].interval.median for s in found] == pytest.approx([0.5, 0.5, 0.25])
     # flop: 2 x 1,000 (20 + 10) + 5,000 of 2 x 1,000 x 40
-    assert found[2].saved_every_operation.interval.median == pytest.approx(1 - 65_000 / 80_000)
+    assert found[2]["saved_every_operation"].interval.median == pytest.approx(1 - 65_000 / 80_000)

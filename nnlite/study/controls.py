@@ -14,15 +14,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from typing import Any
 
 from ..experiment.config import ARMS, EXPLANATORY
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
 from ..experiment.records import RunRecord
 from ..experiment.stats import Interval, paired_ratios
 from ..experiment.summary import BASELINE, TREATMENT, Comparison, paired
-from ..experiment.wording import OUTCOMES, cell, n_missed, number, p_value, percent, saved, several, steps
-from .comparisons import EXPLAINED_MARGIN, Explanation, explained, holm
+from ..experiment.wording import OUTCOMES, cell, n_missed, p_value, percent, saved, several, steps
+from .comparisons import EXPLAINED_MARGIN, explained, holm
 from .document import Section, Table
 from .estimands import compare
 from .protocol import BOTH, CLAIM, CONTROLS, FLAGS, SETTINGS
@@ -40,8 +40,10 @@ DIRECTION = {"closed-form": "the closed-form start", "means-10": "averages of te
 NO_DIRECTION = {**CHEAP, "permuted": "averages under wrong labels"}
 """Controls that must be worse before the direction can be the reason."""
 
-SAVED = ("article's count, %", "every operation, %")
-"""Heads of the two columns that say what is saved."""
+DECIDING = {**DIRECTION, **NO_DIRECTION}
+
+SAVED = {"article's count, %": "saved", "every operation, %": "saved_every_operation"}
+"""The two columns that say what is saved, and where a row has them."""
 
 BEFORE_PUT_BACK = ("adam-state", "first-layer", "output-layer")
 """Arms that put weights back after phase 1: the accuracy before that is not theirs."""
@@ -49,79 +51,45 @@ BEFORE_PUT_BACK = ("adam-state", "first-layer", "output-layer")
 AFTER_REAL_STEPS = "averages-last"
 """The arm whose phase 1 comes after 100 real steps."""
 
-SETTING_NAMES = {"softmax regression": "no hidden layer"}
-"""What a setting is called for people, where its name takes knowing."""
-
-_DECIDING = {**DIRECTION, **NO_DIRECTION}
 _OUTCOMES = {"explains": "explains it", "worse": "worse", "open": "open"}
-_BUDGET = min(CLAIM.max_steps, CONTROLS.max_steps)
 
+UNTESTED = {"explanation": None, "explains_p": None, "worse_p": None, "outcome_as_article": ""}
+"""What a row has to say of tests that were not made."""
 
-@dataclass(frozen=True)
-class Control:
-    """One arm against scratch, with the class means' pairs beside it."""
+BUDGET = min(CLAIM.max_steps, CONTROLS.max_steps)
 
-    arm: str
-    n_pairs: int
-    saved: Comparison  # against scratch, by the article's count
-    saved_every_operation: Comparison
-    after_pretrain: float | None  # mean accuracy at the end of phase 1, before anything is put back
-    outcome: str  # reference (class-means itself), explains, worse, open, descriptive
-    explanation: Explanation | None = None  # explanatory controls only; every operation counted
-    explains_p: float | None = None  # after Holm
-    worse_p: float | None = None  # after Holm
-    outcome_as_article: str = ""  # the same by the article's count, which is free to make images
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One thing changed in both arms; or a flag, which only scratch has."""
-
-    name: str
-    n_pairs: int
-    scratch_steps: float  # median over runs; of a flag, with it
-    saved: Comparison  # by the article's count
-    saved_every_operation: Comparison
+Runs = Sequence[RunRecord]
+Facts = dict[str, Any]
+"""A row by its names in JSON: an arm, a flag or a setting against scratch, `saved` by the article's count."""
 
 
 @once
-def controls(study: Study) -> list[Control]:
+def controls(study: Study) -> list[Facts]:
     """Compare the explanatory controls with scratch, and their savings with the class averages' own.
 
-    Returns
-    -------
-    list of Control
-        Class-means first, outcome "reference"; then the controls that have pairs: "explains" or "worse" if that
-        adjusted p-value is at most 0.05, else "open". Empty while the claim cell or the controls are missing.
+    Class-means come first as the reference. A control explains the saving, or is worse, if that adjusted p-value is at
+    most LEVEL, by every operation; else it is open. Nothing while the claim cell or the controls are missing.
     """
     if not study.runs("claim", BASELINE, CLAIM) or "controls" not in study.parts:
         return []
-    found = [_control(study, study.runs("claim", TREATMENT, CLAIM), "reference")]
-    every, article = _judged(study, EVERY_OPERATION), _judged(study, ARTICLE)
-    for arm, (test, p, q) in every.items():
-        control = _control(study, study.runs("controls", arm, CONTROLS), _outcome(p, q))
-        word = _outcome(*article[arm][1:])
-        if control is not None:
-            found.append(replace(control, explanation=test, explains_p=p, worse_p=q, outcome_as_article=word))
-    return [control for control in found if control]
+    every, article = _tested(study, EVERY_OPERATION), _tested(study, ARTICLE)
+    found = _arms(study, "claim", [TREATMENT], "reference")
+    for row in _arms(study, "controls", EXPLANATORY, ""):
+        arm = row["arm"]
+        found.append({**row, **every[arm], "outcome_as_article": article[arm]["outcome"]})
+    return found
 
 
 @once
-def descriptive(study: Study) -> list[Control]:
+def descriptive(study: Study) -> list[Facts]:
     """Compare the arms that are no explanatory controls with scratch; no tests."""
-    if not study.runs("claim", BASELINE, CLAIM) or "descriptive" not in study.parts:
-        return []
     others = [arm for arm in ARMS if arm not in (*BOTH, *EXPLANATORY)]
-    found = [_control(study, study.runs("descriptive", arm, CONTROLS), "descriptive") for arm in others]
-    return [control for control in found if control]
+    return _arms(study, "descriptive", others, "descriptive")
 
 
 @once
-def flags(study: Study) -> list[Setting]:
-    """Compare scratch with one flag changed to scratch without: same seeds, same bill, no pretraining.
-
-    saved = 1 - cost(flag) / cost(plain); the steps are those with the flag.
-    """
+def flags(study: Study) -> list[Facts]:
+    """Compare scratch with one flag to scratch without: same seeds, no pretraining; the steps are those with it."""
     found = []
     for name, config in FLAGS.items():
         flagged, plain = paired(study.runs("flags", BASELINE, config), study.runs("claim", BASELINE, CLAIM))
@@ -131,7 +99,7 @@ def flags(study: Study) -> list[Setting]:
 
 
 @once
-def settings(study: Study) -> list[Setting]:
+def settings(study: Study) -> list[Facts]:
     """Compare class-means with scratch where one thing is changed in both; the steps are scratch's.
 
     Scratch of some settings is among the flags; where only pretraining is changed, of which scratch has none, that of
@@ -155,67 +123,60 @@ def averages_saved(study: Study) -> Comparison | None:
     return _saved(means, scratch, ARTICLE, CLAIM.max_steps) if means else None
 
 
-def explained_by(found: Sequence[Control]) -> list[str]:
+def explained_by(found: Sequence[Facts]) -> list[str]:
     """Name the controls that explain the saving."""
-    return [control.arm for control in found if control.outcome == "explains"]
+    return [row["arm"] for row in found if row["outcome"] == "explains"]
 
 
-def _judged(study: Study, bill: Bill) -> dict[str, tuple[Explanation, float, float]]:
+def _tested(study: Study, bill: Bill) -> dict[str, Facts]:
     """Test every control that has pairs by a bill; both p-values by Holm over all eight, also where one has no runs."""
     of_claim = [study.runs("claim", arm, CLAIM) for arm in (TREATMENT, BASELINE)]
     tests = {}
     for arm in EXPLANATORY:
         ours, means, scratch = paired(study.runs("controls", arm, CONTROLS), *of_claim)
         if ours:
-            below = _costs(scratch, bill, _BUDGET)
-            theirs, averages = (paired_ratios(_costs(group, bill, _BUDGET), below).ratios for group in (ours, means))
-            tests[arm] = explained(theirs, averages)
+            theirs, averages, below = (_costs(group, bill, BUDGET) for group in (ours, means, scratch))
+            tests[arm] = explained(paired_ratios(theirs, below).ratios, paired_ratios(averages, below).ratios)
     absent = [1.0] * (len(EXPLANATORY) - len(tests))
     explains = holm([*(test.p_explains for test in tests.values()), *absent]).tolist()
     worse = holm([*(test.p_worse for test in tests.values()), *absent]).tolist()
-    return {arm: (test, p, q) for (arm, test), p, q in zip(tests.items(), explains, worse, strict=False)}
+    found = {}
+    for (arm, test), p, q in zip(tests.items(), explains, worse, strict=False):
+        outcome = "explains" if p <= LEVEL else "worse" if q <= LEVEL else "open"
+        found[arm] = {"outcome": outcome, "explanation": test, "explains_p": p, "worse_p": q}
+    return found
 
 
-def _outcome(explains_p: float, worse_p: float) -> str:
-    if explains_p <= LEVEL:
-        return "explains"
-    return "worse" if worse_p <= LEVEL else "open"
+def _arms(study: Study, part: str, arms: Iterable[str], outcome: str) -> list[Facts]:
+    """Arms of a part against scratch, over the seeds that the class averages have too; without those that have none."""
+    found = []
+    for arm in arms:
+        own = study.runs(part, arm, CLAIM if part == "claim" else CONTROLS)
+        ours, _, scratch = paired(own, *(study.runs("claim", name, CLAIM) for name in (TREATMENT, BASELINE)))
+        if ours:
+            after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
+            mean = {"after_pretrain": statistics.fmean(after) if after else None}  # before anything is put back
+            row = {"arm": arm, **_savings(ours, scratch, BUDGET), **mean, "outcome": outcome}
+            found.append({**row, **UNTESTED})
+    return found
 
 
-def _control(study: Study, runs: Sequence[RunRecord], outcome: str) -> Control | None:
-    """One arm against scratch, over the seeds that the class averages have too."""
-    ours, _, scratch = paired(runs, *(study.runs("claim", arm, CLAIM) for arm in (TREATMENT, BASELINE)))
-    if not ours:
-        return None
-    after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
-    return Control(
-        arm=ours[0].arm,
-        n_pairs=len(ours),
-        saved=_saved(ours, scratch, ARTICLE, _BUDGET),
-        saved_every_operation=_saved(ours, scratch, EVERY_OPERATION, _BUDGET),
-        after_pretrain=statistics.fmean(after) if after else None,
-        outcome=outcome,
-    )
-
-
-def _setting(
-    name: str, ours: Sequence[RunRecord], scratch: Sequence[RunRecord], steps_of: Sequence[RunRecord]
-) -> Setting:
+def _setting(name: str, ours: Runs, scratch: Runs, steps_of: Runs) -> Facts:
     budget = min(run.config["max_steps"] for run in (*ours, *scratch))
-    return Setting(
-        name=name,
-        n_pairs=len(ours),
-        scratch_steps=statistics.median(_steps_within(budget, run) for run in steps_of),
-        saved=_saved(ours, scratch, ARTICLE, budget),
-        saved_every_operation=_saved(ours, scratch, EVERY_OPERATION, budget),
-    )
+    median = statistics.median(_steps_within(budget, run) for run in steps_of)
+    return {"name": name, "scratch_steps": median, **_savings(ours, scratch, budget)}
 
 
-def _saved(ours: Sequence[RunRecord], scratch: Sequence[RunRecord], bill: Bill, budget: int) -> Comparison:
+def _savings(ours: Runs, scratch: Runs, budget: int) -> Facts:
+    bills = {"saved": ARTICLE, "saved_every_operation": EVERY_OPERATION}
+    return {"n_pairs": len(ours), **{name: _saved(ours, scratch, bill, budget) for name, bill in bills.items()}}
+
+
+def _saved(ours: Runs, scratch: Runs, bill: Bill, budget: int) -> Comparison:
     return compare(_costs(ours, bill, budget), _costs(scratch, bill, budget))
 
 
-def _costs(runs: Sequence[RunRecord], bill: Bill, budget: int) -> list[float]:
+def _costs(runs: Runs, bill: Bill, budget: int) -> list[float]:
     """What runs had spent at their stop; infinite for one that needed more steps than the budget."""
     return [cost_at_stop(run, bill) if _steps_within(budget, run) < math.inf else math.inf for run in runs]
 
@@ -231,17 +192,19 @@ def averages_or_steps(study: Study) -> Section:
     facts = {"controls": found, "averages_or_steps": conclusion(found), "explained_by": explained_by(found)}
     if not found:
         return Section(title, ["Not answered.", *study.missing("claim", "controls")], facts=facts)
-    rows = []
-    for control in found:
-        e = control.explanation
-        if e is not None:
-            limits = "(none)" if e.low is None or e.high is None else f"({number(e.low)} to {number(e.high)})"
-            row = [control.arm, f"{number(e.difference)} {limits}", p_value(control.explains_p)]
-            words = [OUTCOMES[control.outcome], OUTCOMES[control.outcome_as_article]]
-            rows.append([*row, p_value(control.worse_p), *words])
-    tables = [
-        saving_table(found, "What each saves against scratch (95%), n pairs, to step 300; phase 1: accuracy then.")
+    rows = [
+        [
+            row["arm"],
+            cell(Interval(test.difference, test.low, test.high)),
+            p_value(row["explains_p"]),
+            p_value(row["worse_p"]),
+            OUTCOMES[row["outcome"]],
+            OUTCOMES[row["outcome_as_article"]],
+        ]
+        for row in found
+        if (test := row["explanation"])
     ]
+    tables = [_table_of_arms("What each saves", found)]
     if rows:
         head = ["control", "difference, points", "p yes", "p no", "explains it?", "article"]
         caption = "Its saving less the averages' own, by pair, every operation counted; 95% bounds:"
@@ -261,32 +224,32 @@ def averages_or_steps(study: Study) -> Section:
     return Section(title, [conclusion(found) or "Not answered."], tables, notes, pictures, facts)
 
 
-def conclusion(found: Sequence[Control]) -> str:
+def conclusion(found: Sequence[Facts]) -> str:
     """Say in one sentence whether it is the averages or just cheap steps, by the rule fixed beforehand.
 
     Empty while class-means or one of the five controls that decide is missing.
     """
-    by_arm = {control.arm: control for control in found}
-    if not {TREATMENT, *_DECIDING} <= by_arm.keys():
+    by_arm = {row["arm"]: row for row in found}
+    if not {TREATMENT, *DECIDING} <= by_arm.keys():
         return ""
-    saved = {arm: control.saved_every_operation.interval for arm, control in by_arm.items()}
+    savings = {arm: row["saved_every_operation"].interval for arm, row in by_arm.items()}
     cheap, direction = ([arm for arm in arms if arm in explained_by(found)] for arms in (CHEAP, DIRECTION))
 
     def listed(arms: Iterable[str], with_outcome: bool = False) -> str:
-        words = {arm: f" ({_OUTCOMES[by_arm[arm].outcome]})" if with_outcome else "" for arm in arms}
-        return several([f"{_DECIDING[arm]} {_effect(saved[arm])}{word}" for arm, word in words.items()])
+        words = {arm: f" ({_OUTCOMES[by_arm[arm]['outcome']]})" if with_outcome else "" for arm in arms}
+        return several([f"{DECIDING[arm]} {_effect(savings[arm])}{word}" for arm, word in words.items()])
 
-    averages = f"the class averages' {_bounded(saved[TREATMENT])}"
+    averages = f"the class averages' {_bounded(savings[TREATMENT])}"
     margin = f"at most {100 * EXPLAINED_MARGIN:.0f} points less than"
-    above = all(saved[arm].median > saved[TREATMENT].median for arm in cheap or direction)
+    above = all(savings[arm].median > savings[TREATMENT].median for arm in cheap or direction)
     near = f"{'more than' if above else margin} {averages}"
-    source = f"({min(by_arm[arm].n_pairs for arm in _DECIDING)} pairs, every operation counted)"
+    source = f"({min(by_arm[arm]['n_pairs'] for arm in DECIDING)} pairs, every operation counted)"
     if cheap:
         return f"Cheap steps: {listed(cheap)}, {near} {source}."
-    if direction and all(by_arm[arm].outcome == "worse" for arm in NO_DIRECTION):
+    if direction and all(by_arm[arm]["outcome"] == "worse" for arm in NO_DIRECTION):
         rest = listed(NO_DIRECTION)
         return f"The averages' direction, not the steps: {listed(direction)}, {near}, but {rest} {source}."
-    return f"Neither alone: beside {averages}, {listed(_DECIDING, with_outcome=True)} {source}."
+    return f"Neither alone: beside {averages}, {listed(DECIDING, with_outcome=True)} {source}."
 
 
 def one_flag(study: Study) -> Section:
@@ -295,11 +258,11 @@ def one_flag(study: Study) -> Section:
     facts = {"flags": found}
     if not found:
         return Section(title, ["Not answered.", *study.missing("claim", "flags")], facts=facts)
-    sentence = "; ".join(f"{flag.name} alone {saved(flag.saved.interval, flag.n_pairs)}" for flag in found)
-    answer = [f"{sentence[0].upper()}{sentence[1:]}, from scratch and by the article's count."]
+    told = [f"{row['name']} alone {_saved_in_words(row)}" for row in found]
+    answer = [f"{'; '.join(told)}, from scratch and by the article's count."]
     averages = averages_saved(study)
     if averages is not None:
-        beaten = [flag.name for flag in found if flag.saved.interval.median > averages.interval.median]
+        beaten = [row["name"] for row in found if row["saved"].interval.median > averages.interval.median]
         than = f"The averages {saved(averages.interval, averages.n_pairs)}"
         answer.append(f"{than}, less than {several(beaten)}." if beaten else f"{than}, more than any of these.")
     notes = [
@@ -307,16 +270,16 @@ def one_flag(study: Study) -> Section:
         *study.missing("flags"),
     ]
     caption = "From scratch with and without it, n pairs (95%); steps: median with it."
-    return Section(title, answer, [_setting_table("one thing changed", found, caption)], notes, facts=facts)
+    return Section(title, answer, [_table_of_settings("one thing changed", found, caption)], notes, facts=facts)
 
 
 def _with_the_flag(study: Study) -> list[str]:
     """What the averages save where both arms have the flag; whether one replaces the other is the reader's to see."""
     flag_of = {name: flag for flag, changed in FLAGS.items() for name, config in SETTINGS.items() if config == changed}
     both = [
-        f"with {flag_of[setting.name]} in both arms the averages {saved(setting.saved.interval, setting.n_pairs)}"
-        for setting in settings(study)
-        if setting.name in flag_of
+        f"with {flag_of[row['name']]} in both arms the averages {_saved_in_words(row)}"
+        for row in settings(study)
+        if row["name"] in flag_of
     ]
     if not both:
         return []
@@ -332,50 +295,48 @@ def others(study: Study) -> Section:
         return Section(title, ["Not described.", *notes], facts=facts)
     tables = []
     if arms:
-        caption = "What other arms save against scratch (95%), n pairs, to step 300; phase 1: accuracy then."
-        tables.append(saving_table(arms, caption))
-        if any(control.arm == AFTER_REAL_STEPS for control in arms):
+        tables.append(_table_of_arms("What other arms save", arms))
+        if any(row["arm"] == AFTER_REAL_STEPS for row in arms):
             notes.insert(0, f"* {AFTER_REAL_STEPS} has trained on 100 real batches before.")
         notes.insert(0, "Phase 1 of arms that put weights back has no accuracy: what is read then is not kept.")
     if changed:
         caption = "One thing changed in both arms, n pairs (95%); steps: scratch's median."
-        tables.append(_setting_table("", changed, caption))
+        tables.append(_table_of_settings("", changed, caption))
     answer = "Descriptive: few pairs and no tests, so no line here supports or refutes anything."
     pictures = {"phase1": "phase 1 alone: accuracy on the averages and on test, by epoch"}
     return Section(title, [answer], tables, notes, pictures, facts)
 
 
-def saving_table(found: Sequence[Control], caption: str) -> Table:
-    """Lay out arms against scratch: by the article's count and by every operation, with n and misses."""
-    return _table("", "phase 1", [(each.arm, _after_phase_1(each), each) for each in found], caption)
+def _table_of_arms(what: str, found: Sequence[Facts]) -> Table:
+    def after_phase_1(row: Facts) -> str:
+        if row["after_pretrain"] is None or row["arm"] in BEFORE_PUT_BACK:
+            return "-"
+        return percent(row["after_pretrain"], 0) + ("*" if row["arm"] == AFTER_REAL_STEPS else "")
+
+    caption = f"{what} against scratch (95%), n pairs, to step 300; phase 1: accuracy then."
+    rows = [_cells(row["arm"], after_phase_1(row), row) for row in found]
+    return Table(["", "n", "missed", "phase 1", *SAVED], rows, caption)
 
 
-def _setting_table(what: str, found: Sequence[Setting], caption: str) -> Table:
-    names = [SETTING_NAMES.get(each.name, each.name) for each in found]
-    rows = [(name, steps(each.scratch_steps), each) for name, each in zip(names, found, strict=True)]
-    return _table(what, "steps", rows, caption)
+def _table_of_settings(what: str, found: Sequence[Facts], caption: str) -> Table:
+    names = [row["name"].replace("softmax regression", "no hidden layer") for row in found]
+    rows = [_cells(name, steps(row["scratch_steps"]), row) for name, row in zip(names, found, strict=True)]
+    return Table([what, "n", "missed", "steps", *SAVED], rows, caption)
 
 
-def _table(what: str, told: str, found: Sequence[tuple[str, str, Control | Setting]], caption: str) -> Table:
-    """Lay out savings by both bills with n and misses; `told` is the column between."""
-    rows = [
-        [
-            name,
-            str(each.n_pairs),
-            str(n_missed(each.saved)),
-            text,
-            cell(each.saved.interval),
-            cell(each.saved_every_operation.interval),
-        ]
-        for name, text, each in found
+def _cells(name: str, told: str, row: Facts) -> list[str]:
+    """A row's name, n and misses, what is told of it, and its savings by both bills."""
+    return [
+        name,
+        str(row["n_pairs"]),
+        str(n_missed(row["saved"])),
+        told,
+        *(cell(row[of].interval) for of in SAVED.values()),
     ]
-    return Table([what, "n", "missed", told, *SAVED], rows, caption)
 
 
-def _after_phase_1(control: Control) -> str:
-    if control.after_pretrain is None or control.arm in BEFORE_PUT_BACK:
-        return "-"
-    return percent(control.after_pretrain, 0) + ("*" if control.arm == AFTER_REAL_STEPS else "")
+def _saved_in_words(row: Facts) -> str:
+    return saved(row["saved"].interval, row["n_pairs"])
 
 
 def _effect(saved: Interval) -> str:

@@ -14,7 +14,7 @@ from ..experiment.article import FLOPS_PRINTED, FLOPS_SCRATCH_PRINTED, PRETRAINE
 from ..experiment.stats import interval_ranks
 from ..experiment.verdict import CLAIMED_HIGH, CLAIMED_LOW
 from ..experiment.wording import brief, several
-from . import cells, controls, targets, tuning, unmoved
+from . import cells, controls, targets, tuning, unmoved, verdict
 from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
 from .protocol import CLAIM, HONEST_TARGET, MAIN_SEEDS
 from .runs import Study, once
@@ -22,7 +22,7 @@ from .runs import Study, once
 TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the training?"
 
 QUESTIONS = (
-    cells.verdict,
+    verdict.verdict,
     controls.averages_or_steps,
     controls.one_flag,
     tuning.tuned,
@@ -76,7 +76,7 @@ def short(study: Study) -> str:
         lines.append(f"{title}: {word}.")
     asked, explained_by = controls.conclusion(controls.controls(study)), controls.explained_by(controls.controls(study))
     said = f"{asked.partition(':')[0]}; explained by {several(explained_by)}."  # the rest is numbers
-    flags = [f"{flag.name} saved {brief(flag.saved.interval, flag.n_pairs)}" for flag in controls.flags(study)]
+    flags = [f"{row['name']} saved {brief(row['saved'].interval, row['n_pairs'])}" for row in controls.flags(study)]
     lines[3:3] = [
         said if asked else "Averages or cheap steps: open.",
         f"One flag instead: {'; '.join(flags) or 'open'}.",
@@ -105,7 +105,7 @@ def page(study: Study, pictures: Mapping[str, str]) -> str:
     str
         Markdown, with a final newline.
     """
-    verdict, *others = (as_markdown(section, pictures) for section in sections(study))
+    first, *others = (as_markdown(section, pictures) for section in sections(study))
     n_pairs = len(MAIN_SEEDS)
     low, high = interval_ranks(n_pairs) or (1, n_pairs)
     return (
@@ -114,7 +114,7 @@ def page(study: Study, pictures: Mapping[str, str]) -> str:
         .read_text(encoding="utf-8")
         .format(
             title=TITLE,
-            verdict=verdict,
+            verdict=first,
             questions="\n\n".join(others),
             epochs=PRETRAINED.pretrain_epochs,
             target=CLAIM.target,

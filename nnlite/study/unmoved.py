@@ -11,7 +11,7 @@ from typing import Any
 from ..experiment.costs import agrees_at_stop
 from ..experiment.records import RunRecord
 from ..experiment.whole import details
-from ..experiment.whole.findings import Cell, Findings, SensitivityRow, Tuned
+from ..experiment.whole.findings import Cell, Control, Findings, SensitivityRow, Setting, Tuned
 from ..experiment.whole.sections import Section as OldSection
 from . import cells, controls, targets, tuning
 from .document import Section, Table
@@ -31,15 +31,15 @@ def findings(study: Study) -> Findings:
         claim=of_cell["claim"],
         claim_64=of_cell["claim_64"],
         honest=of_cell["honest"],
-        controls=controls.controls(study),
+        controls=[Control(**row) for row in controls.controls(study)],
         averages_or_steps=controls.conclusion(controls.controls(study)),
         explained_by=controls.explained_by(controls.controls(study)),
-        flags=controls.flags(study),
+        flags=[Setting(**row) for row in controls.flags(study)],
         tuned=Tuned(**{**searched, "cell": of_cell["tuned"]}) if searched else None,
         targets=targets.at_targets(study),
         prediction=targets.prediction(study),
-        descriptive=controls.descriptive(study),
-        settings=controls.settings(study),
+        descriptive=[Control(**row) for row in controls.descriptive(study)],
+        settings=[Setting(**row) for row in controls.settings(study)],
         parts_done=list(study.parts),
         parts_missing=[part.name for part in PARTS if part.name not in study.parts],
         n_runs=len(every),

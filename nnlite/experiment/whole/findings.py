@@ -9,10 +9,37 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...study.controls import Control, Setting
+from ...study.comparisons import Explanation
 from ..stats import Interval
 from ..summary import Comparison
 from ..verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Control:
+    """One arm against scratch, with the class means' pairs beside it."""
+
+    arm: str
+    n_pairs: int
+    saved: Comparison  # against scratch, by the article's count
+    saved_every_operation: Comparison
+    after_pretrain: float | None  # mean accuracy at the end of phase 1, before anything is put back
+    outcome: str  # reference (class-means itself), explains, worse, open, descriptive
+    explanation: Explanation | None = None  # explanatory controls only; every operation counted
+    explains_p: float | None = None  # after Holm
+    worse_p: float | None = None  # after Holm
+    outcome_as_article: str = ""  # the same by the article's count, which is free to make images
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing changed in both arms; or a flag, which only scratch has."""
+
+    name: str
+    n_pairs: int
+    scratch_steps: float  # median over runs; of a flag, with it
+    saved: Comparison  # by the article's count
+    saved_every_operation: Comparison
 
 
 @dataclass(frozen=True)

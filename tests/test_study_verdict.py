@@ -1,0 +1,172 @@
+"""The verdict's words: each cell's line, whether the claim stands, the qualifiers, on cells that are known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from nnlite.experiment.config import EXPLANATORY
+from nnlite.experiment.stats import Interval
+from nnlite.experiment.summary import Comparison
+from nnlite.experiment.verdict import Verdict
+from nnlite.study import controls
+from nnlite.study.cells import CELLS, cell, verdict_line
+from nnlite.study.protocol import PARTS
+from nnlite.study.runs import Study
+from nnlite.study.verdict import verdict
+
+SAVED = Interval(0.2214, 0.2031, 0.2462)
+LESS = Interval(-0.042, -0.064, -0.01)
+RAN = {"model": "flop", "counting": "executed", "word": "costs more", "saved": LESS, "n_pairs": 100}
+FOUND = {
+    "target": 0.9,
+    "n_pairs": 100,
+    "seeds": (20000, 20099),
+    "saved": SAVED,
+    "estimand": "E1",
+    "verdict": Verdict("direction only"),
+    "missed": 0,
+    "first_hits": Comparison([0.2031, 0.2214, 0.2462], SAVED, 0, 0, 0),
+    "first_hit_steps": {"scratch": [121.0, 138.0, 153.0], "class-means": [93.0, 104.0, math.inf]},
+    "stable_steps": {"scratch": 151, "class-means": 117},
+    "after_pretrain": [0.79, 0.808, 0.81],
+    "expected_costs": Interval(0.218, 0.2, 0.24),
+    "sign_test_p": 3e-21,
+    "article_rank": 93,
+    "sensitivity": [RAN],
+    "depends_on_counting": [],
+}
+ALL = tuple(part.name for part in PARTS)
+
+
+def study(parts=ALL, explained_by=(), changes=None, **words):
+    """A study whose cells have these words; "" for one that was not run."""
+    words = {"claim": "direction only", "claim_64": "direction only", "honest": "direction only", **words}
+    words = {"tuned": "no material saving", **words}
+    asked = Study({})
+    asked.parts = {part: [] for part in parts}
+    for key in CELLS:
+        found = {**FOUND, "verdict": Verdict(words.get(key, "")), **(changes or {}).get(key, {})}
+        asked.answers[cell.__wrapped__, (key,), ()] = found if words.get(key) else None
+    outcomes = {arm: "explains" if arm in explained_by else "worse" for arm in EXPLANATORY}
+    rows = [{"arm": arm, "outcome": outcome} for arm, outcome in {"class-means": "reference", **outcomes}.items()]
+    asked.answers[controls.controls.__wrapped__, (), ()] = rows if "controls" in parts else []
+    return asked
+
+
+def test_the_word_of_every_cell_stands_with_its_interval_pairs_and_misses():
+    section = verdict(study(changes={"honest": {"estimand": "E2", "target": 0.893}}))
+    line = "DIRECTION ONLY. The averages saved 22.1% (95% interval 20.3% to 24.6%; 100 pairs); "
+    assert section.answer[1].endswith(f"as the article does): {line}0 runs missed.")
+    assert section.answer[3].endswith(f"{line}both arms' mean accuracy gets there for good.")
+    pair = "The article's single pair (29.9%) lies above 93 of these 100. But 214 steps from scratch (here 121 to 153) "
+    assert section.answer[-1].startswith(pair)  # one run of three missed, so that 145 lies among the others
+    assert section.tables[0].rows == [
+        ["steps from scratch", "214", "138 (121 to 153)"],
+        ["right after 28 epochs on averages", "~80%", "80.8% (79.0% to 81.0%)"],
+        ["then, steps", "145", "104 (93 to missed)"],
+        ["saved, the article's count", "29.9%", "22.1% (20.3% to 24.6%)"],
+    ]
+    assert '"direction only" means: something is saved, and less than 25%' in section.notes[3]
+    assert section.facts.keys() == {"claim", "claim_64", "honest"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "ending"),
+    [
+        ({"missed": 3}, "100 pairs); 3 runs missed."),  # first_hits has none: what counts is the cell's own number
+        ({"missed": 1}, "100 pairs); 1 run missed."),
+        (
+            {"estimand": "E2", "missed": 100, "stable_steps": {"scratch": 151, "class-means": None}},
+            "100 pairs); the mean accuracy averages first does not stay at the target.",
+        ),
+    ],
+)
+def test_misses_are_those_of_the_cells_own_question(changes, ending):
+    assert verdict_line({**FOUND, **changes}).endswith(ending)
+
+
+def test_a_reason_stands_beside_the_word():
+    few = {**FOUND, "verdict": Verdict("not established", "10 pairs; 20 needed")}
+    assert verdict_line(few).startswith("NOT ESTABLISHED (10 pairs; 20 needed). The averages saved")
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ({"honest": "costs more"}, "the claim falls: honest cell costs more, tuned no material saving."),
+        ({}, "No: something is saved, but less. By the rules set beforehand the claim falls: honest cell direction"),
+        ({"tuned": "direction only"}, "the claim does not stand (its cell does not say reproduced) and does not fall"),
+        (
+            {"tuned": "direction only", "claim": "reproduced"},
+            "Yes. By the rules set beforehand the claim stands.",
+        ),
+        (
+            {"tuned": "not established", "claim": "reproduced"},
+            "the claim does not stand (whether it is gone when tuned stays open) and",
+        ),
+        (
+            {"tuned": "direction only", "claim": "reproduced", "honest": "not established"},
+            "the claim does not stand (the honest cell is not established) and",
+        ),
+        (
+            {"tuned": "direction only", "claim": "reproduced", "explained_by": ["exemplar"]},
+            "Yes. By the rules set beforehand the claim does not stand (a control of cheap steps explains it) and",
+        ),
+    ],
+)
+def test_the_first_line_says_whether_the_claim_stands(words, first):
+    assert first in verdict(study(**words)).answer[0]
+
+
+@pytest.mark.parametrize("lacking", [{"honest": ""}, {"tuned": ""}, {"parts": ("claim", "honest", "tuned")}])
+def test_nothing_stands_or_falls_while_a_cell_or_the_controls_are_missing(lacking):
+    assert verdict(study(**lacking)).answer[0] == "No: something is saved, but less."
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ({}, "Explained by: none of the controls."),
+        (
+            {"explained_by": ["exemplar", "medoid"]},
+            "Explained by: exemplar (one fixed real image of each class, drawn at random); medoid (the real image",
+        ),
+        ({"parts": ALL[:3]}, "Explained by: not known. Not finished: part controls (nnlite --part controls)."),
+        ({}, "Gone when tuned: yes (no material saving)."),
+        ({"tuned": "direction only"}, "Gone when tuned: no (tuned: direction only)."),
+        ({"tuned": "not established"}, "Gone when tuned: open (tuned: not established)."),
+        (
+            {"tuned": "", "parts": ALL[:3]},
+            "Gone when tuned: not known. Not finished: part tuned (nnlite --part tuned).",
+        ),
+        (
+            {},
+            "Depends on the counting: no, the claim cell has one word under the 5 cost models that count by the shape "
+            "of the network. Apart from that rule, by operations that ran, zeros skipped: costs more in the claim "
+            "cell, -4.2% (-6.4% to -1.0%, 100 pairs); costs more in the claim cell with 784-64-10, -4.2%",
+        ),
+        (
+            {"changes": {"claim": {"depends_on_counting": ["flop", "torch"]}}},
+            "Depends on the counting: yes, the claim cell has another word under operations and PyTorch's count. Apart",
+        ),
+        (
+            {"changes": {"honest": {"depends_on_counting": ["3x-forward"]}}},
+            "of the network. The honest cell has another word under 3 x the forward pass. Apart from that rule,",
+        ),
+        (
+            {"claim": "", "parts": ()},
+            "Depends on the counting: not known. Not finished: part claim (nnlite --part claim).",
+        ),
+    ],
+)
+def test_every_qualifier_is_told_or_says_why_not(found, sentence):
+    assert any(sentence in told for told in verdict(study(**found)).answer)
+
+
+def test_cells_that_were_not_run_are_named():
+    nothing = dict.fromkeys(("claim", "claim_64", "honest", "tuned"), "")
+    section = verdict(study(parts=(), **nothing))
+    assert section.answer[2].endswith("not answered. Not finished: part honest (nnlite --part honest).")
+    assert (section.tables, len(section.notes)) == ([], 2)
