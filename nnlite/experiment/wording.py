@@ -11,7 +11,6 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
-from .comparisons import EXPLAINED_MARGIN
 from .stats import Interval
 from .summary import BASELINE, TREATMENT, Comparison
 from .verdict import CLAIMED, CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS
@@ -48,9 +47,7 @@ OUTCOMES = {
     "open": "not shown",
     "descriptive": "described only",
 }
-"""What a control says about the saving; `explains` allows EXPLAINED_MARGIN less than the averages save."""
-
-EXPLAINED_POINTS = f"{100 * EXPLAINED_MARGIN:.0f}"
+"""What a control says about the saving; `explains` allows a margin, `study.comparisons` has it."""
 
 
 def number(fraction: float, digits: int = 1) -> str:

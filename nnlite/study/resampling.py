@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +17,9 @@ from ..experiment.stats import Interval, as_numbers, interval_ranks, paired_rati
 
 N_RESAMPLES = 10_000
 """Resamples of pairs behind every percentile interval and every band."""
+
+TAIL = N_RESAMPLES // 40
+"""Resamples beyond either end of a 95% interval."""
 
 ANALYSIS_SEED = 2023
 """Of the resamples: the same records always give the same report."""
@@ -69,13 +71,11 @@ class RatioInterval:
         return Interval(self.ratio, self.low, self.high).as_reduction()
 
 
-def ratio_interval(
-    point: tuple[float, float], resampled: tuple[Floats, Floats], n_pairs: int, confidence: float = 0.95
-) -> RatioInterval:
-    """Take a ratio and its percentile interval from both arms' costs in the study and in its resamples.
+def ratio_interval(point: tuple[float, float], resampled: tuple[Floats, Floats], n_pairs: int) -> RatioInterval:
+    """Take a ratio and its 95% percentile interval from both arms' costs in the study and in its resamples.
 
-    With R resamples, the k-th smallest and the k-th largest ratio, k = floor(R (1 - confidence) / 2); a miss is
-    infinite and counts as in `paired_ratios`. Order statistics, since an interpolation next to inf would be NaN.
+    The 250th smallest and the 250th largest ratio of 10,000; a miss is infinite and counts as in `paired_ratios`. Order
+    statistics, since an interpolation next to inf would be NaN.
 
     Parameters
     ----------
@@ -85,14 +85,12 @@ def ratio_interval(
         The same two costs in every resample.
     n_pairs : int
         Pairs in the study.
-    confidence : float
-        In (0, 1).
 
     Returns
     -------
     RatioInterval
-        `low` and `high` are None where the median would have no interval either (under 6 pairs at 95%): resamples of
-        so few pairs repeat each other and look narrower than the truth.
+        `low` and `high` are None where the median would have no interval either (under 6 pairs): resamples of so few
+        pairs repeat each other and look narrower than the truth.
 
     Source
     ------
@@ -100,12 +98,10 @@ def ratio_interval(
     """
     ratio = float(paired_ratios([point[0]], [point[1]]).ratios[0])
     paired = paired_ratios(*resampled)
-    if interval_ranks(n_pairs, confidence) is None:
+    if interval_ranks(n_pairs) is None:
         return RatioInterval(ratio, None, None, paired.both_missed_share)
     ordered = np.sort(paired.ratios)
-    # In fractions: floating point makes the 500th of 10,000 (90%) the 499th.
-    rank = max(1, math.floor(len(ordered) * (1 - Fraction(str(confidence))) / 2))
-    return RatioInterval(ratio, float(ordered[rank - 1]), float(ordered[-rank]), paired.both_missed_share)
+    return RatioInterval(ratio, float(ordered[TAIL - 1]), float(ordered[-TAIL]), paired.both_missed_share)
 
 
 def ratio_of_expected_costs(
@@ -113,7 +109,6 @@ def ratio_of_expected_costs(
     numerator_reached: ArrayLike,
     denominator_spent: ArrayLike,
     denominator_reached: ArrayLike,
-    confidence: float = 0.95,
 ) -> RatioInterval:
     """Divide what a success costs in one arm, failures included, by what it costs in the other.
 
@@ -125,8 +120,6 @@ def ratio_of_expected_costs(
         Finite spending: up to the hit, or the whole budget of a miss.
     numerator_reached, denominator_reached : bool array (n_pairs,)
         Whether the run reached its target.
-    confidence : float
-        In (0, 1).
 
     Returns
     -------
@@ -165,7 +158,7 @@ def ratio_of_expected_costs(
 
     above, below = per_success(np.ones((1, len(table))))
     point = float(above[0]), float(below[0])
-    return ratio_interval(point, per_success(resamples(len(table))), len(table), confidence)
+    return ratio_interval(point, per_success(resamples(len(table))), len(table))
 
 
 @dataclass(frozen=True)
@@ -178,30 +171,27 @@ class Band:
     critical: float  # standard errors from the mean to either edge, the same at every target
 
 
-def simultaneous_band(values: ArrayLike, confidence: float = 0.95) -> Band | None:
-    """Bound the means of several targets so that all of them lie inside together: the bootstrapped sup-t band.
+def simultaneous_band(values: ArrayLike) -> Band | None:
+    """Bound the means of several targets so that all of them lie inside together: the bootstrapped 95% sup-t band.
 
-    D_t +- c s_t, s_t = sd_t / sqrt(n); c is the k-th smallest of max over t of |D*_t - D_t| / s_t in R resamples of
-    pairs, k = ceil(R confidence).
+    D_t +- c s_t, s_t = sd_t / sqrt(n); c is the 9,500th smallest of max over t of |D*_t - D_t| / s_t in 10,000
+    resamples of pairs.
 
     Parameters
     ----------
     values : float64 array (n_pairs, n_targets)
         One finite number per pair and target, for example steps; a pair's row is always drawn whole.
-    confidence : float
-        In (0, 1): the probability, over studies, that the band holds at every target.
 
     Returns
     -------
     Band or None
-        None where the median would have no interval either (under 6 pairs at 95%). A target with the same value in
+        None where the median would have no interval either (under 6 pairs). A target with the same value in
         every pair has an edge of zero width and no part in c.
 
     Raises
     ------
     ValueError
-        If `values` is not a table with at least one pair and one target, an entry is not finite, or `confidence` is
-        not strictly between 0 and 1.
+        If `values` is not a table with at least one pair and one target, or an entry is not finite.
 
     Notes
     -----
@@ -228,7 +218,7 @@ def simultaneous_band(values: ArrayLike, confidence: float = 0.95) -> Band | Non
     """
     table = _as_table(values)
     n_pairs = len(table)
-    if interval_ranks(n_pairs, confidence) is None:
+    if interval_ranks(n_pairs) is None:
         return None
     mean = table.mean(axis=0)
     varies = np.ptp(table, axis=0) > 0  # not sd > 0: the sd of seven times 0.1 is about 1e-17
@@ -236,8 +226,7 @@ def simultaneous_band(values: ArrayLike, confidence: float = 0.95) -> Band | Non
     # weights @ share = (D* - D) / s, since a resample's weights sum to n.
     share = (table[:, varies] - mean[varies]) / (n_pairs * error[varies])
     ordered = np.sort(np.abs(resamples(n_pairs) @ share).max(axis=1, initial=0.0))
-    # In fractions: floating point makes the 5,600th of 10,000 (56%) the 5,601st.
-    critical = float(ordered[math.ceil(len(ordered) * Fraction(str(confidence))) - 1])
+    critical = float(ordered[-2 * TAIL - 1])  # 9,500 are not above it
     return Band(mean, mean - critical * error, mean + critical * error, critical)
 
 

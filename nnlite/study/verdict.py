@@ -8,21 +8,10 @@ from __future__ import annotations
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
 from ..experiment.config import ARMS
 from ..experiment.summary import BASELINE, TREATMENT
-from ..experiment.wording import (
-    EXPLAINED_POINTS,
-    MEANING,
-    PRICES,
-    brief,
-    p_value,
-    pairs,
-    percent,
-    saved,
-    several,
-    spread,
-    steps,
-)
+from ..experiment.wording import MEANING, PRICES, brief, p_value, pairs, percent, saved, several, spread, steps
 from . import controls
 from .cells import CELLS, IN_VERDICT, Facts, cell, verdict_line
+from .comparisons import EXPLAINED_MARGIN
 from .document import Section, Table
 from .runs import Study
 
@@ -106,7 +95,7 @@ def qualifiers(study: Study) -> list[str]:
     found, judged = controls.controls(study), cell(study, "tuned")
     if len(found) > 1:
         by = "; ".join(f"{arm} ({ARMS[arm]})" for arm in controls.explained_by(found))
-        margin = f"To explain is to save more, or less by at most {EXPLAINED_POINTS} points."
+        margin = f"To explain is to save more, or less by at most {100 * EXPLAINED_MARGIN:.0f} points."
         explained = f"{by}. {margin}" if by else "none of the controls."
     if judged:
         word = judged["verdict"].word
