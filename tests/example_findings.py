@@ -10,15 +10,7 @@ from nnlite.experiment.config import EXPLANATORY
 from nnlite.experiment.stats import Interval
 from nnlite.experiment.summary import Comparison
 from nnlite.experiment.verdict import Verdict
-from nnlite.experiment.whole.findings import (
-    Cell,
-    Control,
-    Findings,
-    SensitivityRow,
-    Setting,
-    Tuned,
-)
-from nnlite.study import cells, controls, targets, unmoved
+from nnlite.study import cells, controls, targets, tuning
 from nnlite.study.comparisons import Explanation
 from nnlite.study.protocol import PARTS
 from nnlite.study.resampling import Band
@@ -42,7 +34,7 @@ def row(model="flop", word="direction only", **changes):
         "missed": 0,
         "saved": Interval(0.19, 0.171, 0.213),
     }
-    return SensitivityRow(model=model, word=word, **{**values, **changes})
+    return {"model": model, "word": word, **values, **changes}
 
 
 def cell(name="claim", word="direction only", saved=(0.2031, 0.2214, 0.2462), target=0.9, **changes):
@@ -74,27 +66,28 @@ def cell(name="claim", word="direction only", saved=(0.2031, 0.2214, 0.2462), ta
         ],
         "depends_on_counting": [],
     }
-    return Cell(name=name, **{**values, **changes})
+    return {"name": name, **values, **changes}
 
 
 def control(arm, outcome, saved=(-0.156, -0.123, -0.101), n=100):
     explained = outcome in ("explains", "worse", "open")
-    return Control(
-        arm=arm,
-        n_pairs=n,
-        saved=comparison(*saved, n=n, missed=(2, 1, 1)),
-        saved_every_operation=comparison(*saved, n=n),
-        after_pretrain=None if arm == "warm-up" else 0.62,
-        explanation=Explanation(-0.32, -0.341, -0.306, 1.0, 1e-30) if explained else None,
-        explains_p=1.0 if explained else None,
-        worse_p=8e-30 if explained else None,
-        outcome=outcome,
-        outcome_as_article="worse" if explained else "",
-    )
+    return {
+        "arm": arm,
+        "n_pairs": n,
+        "saved": comparison(*saved, n=n, missed=(2, 1, 1)),
+        "saved_every_operation": comparison(*saved, n=n),
+        "after_pretrain": None if arm == "warm-up" else 0.62,
+        "explanation": Explanation(-0.32, -0.341, -0.306, 1.0, 1e-30) if explained else None,
+        "explains_p": 1.0 if explained else None,
+        "worse_p": 8e-30 if explained else None,
+        "outcome": outcome,
+        "outcome_as_article": "worse" if explained else "",
+    }
 
 
 def setting(name, saved=(0.353, 0.371, 0.389)):
-    return Setting(name, 100, 90.0, comparison(*saved), comparison(*saved))
+    row = {"name": name, "n_pairs": 100, "scratch_steps": 90.0}
+    return {**row, "saved": comparison(*saved), "saved_every_operation": comparison(*saved)}
 
 
 def target_row(target, share=1.0):
@@ -115,20 +108,19 @@ def plausible(**changes):
             *(control(arm, "worse") for arm in EXPLANATORY[:-1]),
             control("adam-state", "open"),
         ],
-        "averages_or_steps": "Neither alone: closed-form saved 5%.",
-        "explained_by": [],
         "flags": [setting("--learning-rate 2e-3"), setting("--batch-size 16")],
-        "tuned": Tuned(
-            cell=cell("tuned", "no material saving", saved=(-0.01, 0.004, 0.02)),
-            winners={
-                "scratch": {"optimizer": "adam", "learning_rate": 0.00312, "batch_size": 10, "pretrain_epochs": 28},
+        "tuned": cell("tuned", "no material saving", saved=(-0.01, 0.004, 0.02)),
+        "search": {
+            "cell": cell("tuned", "no material saving", saved=(-0.01, 0.004, 0.02)),
+            "winners": {
+                "scratch": {"optimizer": "adam", "learning_rate": 0.00312, "batch_size": 10},
                 "class-means": {"optimizer": "momentum", "learning_rate": 0.0412, "pretrain_epochs": 14},
             },
-            scores={"scratch": [2e9, math.inf], "class-means": [1e9, 2e9]},
-            expected_best={"scratch": [math.inf, 2e9], "class-means": [1.5e9, 1e9]},
-            search_cost={"scratch": 1_234_567_890_123, "class-means": 2_000_000_000_000},
-            untuned=Interval(0.19, 0.17, 0.21),
-        ),
+            "scores": {"scratch": [2e9, math.inf], "class-means": [1e9, 2e9]},
+            "expected_best": {"scratch": [math.inf, 2e9], "class-means": [1.5e9, 1e9]},
+            "search_cost": {"scratch": 1_234_567_890_123, "class-means": 2_000_000_000_000},
+            "untuned": Interval(0.19, 0.17, 0.21),
+        },
         "targets": [target_row(0.75), target_row(0.9), target_row(0.96, 0.93)],
         "prediction": {
             "targets": [0.85, 0.9],
@@ -143,31 +135,26 @@ def plausible(**changes):
         ],
         "settings": [setting("softmax regression", (-0.3, -0.25, -0.2)), setting("rate x 10", (-2.9, -2.5, -2.1))],
         "parts_done": NAMES,
-        "n_runs": 4321,
-        "machines": ["2 cores of AMD EPYC, Linux"],
-        "versions": {"nnlite": "0.1", "numba": "0.68.1"},
     }
-    return Findings(**{**values, **changes})
+    return {**values, **changes}
 
 
 def study_of(found):
     """A study that was asked already, and found this."""
     study = Study({})
-    study.parts = {name: [] for name in found.parts_done}
+    study.parts = {name: [] for name in found.get("parts_done", [])}
     answers = {
-        unmoved.findings: found,
-        controls.controls: list(map(vars, found.controls)),
-        controls.descriptive: list(map(vars, found.descriptive)),
-        controls.flags: list(map(vars, found.flags)),
-        controls.settings: list(map(vars, found.settings)),
-        targets.at_targets: found.targets,
-        targets.prediction: found.prediction,
-        controls.averages_saved: found.claim and found.claim.first_hits,
+        "controls": controls.controls,
+        "descriptive": controls.descriptive,
+        "flags": controls.flags,
+        "settings": controls.settings,
+        "targets": targets.at_targets,
+        "prediction": targets.prediction,
+        "search": tuning.search,
     }
-    study.answers = {(question.__wrapped__, (), ()): answer for question, answer in answers.items()}
-    of = {key: getattr(found, key) for key in ("claim", "claim_64", "honest")}
-    of["tuned"] = found.tuned and found.tuned.cell
-    for key, judged in of.items():
-        facts = judged and {**vars(judged), "sensitivity": [vars(row) for row in judged.sensitivity]}
-        study.answers[cells.cell.__wrapped__, (key,), ()] = facts
+    study.answers = {(question.__wrapped__, (), ()): found[key] for key, question in answers.items() if key in found}
+    for key in ("claim", "claim_64", "honest", "tuned"):
+        study.answers[cells.cell.__wrapped__, (key,), ()] = found.get(key)
+    claim = found.get("claim")
+    study.answers[controls.averages_saved.__wrapped__, (), ()] = claim and claim["first_hits"]
     return study

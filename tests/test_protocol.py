@@ -153,12 +153,12 @@ def test_the_winners_of_the_finals_meet_on_as_many_main_seeds_as_their_spread_as
     monkeypatch.setattr(protocol, "by_arm", lambda arm: [slow, fast])
     finals = hits("scratch", [10] * 3, fast) + hits("scratch", [11] * 3, slow) + hits("class-means", [5, 6, 8], slow)
     parts = {part.name: part for part in PARTS}
-    scratch, treated = parts["tuned"].studies({"finals": finals}.__getitem__)
+    scratch, treated = parts["tuned"].blocks({"finals": finals}.__getitem__)
     assert (scratch.config, scratch.arms) == (fast, ("scratch",))
     assert (treated.config, treated.arms) == (slow, ("class-means",))
     # (2 x 1.96 x 1.2533 x 0.1528 / 0.05)^2 = 225.3
     assert scratch.seeds == treated.seeds == range(20000, 20226)
-    of_tuning = parts["finals"].studies({"tuning": finals}.__getitem__)
+    of_tuning = parts["finals"].blocks({"tuning": finals}.__getitem__)
     assert [(block.config, block.arms) for block in of_tuning] == [
         (fast, ("scratch",)),
         (slow, ("scratch",)),

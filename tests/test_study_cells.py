@@ -289,7 +289,7 @@ def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
 
 
 def test_without_a_cell_the_table_is_not_answered():
-    lacking = "Not finished: parts claim and honest (nnlite --part NAME)."
+    lacking = "Not finished: parts claim and honest (python -m nnlite.study run PART)."
     assert sensitivity(Study({})).answer == ["Not answered.", lacking]
 
 

@@ -16,7 +16,6 @@ from nnlite.study.__main__ import main
 from nnlite.study.parts import done_file, records_of
 from nnlite.study.protocol import PARTS, Block, Part
 from nnlite.study.runs import Study, once
-from nnlite.study.unmoved import findings
 
 FLAGS = next(part for part in PARTS if part.name == "flags")  # two configurations, 100 seeds of scratch each
 
@@ -95,16 +94,6 @@ def test_only_files_that_lack_runs_are_no_finished_part(tmp_path, flags):
     with pytest.raises(Exit, match="holds no finished part of the study") as told:
         Study.read(str(tmp_path))
     assert told.value.status == DATA
-
-
-def test_every_version_that_occurs_is_told(tmp_path, flags):
-    versions = {"nnlite": "0.1.0", "numpy": "2.4.6"}, {"nnlite": "0.1.0", "numpy": "2.3.0", "numba": "0.68.1"}
-    keep(tmp_path, "flags", [replace(record, versions=versions[i % 2]) for i, record in enumerate(flags)])
-    assert findings(Study.read(str(tmp_path))).versions == {
-        "nnlite": "0.1.0",
-        "numpy": "2.3.0, 2.4.6",
-        "numba": "0.68.1",
-    }
 
 
 def test_failed_runs_alone_are_no_finished_part(tmp_path, flags):

@@ -133,13 +133,16 @@ def test_nothing_stands_or_falls_while_a_cell_or_the_controls_are_missing(lackin
             {"explained_by": ["exemplar", "medoid"]},
             "Explained by: exemplar (one fixed real image of each class, drawn at random); medoid (the real image",
         ),
-        ({"parts": ALL[:3]}, "Explained by: not known. Not finished: part controls (nnlite --part controls)."),
+        (
+            {"parts": ALL[:3]},
+            "Explained by: not known. Not finished: part controls (python -m nnlite.study run controls).",
+        ),
         ({}, "Gone when tuned: yes (no material saving)."),
         ({"tuned": "direction only"}, "Gone when tuned: no (tuned: direction only)."),
         ({"tuned": "not established"}, "Gone when tuned: open (tuned: not established)."),
         (
             {"tuned": "", "parts": ALL[:3]},
-            "Gone when tuned: not known. Not finished: part tuned (nnlite --part tuned).",
+            "Gone when tuned: not known. Not finished: part tuned (python -m nnlite.study run tuned).",
         ),
         (
             {},
@@ -157,7 +160,7 @@ def test_nothing_stands_or_falls_while_a_cell_or_the_controls_are_missing(lackin
         ),
         (
             {"claim": "", "parts": ()},
-            "Depends on the counting: not known. Not finished: part claim (nnlite --part claim).",
+            "Depends on the counting: not known. Not finished: part claim (python -m nnlite.study run claim).",
         ),
     ],
 )
@@ -168,5 +171,5 @@ def test_every_qualifier_is_told_or_says_why_not(found, sentence):
 def test_cells_that_were_not_run_are_named():
     nothing = dict.fromkeys(("claim", "claim_64", "honest", "tuned"), "")
     section = verdict(study(parts=(), **nothing))
-    assert section.answer[2].endswith("not answered. Not finished: part honest (nnlite --part honest).")
+    assert section.answer[2].endswith("not answered. Not finished: part honest (python -m nnlite.study run honest).")
     assert (section.tables, len(section.notes)) == ([], 2)

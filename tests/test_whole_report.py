@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 from example_findings import NAMES, cell, control, plausible, setting, study_of
 
-from nnlite.experiment.whole.findings import Findings
 from nnlite.study import page as document
 
 FIGURES = {name: f"../figures/{name}.png" for name in ("accuracy", "controls", "steps-saved", "tuning")}
-NOTHING = Findings(parts_missing=NAMES)
+NOTHING = {}
 
 
 def text(found):
@@ -33,7 +31,7 @@ def flat(found):
     return " ".join(text(found).split())
 
 
-@pytest.mark.parametrize("found", [plausible(), NOTHING, Findings()])
+@pytest.mark.parametrize("found", [plausible(), NOTHING])
 def test_every_line_fits_a_terminal_of_80_columns(found):
     for form in (text(found), short(found)):
         assert max(map(len, form.splitlines())) <= 80
@@ -41,7 +39,7 @@ def test_every_line_fits_a_terminal_of_80_columns(found):
 
 
 def test_the_flag_in_both_arms_stands_beside_the_flag_alone():
-    both = replace(setting("rate x 2", (0.16, 0.2, 0.25)), n_pairs=30)
+    both = {**setting("rate x 2", (0.16, 0.2, 0.25)), "n_pairs": 30}
     said = "only described: with --learning-rate 2e-3 in both arms the averages saved 20.0%"
     assert said in flat(plausible(settings=[both]))
     assert "The flag and the averages together" not in flat(plausible())
@@ -58,7 +56,7 @@ def test_without_any_part_every_part_is_named_and_no_number_is_made_up():
 
 def test_an_unfinished_part_is_named_beside_the_numbers_it_has_so_far():
     done = [name for name in NAMES if name != "controls"]
-    report = flat(plausible(parts_done=done, parts_missing=["controls"]))
+    report = flat(plausible(parts_done=done))
     assert "Neither alone: beside the class averages'" in report
     assert "Not finished: part controls (python -m nnlite.study run controls)." in report
 
@@ -89,18 +87,13 @@ def test_one_flag_stands_beside_the_averages():
 
 
 def test_no_line_is_too_long_where_every_control_misses():
-    worst = [replace(c, saved_every_operation=c.saved) for c in (
+    worst = [{**c, "saved_every_operation": c["saved"]} for c in (
         control("stretched-means", "descriptive", saved=(-math.inf, -0.123, -0.101), n=30),
         control("averages-last", "descriptive", saved=(-math.inf, -math.inf, -math.inf), n=30),
     )]  # fmt: skip
     report = text(plausible(descriptive=worst))
     assert max(map(len, report.splitlines())) <= 80
     assert "averages-last 30 5 62%* miss (miss to miss) miss (miss to miss)" in " ".join(report.split())
-
-
-def test_closed_forms_that_disagree_are_not_hidden():
-    assert "counted by the kernels agree in every run." in flat(plausible())
-    assert "agree in all but 3 runs." in flat(plausible(n_disagreeing=3))
 
 
 def test_the_short_form_has_both_verdicts_the_controls_the_flags_and_tuning():
@@ -115,9 +108,9 @@ def test_the_short_form_has_both_verdicts_the_controls_the_flags_and_tuning():
 
 def test_the_short_form_stays_short_where_every_word_is_long():
     long = cell(word="saves, size not established", saved=(-0.1031, -0.1214, 0.1462))
-    every = dict.fromkeys(("claim", "claim_64", "honest"), long)
-    found = plausible(**every, explained_by=["closed-form", "means-10", "exemplar"])
-    lines = short(replace(found, tuned=replace(found.tuned, cell=long))).splitlines()
+    every = dict.fromkeys(("claim", "claim_64", "honest", "tuned"), long)
+    explains = [control(arm, "explains") for arm in ("closed-form", "means-10", "exemplar")]
+    lines = short(plausible(**every, controls=[*plausible()["controls"], *explains])).splitlines()
     assert len(lines) <= 12
     assert max(map(len, lines)) <= 80
 

@@ -14,7 +14,7 @@ from ..experiment.article import FLOPS_PRINTED, FLOPS_SCRATCH_PRINTED, PRETRAINE
 from ..experiment.stats import interval_ranks
 from ..experiment.verdict import CLAIMED_HIGH, CLAIMED_LOW
 from ..experiment.wording import brief, several
-from . import cells, controls, targets, tuning, unmoved, verdict
+from . import cells, controls, evidence, targets, tuning, verdict
 from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
 from .protocol import CLAIM, HONEST_TARGET, MAIN_SEEDS
 from .runs import Study, once
@@ -33,7 +33,7 @@ QUESTIONS = (
     targets.stopping_on_test,
     cells.sensitivity,
     tuning.calibration,
-    unmoved.what_was_run,
+    evidence.what_was_run,
 )
 """What decides first, then what it rests on."""
 
