@@ -19,6 +19,8 @@ PATHS = {
 }
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in PATHS.items()}
 
+EXPERIMENT = [path.stem for path in sorted((ROOT / "experiment").glob("*.py")) if not path.stem.startswith("__")]
+
 LAYERS = [
     [f"nnlite.{name}" for name in ("_version", "access", "arguments", "contents", "files", "program")],
     ["nnlite.kernels", "nnlite.kernels.ops", "nnlite.kernels.dispatcher"],
@@ -32,7 +34,9 @@ LAYERS = [
     ["nnlite.compiled"],
     ["nnlite.training"],
     ["nnlite"],  # the names for short programs, which all live further down
-    ["nnlite.experiment.*", "nnlite.study.*"],  # one layer until the last question has moved to the study
+    ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
+    ["nnlite.study.*"],
+    ["nnlite.experiment.__main__"],  # forwards --full, --part and --report FOLDER to the study
     ["nnlite.lessons.*", "nnlite.commands"],
 ]
 """From the ground up. A module imports from its own layer and from those before it in this list, never in a circle."""
