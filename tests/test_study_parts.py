@@ -364,3 +364,9 @@ def test_an_interruption_says_how_many_runs_are_kept(carry_out, monkeypatch):
     with pytest.raises(Interrupted):
         carry_out("runs", progress=Progress(shown))
     assert f"1 of {N_RUNS} runs are kept in " in shown.getvalue()
+
+
+def test_only_a_part_that_is_not_there_is_asked_for(carry_out):
+    broken = Part("broken", "asks for the third of two", lambda earlier: [BLOCKS[2]])
+    with pytest.raises(IndexError):
+        carry_out("runs", (broken,))

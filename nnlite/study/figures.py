@@ -184,18 +184,14 @@ def steps_saved_figure(rows: Sequence[Facts], prediction: Facts | None) -> Figur
     left.set(xlabel="real steps saved", ylabel="target", ylim=(len(rows) - 0.4, -0.6))
     left.set_yticks(range(len(rows)), [percent(row["target"], 0) for row in rows])
     shown = [means.get(row["target"], medians.get(row["target"])) for row in rows]
-    numbers = [0.0, *_finite(shown)]
+    band: tuple[float, ...] = ()
     if prediction:
         start = prediction["head_start"]
         band = start - PREDICTION_MARGIN, start + PREDICTION_MARGIN
         left.axvspan(*band, color="#dddddd", zorder=0)
         left.axvline(start, color=GREY, linewidth=1.6, zorder=1)
         left.set_title(f"grey: predicted, the head start of {start:.0f} steps", loc="left", fontsize=11, color=GREY)
-        numbers += band
-    room = 0.05 * (max(numbers) - min(numbers))
-    left.set_xlim(min(numbers) - room, max(numbers) + room)
-    left.axvline(0, color="black", linewidth=1, zorder=1)
-    _bare(left, "x")
+    _fit(left, shown, *band)
     _saved_axis(right, [interval for row in rows for interval in _both_bills(row)])
     right.set_xlabel("operations saved")
     for height, (row, steps) in enumerate(zip(rows, shown, strict=True)):
@@ -264,12 +260,6 @@ def _interval(found: Facts) -> Interval:
     return Interval(-math.inf if median is None else median, low, high)
 
 
-def _finite(intervals: Sequence[Interval | None]) -> list[float]:
-    """List medians and ends that are there and finite."""
-    numbers = [number for i in intervals if i for number in (i.median, i.low, i.high) if number is not None]
-    return [number for number in numbers if math.isfinite(number)]
-
-
 def _mark(axes: Axes, height: float, interval: Interval | None, colour: str, hollow: bool = False) -> None:
     """Draw a median as a dot and its interval as a bar, both up to the edges that the panel has now."""
     if interval is None:
@@ -284,16 +274,23 @@ def _mark(axes: Axes, height: float, interval: Interval | None, colour: str, hol
 
 
 def _saved_axis(axes: Axes, intervals: Sequence[Interval | None]) -> None:
-    """Lay out a panel of savings, in percent, that holds nothing saved, the article's 30% and what fits of all."""
+    """Lay out a panel of savings in percent, with the article's 30%."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    numbers = [0.0, _CLAIMED, *_finite(intervals)]
-    room = 0.05 * (max(numbers) - min(numbers))
-    axes.set_xlim(max(_LOWEST, min(numbers) - room), min(1.0, max(numbers) + room))
+    _fit(axes, intervals, _CLAIMED)
+    axes.set_xlim(left=max(_LOWEST, axes.get_xlim()[0]))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(PercentFormatter(1, 0))
-    axes.axvline(0, color="black", linewidth=1, zorder=1)
     axes.axvline(_CLAIMED, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+
+
+def _fit(axes: Axes, intervals: Sequence[Interval | None], *also: float) -> None:
+    """Fit a panel to all that is finite of intervals, to nothing saved, and to what else it shows."""
+    numbers = [number for i in intervals if i for number in (i.median, i.low, i.high) if number is not None]
+    numbers = [0.0, *also, *filter(math.isfinite, numbers)]
+    room = 0.05 * (max(numbers) - min(numbers))
+    axes.set_xlim(min(numbers) - room, max(numbers) + room)
+    axes.axvline(0, color="black", linewidth=1, zorder=1)
     _bare(axes, "x")
 
 

@@ -1,6 +1,6 @@
 """The questions in their order, and the report that they make: as text, as one object for a program, as a page.
 
-The page's fixed prose is page.md; its {fields} are filled in here, by constants of the protocol and of the article.
+The page's fixed prose is page.md; its {fields} are constants of the protocol, the article and the verdict's rule.
 Nothing is computed here. A new question is one line in QUESTIONS.
 """
 
@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..experiment.article import FLOPS_PRINTED, FLOPS_SCRATCH_PRINTED, PRETRAINED, SAVED_PRINTED
+from ..experiment import article
+from ..experiment import verdict as rule
 from ..experiment.stats import interval_ranks
-from ..experiment.verdict import CLAIMED_HIGH, CLAIMED_LOW
 from ..experiment.wording import brief, several
-from . import cells, controls, evidence, targets, tuning, verdict
+from . import cells, controls, evidence, protocol, targets, tuning, verdict
 from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
-from .protocol import CLAIM, HONEST_TARGET, MAIN_SEEDS
 from .runs import Study, once
 
 TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the training?"
@@ -45,24 +44,12 @@ def sections(study: Study) -> list[Section]:
 
 
 def text(study: Study) -> str:
-    """Write the whole report for a terminal.
-
-    Returns
-    -------
-    str
-        Lines of at most 80 columns, without a final newline.
-    """
+    """Write the whole report for a terminal, in lines of at most 80 columns."""
     return "\n\n".join([f"{TITLE}\n{'=' * WIDTH}", *(as_text(section) for section in sections(study))])
 
 
 def short(study: Study) -> str:
-    """Write the findings in at most twelve lines: verdicts, averages or steps, one flag, tuned.
-
-    Returns
-    -------
-    str
-        Lines of at most 80 columns, without a final newline.
-    """
+    """Write the findings in at most twelve lines of 80 columns: verdicts, averages or steps, one flag, tuned."""
     titles = {
         "claim": "Claim cell",
         "claim_64": "The same, 784-64-10",
@@ -91,44 +78,21 @@ def facts(study: Study) -> dict[str, Any]:
 
 
 def page(study: Study, pictures: Mapping[str, str]) -> str:
-    """Write the page.
+    """Write the report as Markdown between its fixed prose.
 
-    Parameters
-    ----------
-    study : Study
-    pictures : mapping of str to str
-        From a picture's name without ending to its path as seen from the page, such as ../figures/controls.png; one
-        that is not there is left out.
-
-    Returns
-    -------
-    str
-        Markdown, with a final newline.
+    `pictures` has from a picture's name its path as seen from the page; one that is not there is left out.
     """
-    first, *others = (as_markdown(section, pictures) for section in sections(study))
-    n_pairs = len(MAIN_SEEDS)
-    low, high = interval_ranks(n_pairs) or (1, n_pairs)
-    return (
-        Path(__file__)
-        .with_name("page.md")
-        .read_text(encoding="utf-8")
-        .format(
-            title=TITLE,
-            verdict=first,
-            questions="\n\n".join(others),
-            epochs=PRETRAINED.pretrain_epochs,
-            target=CLAIM.target,
-            honest_target=HONEST_TARGET,
-            printed=FLOPS_PRINTED,
-            printed_scratch=FLOPS_SCRATCH_PRINTED,
-            printed_saving=float(SAVED_PRINTED),
-            claimed_low=CLAIMED_LOW,
-            claimed_high=CLAIMED_HIGH,
-            first_seed=MAIN_SEEDS.start,
-            n_pairs=n_pairs,
-            lower_middle=n_pairs // 2,
-            upper_middle=n_pairs // 2 + 1,
-            low_rank=low,
-            high_rank=high,
-        )
+    answer, *others = (as_markdown(section, pictures) for section in sections(study))
+    n_pairs = len(protocol.MAIN_SEEDS)
+    prose = Path(__file__).with_name("page.md").read_text(encoding="utf-8")
+    return prose.format(
+        title=TITLE,
+        verdict=answer,
+        questions="\n\n".join(others),
+        article=article,
+        protocol=protocol,
+        rule=rule,
+        n_pairs=n_pairs,
+        middles=(n_pairs // 2, n_pairs // 2 + 1),
+        ranks=interval_ranks(n_pairs),
     )

@@ -12,6 +12,7 @@ import lzma
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,7 @@ def missing_runs(blocks: Sequence[Block], records: Iterable[RunRecord]) -> dict[
 
 
 def strays(blocks: Sequence[Block], records: Iterable[RunRecord]) -> list[RunRecord]:
-    """List the records of runs that are not the blocks'."""
+    """List the records of runs that the blocks do not ask for."""
     asked = {(block.dataset, run) for block in blocks for run in block.runs()}
     return [record for record in records if run_of(record) not in asked]
 
@@ -109,6 +110,10 @@ def n_lacking(part: Part, records: Iterable[RunRecord], earlier: Earlier) -> int
     return sum(map(len, missing_runs(blocks, records).values()))
 
 
+class _NotFinished(LookupError):
+    """The name of a part that another one needs."""
+
+
 def run_parts(
     parts: Sequence[Part],
     folder: str,
@@ -117,34 +122,15 @@ def run_parts(
     signals: Sequence[int],
     progress: Progress,
 ) -> None:
-    """Carry out parts, one after the other.
+    """Carry out parts in a folder, made if missing, one after the other; every run is kept as soon as it is done.
 
-    Parameters
-    ----------
-    parts : sequence of Part
-    folder : str
-        Of the records; made if missing.
-    load : function of a name
-        Returns the data set.
-    workers : (executor, int)
-        Where, and how many runs at a time.
-    signals : sequence of int
-        That were noted: the runs end once there is one.
-    progress : Progress
-
-    Raises
-    ------
-    ConfigError
-        A part needs another first, or was begun with other kernels or another data set.
-    Exit
-        A file that cannot be used, data that is missing, a run that could not be carried out, another program at work.
-    Interrupted
-        After the run that was told to end; everything finished is kept.
+    `signals` is what `exits.noted_signals` notes: once there is one, Interrupted is raised after the step under way.
+    A ConfigError says that a part needs another first or was begun otherwise, an Exit what else cannot be done.
     """
 
     def earlier(name: str) -> list[RunRecord]:
         if not is_done(folder, name):
-            raise LookupError(name)
+            raise _NotFinished(name)
         return records_of(folder, name)
 
     try:
@@ -156,7 +142,7 @@ def run_parts(
             if not is_done(folder, part.name):
                 try:
                     blocks = part.blocks(earlier)
-                except LookupError as error:
+                except _NotFinished as error:
                     needs = f"needs part {error} first, which {folder} does not hold"
                     raise ConfigError(f"part {part.name}: {needs}") from error
                 _run_part(part, blocks, where, folder, load, workers, signals, progress)
@@ -201,8 +187,7 @@ def _run_part(
             datasets = {name: load(name) for name in {block.dataset: None for block in blocks}} if missing else {}
         for record in kept:
             _require_same(path, record, datasets.get(record.dataset["name"]))
-        aside = prepare_to_append(path)
-        if aside:
+        if aside := prepare_to_append(path):
             progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
         n_runs, n_missing = sum(len(block.runs()) for block in blocks), sum(map(len, missing.values()))
         minutes = estimated_seconds(blocks, workers[1]) / 60 * n_missing / n_runs
@@ -210,11 +195,10 @@ def _run_part(
         ahead = f"{n_runs} runs{already}, about {minutes:.0f} min on {workers[1]} cores"
         progress.line(f"{where}: {part.sentence}; {ahead}")
         done: list[RunRecord] = []
+        show = partial(_show, progress, where)
         try:
             for name, runs in missing.items():
-                carry_out(
-                    datasets[name], runs, workers, path, signals, lambda s: _show(progress, where, s), done.append
-                )
+                carry_out(datasets[name], runs, workers, path, signals, show, done.append)
         except Interrupted:
             n_kept = len(records_of(folder, part.name))
             progress.line(f"{where}: {n_kept} of {n_runs} runs are kept in {path}; those under way begin again")
@@ -246,15 +230,7 @@ def _show(progress: Progress, where: str, status: Status) -> None:
 
 
 def finish(folder: str | os.PathLike[str], part: Part, blocks: Sequence[Block]) -> Path:
-    """Sort and compress the records of a part whose runs are all there; the file in which they gathered is left.
-
-    Raises
-    ------
-    OSError
-        A file cannot be written.
-    RecordsError
-        What was written does not read back as what was there.
-    """
+    """Sort and compress the records of a part whose runs are all there, and see that they read back as they were."""
     order = {(block.dataset, run): i for i, (block, run) in enumerate((b, run) for b in blocks for run in b.runs())}
     records = sorted(records_of(folder, part.name), key=lambda record: order[run_of(record)])
     target = done_file(folder, part.name)
