@@ -15,7 +15,7 @@ from pictures import caption, texts_outside, title, words
 
 from nnlite.experiment.config import ARMS
 from nnlite.study import figures
-from nnlite.study.figures import controls_figure, draw_all, draws_figure, pairs_figure, steps_saved_figure
+from nnlite.study.figures import controls_figure, draw_all, pairs_figure, steps_saved_figure
 from nnlite.study.protocol import SETTINGS
 from nnlite.study.runs import Study
 
@@ -51,7 +51,6 @@ def every_figure(facts):
         pairs(facts["claim"]),
         controls(facts, "controls", "descriptive", "flags"),
         steps_saved_figure(facts["targets"], facts["prediction"]),
-        draws_figure(facts["tuned"]),
     ]
 
 
@@ -146,26 +145,6 @@ def test_the_outcome_of_the_prediction_is_in_the_title(facts, outcome, words):
     assert texts_outside(steps_saved_figure(facts["targets"], unknown)) == []
 
 
-@pytest.mark.parametrize("n_lost", [0, 30, 64])
-def test_the_search_shows_every_draw_and_the_winners(facts, n_lost):
-    tuned = facts["tuned"]
-    for arm, scores in tuned["scores"].items():
-        tuned["scores"][arm] = [None if i < n_lost else score or 9e9 for i, score in enumerate(scores)]
-    figure = draws_figure(tuned)
-    (axes,) = figure.axes
-    for colour in (BLUE, VERMILION):
-        shapes = [line.get_marker() for line in axes.lines if line.get_color() == colour]
-        assert (shapes.count(">"), shapes.count("o")) == (n_lost, 64 - n_lost)
-    assert f"scratch {n_lost} of 64 never" in words(figure)
-    assert texts_outside(figure) == []
-
-
-def test_the_ring_is_at_the_winner(facts):
-    rings = [line.get_xdata()[0] for line in draws_figure(facts["tuned"]).axes[0].lines if line.get_markersize() == 13]
-    assert rings == [min(filter(None, scores)) / 1e9 for scores in facts["tuned"]["scores"].values()]
-    assert title(draws_figure(facts["tuned"])).startswith("Both arms tuned alike: not established, saved -9.0%")
-
-
 def drawn(folder, monkeypatch, facts, parts):
     monkeypatch.setattr(figures, "facts", lambda study: {**{name: [] for name in KEPT}, "prediction": None, **facts})
     return [path.stem for path in draw_all(folder, Study(parts))]
@@ -177,7 +156,7 @@ def test_only_what_has_numbers_is_drawn(tmp_path, monkeypatch, facts):
     claim = {"claim": [*arms["scratch"], *arms["class-means"]]}
     assert drawn(tmp_path / "none", monkeypatch, {}, {}) == []
     assert drawn(tmp_path / "a", monkeypatch, facts, claim | {"settings": settings}) == [
-        *("accuracy", "pairs", "controls", "steps-saved", "phase1", "tuning"),
+        *("accuracy", "pairs", "controls", "steps-saved", "phase1"),
     ]
     found = {name: facts[name] for name in ("claim", "targets")}
     assert drawn(tmp_path / "b", monkeypatch, found, claim) == ["accuracy", "pairs", "steps-saved"]

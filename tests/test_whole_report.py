@@ -10,7 +10,7 @@ from example_findings import NAMES, cell, control, plausible, setting, study_of
 
 from nnlite.study import page as document
 
-FIGURES = {name: f"../figures/{name}.png" for name in ("accuracy", "controls", "steps-saved", "tuning")}
+FIGURES = {name: f"../figures/{name}.png" for name in ("accuracy", "controls", "steps-saved")}
 NOTHING = {}
 
 

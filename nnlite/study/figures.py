@@ -25,10 +25,10 @@ from ..experiment.records import RunRecord
 from ..experiment.report import TITLES
 from ..experiment.stats import Interval
 from ..experiment.summary import BASELINE, TREATMENT, paired
-from ..experiment.wording import OUTCOMES, brief, cell, percent, saved, several
+from ..experiment.wording import OUTCOMES, cell, percent, saved, several
 from .comparisons import EXPLAINED_MARGIN
 from .page import facts
-from .protocol import BOTH, CLAIM, SETTINGS, by_arm
+from .protocol import BOTH, CLAIM, SETTINGS
 from .runs import Study
 from .targets import PREDICTION_MARGIN
 
@@ -67,8 +67,6 @@ def _figures(study: Study) -> Iterator[tuple[str, Figure | None]]:
     if found["targets"]:
         yield "steps-saved", steps_saved_figure(found["targets"], found["prediction"])
     yield "phase1", phase1_figure(study.runs("settings", TREATMENT, SETTINGS["200 epochs"]))
-    if found["tuned"]:
-        yield "tuning", draws_figure(found["tuned"])
 
 
 def pairs_figure(claim: Facts, scratch: Sequence[RunRecord], averaged: Sequence[RunRecord]) -> Figure:
@@ -128,7 +126,7 @@ def controls_figure(controls: Sequence[Facts], descriptive: Sequence[Facts], fla
         (13, 1.9 + 0.25 * n_lines),
     )
     axes, height = figure.subplots(), 0.0
-    _saved_axis(axes, [interval for row in rows for interval in _both_bills(row)])
+    _saved_axis(axes, rows)
     axes.set(xlabel="saved against scratch", ylim=(n_lines - 1.0, -0.7), yticks=[])
     axes.spines["left"].set_visible(False)
     for title, group in groups.items():
@@ -137,12 +135,11 @@ def controls_figure(controls: Sequence[Facts], descriptive: Sequence[Facts], fla
         for row in group:
             height += 1
             outcome, name = row.get("outcome", ""), row.get("arm") or row["name"]
-            colour, (article, every) = _OUTCOME_COLOURS.get(outcome, "black"), _both_bills(row)
-            _mark(axes, height + 0.22, every, colour, hollow=True)
-            _mark(axes, height - 0.08, article, colour)
+            colour = _OUTCOME_COLOURS.get(outcome, "black")
+            _mark_saved(axes, height, row, colour)
             explains = OUTCOMES[outcome] if row.get("explanation") else ""
             label = f"{name}: {ARMS[name]}" if name in ARMS else name
-            _write(axes, height, (label, cell(article), str(row["n_pairs"]), explains), colour)
+            _write(axes, height, (label, cell(_both_bills(row)[0]), str(row["n_pairs"]), explains), colour)
         height += 1.4
     return figure
 
@@ -192,13 +189,11 @@ def steps_saved_figure(rows: Sequence[Facts], prediction: Facts | None) -> Figur
         left.axvline(start, color=GREY, linewidth=1.6, zorder=1)
         left.set_title(f"grey: predicted, the head start of {start:.0f} steps", loc="left", fontsize=11, color=GREY)
     _fit(left, shown, *band)
-    _saved_axis(right, [interval for row in rows for interval in _both_bills(row)])
+    _saved_axis(right, rows)
     right.set_xlabel("operations saved")
     for height, (row, steps) in enumerate(zip(rows, shown, strict=True)):
-        article, every = _both_bills(row)
         _mark(left, height, steps, COLOURS[TREATMENT], hollow=row["target"] not in means)
-        _mark(right, height + 0.2, every, COLOURS[TREATMENT], hollow=True)
-        _mark(right, height - 0.08, article, COLOURS[TREATMENT])
+        _mark_saved(right, height, row, COLOURS[TREATMENT])
     return figure
 
 
@@ -209,41 +204,6 @@ def _means(prediction: Facts) -> dict[float, Interval]:
         return {}
     found = zip(prediction["targets"], prediction["steps_saved"], band["low"], band["high"], strict=True)
     return {target: Interval(mean, low + start, high + start) for target, mean, low, high in found}
-
-
-def draws_figure(tuned: Facts) -> Figure:
-    """Draw what every draw of settings needed to the target, both arms, with the winners marked."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    cell_facts, scores = tuned["cell"], {arm: tuned["scores"][arm] for arm in BOTH}
-    found, untuned = _interval(cell_facts["saved"]), _interval(tuned["untuned"])
-    figure = drawing.framed_figure(
-        f"Both arms tuned alike: {cell_facts['verdict']['word']}, saved {brief(found, cell_facts['n_pairs'])}; untuned "
-        f"{percent(untuned.median)}",
-        f"{max(map(len, scores.values()))} draws of settings, the same for both arms, each a dot at the mean cost of "
-        "its runs at the step from which their mean accuracy stays at the target, every operation counted. Arrows: "
-        "never gets there. Ring: the winner, chosen among the best on fresh seeds. The axis is logarithmic. In "
-        "brackets: 95% interval on main seeds.",
-        (10, 4.6),
-    )
-    axes = figure.subplots()
-    finite = [score / 1e9 for values in scores.values() for score in values if score is not None] or [1.0]
-    axes.set(xscale="log", xlim=(0.75 * min(finite), 2.2 * max(finite)), ylim=(1.6, -0.6))
-    axes.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter=NullFormatter())
-    axes.set_xlabel("10⁹ operations to the target", fontsize=11)
-    _bare(axes, "x")
-    labels = [f"{arm}\n{values.count(None)} of {len(values)} never" for arm, values in scores.items()]
-    axes.set_yticks(range(len(scores)), labels, fontsize=11, fontweight="bold")
-    for place, (arm, values) in enumerate(scores.items()):
-        axes.get_yticklabels()[place].set_color(COLOURS[arm])
-        winner = tuned["winners"][arm]
-        for i, (score, config) in enumerate(zip(values, by_arm(arm), strict=False)):
-            x, shape = (axes.get_xlim()[1], ">") if score is None else (score / 1e9, "o")
-            height = place - 0.4 + 0.8 * i / len(values)
-            axes.plot(x, height, shape, color=COLOURS[arm], markersize=5, alpha=0.7, clip_on=False)
-            if score is not None and all(getattr(config, name) == value for name, value in winner.items()):
-                axes.plot(x, height, "o", color=GREY, markersize=13, markerfacecolor="none", markeredgewidth=2)
-    return figure
 
 
 def _both_bills(row: Facts) -> list[Interval | None]:
@@ -273,11 +233,18 @@ def _mark(axes: Axes, height: float, interval: Interval | None, colour: str, hol
     axes.plot(x, [height] * 3, f"{shape}-", markevery=[1], markerfacecolor=fill, clip_on=False, **style)
 
 
-def _saved_axis(axes: Axes, intervals: Sequence[Interval | None]) -> None:
-    """Lay out a panel of savings in percent, with the article's 30%."""
+def _mark_saved(axes: Axes, height: float, row: Facts, colour: str) -> None:
+    """Draw what a row saves: a full dot by the article's count, a hollow one below it by every operation."""
+    article, every = _both_bills(row)
+    _mark(axes, height + 0.2, every, colour, hollow=True)
+    _mark(axes, height - 0.08, article, colour)
+
+
+def _saved_axis(axes: Axes, rows: Sequence[Facts]) -> None:
+    """Lay out a panel of what rows save, in percent, with the article's 30%."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    _fit(axes, intervals, _CLAIMED)
+    _fit(axes, [interval for row in rows for interval in _both_bills(row)], _CLAIMED)
     axes.set_xlim(left=max(_LOWEST, axes.get_xlim()[0]))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(PercentFormatter(1, 0))

@@ -74,7 +74,7 @@ def tuned(study: Study) -> Section:
         "get there.",
         *lacking,
     ]
-    return Section(title, answer, tables, notes, {"tuning": "what every draw of settings needed, both arms"}, facts)
+    return Section(title, answer, tables, notes, facts=facts)
 
 
 @once
