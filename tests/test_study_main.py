@@ -62,8 +62,8 @@ def test_pictures_without_matplotlib_are_refused_at_once(wanted, capsys, monkeyp
 
 
 def test_an_interruption_says_how_to_go_on(capsys, monkeypatch):
-    def run_parts(parts, folder, load, workers, signals, progress):
-        assert (len(parts), folder, workers) == (1, "my runs", ("threads", 3))
+    def run_parts(parts, folder, work):
+        assert (len(parts), folder, work.workers) == (1, "my runs", ("threads", 3))
         raise Interrupted(2, compiling=False)
 
     monkeypatch.setattr(command, "run_parts", run_parts)

@@ -20,6 +20,7 @@ from nnlite.experiment.run import DataError
 from nnlite.files import held
 from nnlite.kernels import fast_kernels
 from nnlite.study.parts import (
+    Work,
     done_file,
     estimated_seconds,
     finish,
@@ -55,7 +56,7 @@ def carry_out(tmp_path):
 
     def run(folder, parts=(FIRST,), progress=None):
         quiet = progress or Progress(io.StringIO(), quiet=True)
-        run_parts(parts, str(tmp_path / folder), lambda name: dataset, ("threads", 2), [], quiet)
+        run_parts(parts, str(tmp_path / folder), Work(lambda name: dataset, ("threads", 2), [], quiet))
         return tmp_path / folder
 
     return run

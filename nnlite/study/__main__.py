@@ -22,7 +22,7 @@ from ..experiment.options import available_cores
 from ..experiment.progress import Progress
 from ..experiment.records import RecordsError
 from ..files import replacing
-from .parts import minutes_of, run_parts
+from .parts import Work, minutes_of, run_parts
 from .protocol import PARTS
 
 COMMAND = "python -m nnlite.study"
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     load = partial(load_dataset, data_dir=options.data_dir)
     with noted_signals() as signals:
         try:
-            run_parts(parts, options.runs, load, (settings.executor, settings.workers), signals, progress)
+            run_parts(parts, options.runs, Work(load, (settings.executor, settings.workers), signals, progress))
         except Interrupted as interruption:
             progress.clear()
             print(f"nnlite: interrupted; to go on: {COMMAND} {shlex.join(arguments)}", file=sys.stderr)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..access import keep_access
 from ..experiment.config import ConfigError, RunConfig
@@ -114,18 +114,20 @@ class _NotFinished(LookupError):
     """The name of a part that another one needs."""
 
 
-def run_parts(
-    parts: Sequence[Part],
-    folder: str,
-    load: Callable[[str], Dataset],
-    workers: Workers,
-    signals: Sequence[int],
-    progress: Progress,
-) -> None:
+class Work(NamedTuple):
+    """What parts are carried out with."""
+
+    load: Callable[[str], Dataset]  # by name
+    workers: Workers
+    signals: Sequence[int]  # what `exits.noted_signals` notes: once there is one, runs end at their next step
+    progress: Progress
+
+
+def run_parts(parts: Sequence[Part], folder: str, work: Work) -> None:
     """Carry out parts in a folder, made if missing, one after the other; every run is kept as soon as it is done.
 
-    `signals` is what `exits.noted_signals` notes: once there is one, Interrupted is raised after the step under way.
-    A ConfigError says that a part needs another first or was begun otherwise, an Exit what else cannot be done.
+    A ConfigError says that a part needs another first or was begun otherwise, an Exit what else cannot be done, and
+    Interrupted that a signal was noted.
     """
 
     def earlier(name: str) -> list[RunRecord]:
@@ -136,7 +138,8 @@ def run_parts(
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         if len(parts) > 1:
-            progress.line(_plan([part for part in parts if not is_done(folder, part.name)], len(parts), workers[1]))
+            to_do = [part for part in parts if not is_done(folder, part.name)]
+            work.progress.line(_plan(to_do, len(parts), work.workers[1]))
         for number, part in enumerate(parts, 1):
             where, done = f"part {number}/{len(parts)}, {part.name}", done_file(folder, part.name)
             if not is_done(folder, part.name):
@@ -145,12 +148,12 @@ def run_parts(
                 except _NotFinished as error:
                     needs = f"needs part {error} first, which {folder} does not hold"
                     raise ConfigError(f"part {part.name}: {needs}") from error
-                _run_part(part, blocks, where, folder, load, workers, signals, progress)
+                _run_part(part, blocks, where, folder, work)
             elif n := n_lacking(part, records_of(folder, part.name), earlier):
                 mend = f"after xz -d {done} the same command makes them"
                 raise Exit(f"{done}: lacks {n} of the part's runs; {mend}", DATA)
             else:
-                progress.line(f"{where}: done, in {done}")
+                work.progress.line(f"{where}: done, in {done}")
     except OSError as error:
         raise Exit(file_error(error), FAILED_RUN) from error
 
@@ -164,18 +167,9 @@ def _plan(to_do: Sequence[Part], n_parts: int, n_workers: int) -> str:
     return f"{len(to_do)} of {n_parts} parts to run, {hours}{more}; stop whenever you like, the same command goes on"
 
 
-def _run_part(
-    part: Part,
-    blocks: Sequence[Block],
-    where: str,
-    folder: str,
-    load: Callable[[str], Dataset],
-    workers: Workers,
-    signals: Sequence[int],
-    progress: Progress,
-) -> None:
+def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work: Work) -> None:
     """Run what is missing of a part, keep every run, and pack them all."""
-    path = str(open_file(folder, part.name))
+    path, (load, workers, signals, progress) = str(open_file(folder, part.name)), work
     with held(path):
         kept = records_of(folder, part.name)
         if others := strays(blocks, kept):  # nothing is left out of a finished part in silence
