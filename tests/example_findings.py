@@ -155,6 +155,4 @@ def study_of(found):
     study.answers = {(question.__wrapped__, (), ()): found[key] for key, question in answers.items() if key in found}
     for key in ("claim", "claim_64", "honest", "tuned"):
         study.answers[cells.cell.__wrapped__, (key,), ()] = found.get(key)
-    claim = found.get("claim")
-    study.answers[controls.averages_saved.__wrapped__, (), ()] = claim and claim["first_hits"]
     return study

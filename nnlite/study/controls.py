@@ -20,8 +20,9 @@ from ..experiment.config import ARMS, EXPLANATORY
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
 from ..experiment.records import RunRecord
 from ..experiment.stats import Interval, paired_ratios
-from ..experiment.summary import BASELINE, TREATMENT, Comparison, paired
+from ..experiment.summary import BASELINE, TREATMENT, paired
 from ..experiment.wording import OUTCOMES, cell, n_missed, p_value, percent, saved, several, steps
+from . import cells
 from .comparisons import EXPLAINED_MARGIN, explained, holm
 from .document import Section, Table
 from .estimands import compare
@@ -50,8 +51,6 @@ BEFORE_PUT_BACK = ("adam-state", "first-layer", "output-layer")
 
 AFTER_REAL_STEPS = "averages-last"
 """The arm whose phase 1 comes after 100 real steps."""
-
-_OUTCOMES = {"explains": "explains it", "worse": "worse", "open": "open"}
 
 UNTESTED = {"explanation": None, "explains_p": None, "worse_p": None, "outcome_as_article": ""}
 """What a row has to say of tests that were not made."""
@@ -116,13 +115,6 @@ def settings(study: Study) -> list[Facts]:
     return found
 
 
-@once
-def averages_saved(study: Study) -> Comparison | None:
-    """Compare class-means with scratch in the claim cell by the article's count, to stand beside the flags."""
-    means, scratch = paired(*(study.runs("claim", arm, CLAIM) for arm in (TREATMENT, BASELINE)))
-    return _saved(means, scratch, ARTICLE, CLAIM.max_steps) if means else None
-
-
 def explained_by(found: Sequence[Facts]) -> list[str]:
     """Name the controls that explain the saving."""
     return [row["arm"] for row in found if row["outcome"] == "explains"]
@@ -169,11 +161,8 @@ def _setting(name: str, ours: Runs, scratch: Runs, steps_of: Runs) -> Facts:
 
 def _savings(ours: Runs, scratch: Runs, budget: int) -> Facts:
     bills = {"saved": ARTICLE, "saved_every_operation": EVERY_OPERATION}
-    return {"n_pairs": len(ours), **{name: _saved(ours, scratch, bill, budget) for name, bill in bills.items()}}
-
-
-def _saved(ours: Runs, scratch: Runs, bill: Bill, budget: int) -> Comparison:
-    return compare(_costs(ours, bill, budget), _costs(scratch, bill, budget))
+    both = {name: compare(*(_costs(runs, bill, budget) for runs in (ours, scratch))) for name, bill in bills.items()}
+    return {"n_pairs": len(ours), **both}
 
 
 def _costs(runs: Runs, bill: Bill, budget: int) -> list[float]:
@@ -236,7 +225,7 @@ def conclusion(found: Sequence[Facts]) -> str:
     cheap, direction = ([arm for arm in arms if arm in explained_by(found)] for arms in (CHEAP, DIRECTION))
 
     def listed(arms: Iterable[str], with_outcome: bool = False) -> str:
-        words = {arm: f" ({_OUTCOMES[by_arm[arm]['outcome']]})" if with_outcome else "" for arm in arms}
+        words = {arm: f" ({by_arm[arm]['outcome']})" if with_outcome else "" for arm in arms}
         return several([f"{DECIDING[arm]} {_effect(savings[arm])}{word}" for arm, word in words.items()])
 
     averages = f"the class averages' {_bounded(savings[TREATMENT])}"
@@ -260,10 +249,9 @@ def one_flag(study: Study) -> Section:
         return Section(title, ["Not answered.", *study.missing("claim", "flags")], facts=facts)
     told = [f"{row['name']} alone {_saved_in_words(row)}" for row in found]
     answer = [f"{'; '.join(told)}, from scratch and by the article's count."]
-    averages = averages_saved(study)
-    if averages is not None:
-        beaten = [row["name"] for row in found if row["saved"].interval.median > averages.interval.median]
-        than = f"The averages {saved(averages.interval, averages.n_pairs)}"
+    if claim := cells.cell(study, "claim"):
+        beaten = [row["name"] for row in found if row["saved"].interval.median > claim["saved"].median]
+        than = f"The averages {saved(claim['saved'], claim['n_pairs'])}"
         answer.append(f"{than}, less than {several(beaten)}." if beaten else f"{than}, more than any of these.")
     notes = [
         " ".join(["A saving smaller than these is no reason to pretrain.", *_with_the_flag(study)]),

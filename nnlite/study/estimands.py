@@ -96,11 +96,7 @@ class Curves:
     def spent(self, bill: Bill, every: int | None = None) -> Ints:
         """Return what every run had spent (n_runs, n_checks) when a check was made; after its last one, what by then.
 
-        Parameters
-        ----------
-        bill : Bill
-        every : int, optional
-            Charge looks, where they are on the bill, as if they were made after every so many steps.
+        Looks, where they are on the bill, are charged as they were made, or as if after every so many steps.
         """
         if (bill, every) not in self._spent:
             spent = [cost_at_checks(run, bill.model, bill.phases, every) for run in self.runs]
@@ -108,12 +104,9 @@ class Curves:
         return self._spent[bill, every]
 
     def first_checks(self, goal: Goal) -> Ints:
-        """Find the check at which each run is at its goal, E1.
+        """Find the check (n_runs,) at which each run is at its goal, E1: a column of `correct`; n_checks for a miss.
 
-        Returns
-        -------
-        int64 array (n_runs,)
-            Columns of `correct` and `spent`; n_checks for a miss. A run that diverged misses what it had not reached.
+        A run that diverged misses what it had not reached.
         """
         looks = self._looks(goal)
         hits = self.correct(goal.images)[:, looks] >= math.ceil(goal.target * self.n_images(goal.images))
@@ -151,12 +144,7 @@ class Curves:
         return self.spent(bill, goal.every)[:, check].astype(np.float64)
 
     def resampled_totals(self, bill: Bill, goal: Goal) -> Floats:
-        """Return what the drawn runs had spent in all at their stable step, in every resample; inf without one.
-
-        Returns
-        -------
-        float64 array (N_RESAMPLES,)
-        """
+        """Return what the drawn runs had spent in all at their stable step, (N_RESAMPLES,); inf without one."""
         looks = self._looks(goal)
         if goal not in self._resampled:
             # Whole numbers below 2^53 in float64: the product is exact and runs in BLAS, the integer one would not.
