@@ -76,6 +76,7 @@ def test_misses_stand_in_the_headline_as_the_protocol_says():
     row = only_row(cell, model="article-2023", estimand="E1", target=0.9)
     assert (row.missed, row.n_pairs) == (4, 6)
     assert cell.missed == 4  # one, one and a pair
+    assert cell.sign_test_p == 2 * (1 + 5) / 2**5  # against nothing saved: one of five, without the pair of both
     assert (row.saved.low, row.saved.high) == (-math.inf, 1)
 
 
@@ -273,6 +274,7 @@ def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
         "E2",
         {"model": "flop"},
         {"model": "flop", "estimand": "E1", "counting": "executed", "word": "costs more"},
+        {"model": "mac", "word": "costs more"},
         {"model": "distinct images", "word": "costs more", "saved": Interval(-2.5, -math.inf, 0.4)},
     )
     assert [table.caption for table in found.tables] == [
@@ -280,8 +282,8 @@ def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
         "Honest cell, costs more; 6 pairs:",
     ]
     assert found.answer == [
-        "Honest cell: 1 of 2 ways to ask, its own among them, give the same word, direction only. The others: "
-        '"costs more" for operations that ran (first touch).',
+        "Honest cell: 1 of 3 ways to ask, its own among them, give the same word, direction only. The others: "
+        '"costs more" for operations that ran (first touch) and multiply-adds.',
         "Honest cell: the averages read 3.5 (0.6 to miss) times as many distinct images as scratch.",
     ]
     never = {"model": "distinct images", "saved": Interval(-math.inf, -math.inf, -2.0)}

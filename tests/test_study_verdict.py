@@ -68,6 +68,13 @@ def test_the_word_of_every_cell_stands_with_its_interval_pairs_and_misses():
         ["then, steps", "145", "104 (93 to missed)"],
         ["saved, the article's count", "29.9%", "22.1% (20.3% to 24.6%)"],
     ]
+    assert len(section.tables) == 2
+    assert section.notes[0].startswith(
+        "The claim cell: sign test against no saving, p <0.0001; the article's pair saved"
+    )
+    assert section.notes[2].startswith(
+        "Honest cell: mean accuracy stays at 89.3% for good from step 151 on from scratch"
+    )
     assert '"direction only" means: something is saved, and less than 25%' in section.notes[3]
     assert section.facts.keys() == {"claim", "claim_64", "honest"}
 
