@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,14 +23,11 @@ from ..experiment.verdict import verdict as rule
 from ..experiment.wording import PEOPLE, PRICES, n_missed, pairs, percent, saved, several, times
 from ..experiment.wording import cell as interval
 from ..flops import COST_MODELS
-from .document import Section, Table
+from .document import Facts, Section, Table
 from .estimands import Goal, compare, stable_ratio, target_of
 from .protocol import CLAIM, CLAIM_64
 from .resampling import ratio_of_expected_costs
 from .runs import Pairs, Study, both_arms, once
-
-Facts = dict[str, Any]
-"""Of a cell, or of a row of its table, by their names in JSON."""
 
 CELLS = {
     "claim": ("claim", "claim", CLAIM, ARTICLE, "E1"),

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from ..experiment.config import ARMS, EXPLANATORY
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
@@ -24,7 +23,7 @@ from ..experiment.summary import BASELINE, TREATMENT, paired
 from ..experiment.wording import OUTCOMES, cell, n_missed, p_value, percent, saved, several, steps
 from . import cells
 from .comparisons import EXPLAINED_MARGIN, explained, holm
-from .document import Section, Table
+from .document import Facts, Section, Table
 from .estimands import compare
 from .protocol import BOTH, CLAIM, CONTROLS, FLAGS, SETTINGS
 from .runs import Study, once
@@ -58,8 +57,6 @@ UNTESTED = {"explanation": None, "explains_p": None, "worse_p": None, "outcome_a
 BUDGET = min(CLAIM.max_steps, CONTROLS.max_steps)
 
 Runs = Sequence[RunRecord]
-Facts = dict[str, Any]
-"""A row by its names in JSON: an arm, a flag or a setting against scratch, `saved` by the article's count."""
 
 
 @once

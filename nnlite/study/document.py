@@ -15,6 +15,9 @@ import numpy as np
 
 WIDTH = 80
 
+Facts = dict[str, Any]
+"""What a question found, by the names that it has in JSON."""
+
 
 @dataclass(frozen=True)
 class Table:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from ..experiment.wording import PEOPLE, cell, number, p_value, pairs, percent, 
 from . import cells
 from .comparisons import EQUIVALENCE_MARGIN, equivalence
 from .controls import LEVEL, SAVED
-from .document import Section, Table
+from .document import Facts, Section, Table
 from .estimands import Curves, Goal, compare, stable_ratio, target_of
 from .protocol import BOTH, CLAIM, EPOCHS_5, EPOCHS_20, HONEST, TARGETS, WIDE, WIDE_TARGETS
 from .resampling import Band, simultaneous_band
@@ -45,7 +44,6 @@ PREDICTION_MARGIN = 10.0
 AFTER = {"500 steps": ("claim", CLAIM), "5 epochs": ("epochs-5", EPOCHS_5), "20 epochs": ("epochs-20", EPOCHS_20)}
 """The budgets at whose end both arms have made the same number of real steps: part and configuration."""
 
-Facts = dict[str, Any]
 Floats = NDArray[np.float64]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
 from ..experiment.config import RunConfig
@@ -20,7 +19,7 @@ from ..experiment.verdict import MAX_WIDTH
 from ..experiment.wording import PEOPLE, operations, percent, saved, several, steps
 from . import protocol
 from .cells import cell, verdict_line
-from .document import Section, Table
+from .document import Facts, Section, Table
 from .protocol import BOTH, best, by_arm, score
 from .runs import Study, once
 
@@ -37,8 +36,6 @@ SETTINGS = {
 SHOWN_DRAWS = (1, 2, 4, 8, 16, 32, 64)
 N_CALIBRATED = 5
 """Settings of the scan that are shown, the nearest first."""
-
-Facts = dict[str, Any]
 
 
 def tuned(study: Study) -> Section:

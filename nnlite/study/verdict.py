@@ -10,9 +10,9 @@ from ..experiment.config import ARMS
 from ..experiment.summary import BASELINE, TREATMENT
 from ..experiment.wording import MEANING, PRICES, brief, p_value, pairs, percent, saved, several, spread, steps
 from . import controls
-from .cells import CELLS, IN_VERDICT, Facts, cell, verdict_line
+from .cells import CELLS, IN_VERDICT, cell, verdict_line
 from .comparisons import EXPLAINED_MARGIN
-from .document import Section, Table
+from .document import Facts, Section, Table
 from .runs import Study
 
 SHORT = {
