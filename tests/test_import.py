@@ -25,6 +25,8 @@ WITHOUT_NUMBA = [
     "nnlite.experiment.config",
     "nnlite.experiment.article",
     "nnlite.experiment.stats",
+    "nnlite.study.__main__",
+    "nnlite.study.page",
 ]
 
 

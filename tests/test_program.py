@@ -199,9 +199,10 @@ def test_ctrl_c_while_modules_are_imported_is_status_130_and_no_traceback(module
     [
         ["-m", "nnlite.lessons.bytes"],
         ["-m", "nnlite.experiment", "--article"],
+        ["-m", "nnlite.study", "list"],
         ["-c", "import sys; from nnlite.commands import nnlite_data; sys.exit(nnlite_data())"],
     ],
-    ids=["lesson", "experiment", "nnlite-data"],
+    ids=["lesson", "experiment", "study", "nnlite-data"],
 )
 def test_ctrl_c_while_a_command_is_imported_says_nothing(command, module, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT.format(module=module), encoding="utf-8")

@@ -19,3 +19,10 @@ A question is a function from a `Study` to a `document.Section`:
 
 A new question is one file here and one line in `page.QUESTIONS`.
 """
+
+import sys
+
+from .. import program
+
+if __name__ in sys.orig_argv:  # python -m nnlite.study
+    program.start()

@@ -107,7 +107,7 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if options.write and folder is None:
         folder = os.path.normpath(os.path.join(options.runs, "..", "figures"))
     if folder is not None and find_spec("matplotlib") is None:
-        raise Exit('--figures: needs matplotlib: python -m pip install "nnlite[plot]"', USAGE)
+        raise Exit("--figures: needs matplotlib: python -m pip install matplotlib", USAGE)
     from .figures import draw_all
     from .page import facts, page, text
     from .runs import Study
