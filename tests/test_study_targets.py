@@ -15,7 +15,7 @@ from nnlite.experiment.costs import EVERY_OPERATION
 from nnlite.experiment.stats import Interval
 from nnlite.study.comparisons import Equivalence
 from nnlite.study.estimands import Curves, Goal, stable_ratio
-from nnlite.study.protocol import CLAIM, FASHION
+from nnlite.study.protocol import CLAIM, FASHION, WIDE
 from nnlite.study.resampling import Band
 from nnlite.study.runs import Study
 from nnlite.study.targets import (
@@ -199,6 +199,14 @@ def test_the_longest_runs_are_asked_and_the_table_shows_shares_where_few_reach()
     assert section.notes[1:] == ["Not finished: parts epochs-5 and wide (python -m nnlite.study run PART)."]
 
 
+def test_the_wide_network_alone_tests_no_prediction():
+    steps = len(WIDE.check_steps())
+    runs = [run(arm, 0, [97] * steps, WIDE) for arm in ("scratch", "class-means")]
+    section = targets(Study({"wide": runs}))
+    assert section.answer == ["The prediction was not tested."]
+    assert [row[0] for table in section.tables for row in table.rows] == ["97%", "98%"]
+
+
 @pytest.mark.parametrize("question", [targets, equal_steps, fashion, stopping_on_test])
 def test_a_question_without_its_parts_is_not_answered(question):
     section = question(Study({}))
@@ -248,6 +256,14 @@ def test_a_run_that_diverged_before_the_step_gets_nothing_right():
             Interval(0.0, -1e-3, 1e-3),
             0.2,
             "neither is better (95% interval -0.10 to 0.10; 30 pairs): not shown to be the same",
+        ),
+        (
+            "500 steps",
+            500,
+            Interval(5e-3, 1e-4, 6e-3),
+            1.0,
+            "averages first is 0.50 points better in the median pair (95% interval 0.01 to 0.60; 30 pairs): "
+            "they differ",
         ),
         ("500 steps", 500, Interval(0.0, None, None), 0.2, "neither is better (30 pairs): not shown to be the same"),
     ],
