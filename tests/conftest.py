@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import hypothesis
 import pytest
 
 pytest.register_assert_rewrite("counting", "reference")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background of a script; the programs under test are not
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("nnlite", max_examples=25, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("nnlite")

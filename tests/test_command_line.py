@@ -370,7 +370,7 @@ def test_an_interrupted_study_keeps_every_finished_run_and_says_how_to_go_on(sma
             time.sleep(0.05)
         for name in numbers:
             process.send_signal(getattr(signal, name))
-            time.sleep(0.02)
+            time.sleep(0.2)  # two that wait are noted by their number
         out, err = process.communicate(timeout=60)
     assert process.returncode == status
     assert "interrupted, " in out

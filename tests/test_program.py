@@ -160,7 +160,6 @@ class Interrupting:
         if name == {module!r}:
             os.kill(os.getpid(), signal.SIGINT)
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which the suite may ignore where it runs in the background
 sys.meta_path.insert(0, Interrupting())
 sys.argv = ["nnlite", *{arguments!r}]
 if {script!r}:

@@ -145,10 +145,10 @@ def _parser() -> argparse.ArgumentParser:
         "--report",
         read=values.path,
         metavar="FILE",
-        help="report kept runs again, without training; a folder: the whole study",
+        help="report kept runs again, without training",
     )
-    add("--full", action="store_true", help="the whole pre-registered study, kept in the folder --out (runs)")
-    add("--part", metavar="NAME", help="one part of it; --part list names them")
+    add("--full", action="store_true", help="moved: python -m nnlite.study run")
+    add("--part", metavar="NAME", help="moved: python -m nnlite.study run PART, and list")
     add(
         "--figures",
         read=values.path,

@@ -26,6 +26,7 @@ from .parts import Work, minutes_of, run_parts
 from .protocol import PARTS
 
 COMMAND = "python -m nnlite.study"
+REGISTERED = os.path.join("data", "runs")  # the kept records, in a clone; one's own runs go before them
 _REPEAT = 60.0  # seconds between two lines of progress where there is no terminal
 
 
@@ -70,8 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     reporting.add_argument("--write", action="store_true", help="write the page README.md beside the records")
     reporting.set_defaults(do=_report)
+    running.add_argument("--runs", default="runs", metavar="FOLDER", help="of the parts' records (runs)")
+    kept = "runs" if os.path.isdir("runs") or not os.path.isdir(REGISTERED) else REGISTERED
+    reporting.add_argument("--runs", default=kept, metavar="FOLDER", help=f"of the parts' records ({kept})")
     for command in (running, reporting):
-        command.add_argument("--runs", default="runs", metavar="FOLDER", help="of the parts' records (runs)")
         command.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return parser
 
