@@ -192,7 +192,7 @@ def test_ctrl_c_while_modules_are_imported_is_status_130_and_no_traceback(module
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends itself a signal")
-@pytest.mark.parametrize("module", ["argparse", "datetime", "numpy", "nnlite.idx"])
+@pytest.mark.parametrize("module", ["argparse", "numpy", "nnlite.idx"])
 @pytest.mark.parametrize(
     "command",
     [
