@@ -44,7 +44,7 @@ def train(path: str) -> None:
 
     data = nnlite.load_dataset("mnist", ROOT / "data")
     images, looked_at = (prepare_images([pixels], list) for pixels in (data.train_pixels[:6400], data.test_pixels))
-    checks = Checks(looked_at, data.test_labels, np.arange(1, 201), 8000, decide=True)
+    checks = Checks(looked_at, data.test_labels, np.arange(1, 201), 8000, look="decide")
     bills, parameters = [], {}
     for seed in SEEDS:
         mlp, tally = nnlite.MLP((784, 128, 10), np.random.default_rng(seed)), nnlite.Tally()

@@ -12,10 +12,9 @@ from pictures import caption, dots, lines, matplotlib, texts_outside, title, wor
 
 from nnlite.datasets import Dataset
 from nnlite.experiment.config import ConfigError, RunConfig
-from nnlite.experiment.costs import cost_at_checks
+from nnlite.experiment.costs import WHOLE_BILL, cost_at_checks
 from nnlite.experiment.figures import NoCurves, accuracy_figure, averages_figure, draw_all, phase1_figure
 from nnlite.experiment.records import RunRecord
-from nnlite.experiment.summary import WHOLE_BILL
 
 BLUE, VERMILION = "#0072B2", "#D55E00"
 SHA256 = {"train-images-idx3-ubyte": "00"}

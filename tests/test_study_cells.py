@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from made import BEFORE, CONFIG, STEP, F, at_target_from, run
 
-from nnlite.experiment.stats import Interval
-from nnlite.experiment.verdict import Verdict
+from nnlite.experiment.stats import Interval, Verdict
 from nnlite.study.cells import CELLS, cell, sensitivity
 from nnlite.study.runs import Study
 

@@ -10,8 +10,7 @@ import pytest
 from test_records import record
 
 from nnlite.experiment.closed_forms import evaluation_counts, step_counts
-from nnlite.experiment.stats import Interval
-from nnlite.experiment.verdict import Verdict
+from nnlite.experiment.stats import Interval, Verdict
 from nnlite.study import cells
 from nnlite.study.protocol import by_arm
 from nnlite.study.protocol import calibration as scanned

@@ -19,7 +19,6 @@ import numpy.typing as npt
 from ..flops import COST_MODELS, total
 from .closed_forms import Kernels, evaluation_counts, step_counts
 from .records import RunRecord
-from .summary import SCOPES
 
 MEASURES = {
     "steps": "updates of the parameters, in pretraining and training",
@@ -31,6 +30,16 @@ MEASURES = {
 PHASES = ("data", "pretrain", "train", "evaluate")
 """What can be billed; `report` is in no total."""
 
+WHOLE_BILL = ("data", "pretrain", "train")
+"""Every operation that a run needs to get to the target, less the looks that tell it is there."""
+
+SCOPES = {
+    "training": ("pretrain", "train"),
+    "bill": WHOLE_BILL,
+    "bill and evaluation": (*WHOLE_BILL, "evaluate"),
+}
+"""Which phases a comparison adds up, by name."""
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -38,7 +47,7 @@ class Bill(NamedTuple):
     """What a comparison counts, and which phases it adds up."""
 
     model: str  # a name in `flops.COST_MODELS` or in `MEASURES`, dense
-    scope: str  # a name in `summary.SCOPES`
+    scope: str  # a name in `SCOPES`
 
     @property
     def phases(self) -> tuple[str, ...]:

@@ -21,11 +21,11 @@ from ..datasets import Dataset
 from . import drawing
 from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED
 from .config import ConfigError
-from .costs import cost_at_checks
+from .costs import WHOLE_BILL, cost_at_checks
 from .drawing import COLOURS, Curve, Floats
 from .records import RunRecord
 from .report import TITLES
-from .summary import BASELINE, TREATMENT, WHOLE_BILL, compare, cost, pairs
+from .summary import BASELINE, TREATMENT, compare, cost, pairs
 from .wording import bounds, no_saving_to_name, saved
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from collections.abc import Iterable
 from ..flops import FREE_BY_CONVENTION
 from .article import PRETRAINED, SCRATCH, savings
 from .records import RunRecord
-from .stats import Interval
+from .stats import CLAIMED, Interval
 from .summary import BASELINE, TREATMENT, Comparison, Summary
-from .verdict import CLAIMED
 from .wording import ends, no_saving_to_name, percent, seeds_in_words, spread, steps
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}

@@ -1,6 +1,6 @@
 """Records -> the numbers that are reported: costs per pair, paired reductions, the headline and its verdict.
 
-Place in the data path: records -> summary (which prices them and calls `stats` and `verdict`) -> report. Pure: the same
+Place in the data path: records -> summary (which prices them and calls `stats`) -> report. Pure: the same
 records always give the same summary. Left out: training, printing.
 """
 
@@ -14,21 +14,11 @@ from typing import Any
 
 from ..flops import COST_MODELS
 from .article import savings
+from .costs import SCOPES, WHOLE_BILL
 from .records import FAILED, RunRecord
-from .stats import Interval, median_interval, paired_ratios, sign_test
-from .verdict import Verdict, article_rank, verdict
+from .stats import Interval, Verdict, article_rank, median_interval, paired_ratios, sign_test, verdict
 
 BASELINE, TREATMENT = "scratch", "class-means"
-
-WHOLE_BILL = ("data", "pretrain", "train")
-"""Every operation that a run needs to get to the target, less the looks that tell it is there."""
-
-SCOPES = {
-    "training": ("pretrain", "train"),
-    "bill": WHOLE_BILL,
-    "bill and evaluation": (*WHOLE_BILL, "evaluate"),
-}
-"""Which phases a comparison adds up, by name."""
 
 Cost = Callable[[RunRecord], float]
 

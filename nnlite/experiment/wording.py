@@ -11,9 +11,8 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
-from .stats import Interval
+from .stats import CLAIMED, CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS, Interval
 from .summary import BASELINE, TREATMENT, Comparison
-from .verdict import CLAIMED, CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS
 
 PEOPLE = {BASELINE: "from scratch", TREATMENT: "averages first"}
 """What the two arms of every comparison are called in a table."""

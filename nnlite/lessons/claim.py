@@ -14,11 +14,11 @@ from nnlite.datasets import Dataset
 from nnlite.experiment import article
 from nnlite.experiment.article import PRETRAINED, SCRATCH
 from nnlite.experiment.config import RunConfig, StudySettings
+from nnlite.experiment.costs import SCOPES
 from nnlite.experiment.pool import run_all
 from nnlite.experiment.records import RunRecord
-from nnlite.experiment.stats import binomial_tail
-from nnlite.experiment.summary import BASELINE, SCOPES, TREATMENT, compare, cost
-from nnlite.experiment.verdict import article_rank
+from nnlite.experiment.stats import article_rank, binomial_tail
+from nnlite.experiment.summary import BASELINE, TREATMENT, compare, cost
 from nnlite.lessons.checker import Exercise, run
 from nnlite.lessons.race import PLAIN_PYTHON
 

@@ -17,10 +17,22 @@ from numpy.typing import NDArray
 
 import nnlite
 from nnlite.experiment.config import RunConfig
+from nnlite.experiment.costs import SCOPES
 from nnlite.experiment.records import read_records
-from nnlite.experiment.stats import Interval, binomial_tail, interval_ranks, median_interval, sign_test
-from nnlite.experiment.summary import BASELINE, SCOPES, TREATMENT, compare, cost, pairs
-from nnlite.experiment.verdict import CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS, verdict
+from nnlite.experiment.stats import (
+    CLAIMED_HIGH,
+    CLAIMED_LOW,
+    IMMATERIAL,
+    MAX_WIDTH,
+    MIN_PAIRS,
+    Interval,
+    binomial_tail,
+    interval_ranks,
+    median_interval,
+    sign_test,
+    verdict,
+)
+from nnlite.experiment.summary import BASELINE, TREATMENT, compare, cost, pairs
 from nnlite.lessons.checker import Exercise, run
 from nnlite.study.comparisons import EXPLAINED_MARGIN, explained, holm
 from nnlite.study.protocol import CLAIM

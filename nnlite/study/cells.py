@@ -16,10 +16,9 @@ from numpy.typing import ArrayLike
 
 from ..experiment.article import savings
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, MEASURES, Bill, cost_at_stop, spent_at_stop
-from ..experiment.stats import Interval, sign_test
+from ..experiment.stats import Interval, article_rank, sign_test
+from ..experiment.stats import verdict as rule
 from ..experiment.summary import BASELINE, TREATMENT
-from ..experiment.verdict import article_rank
-from ..experiment.verdict import verdict as rule
 from ..experiment.wording import PEOPLE, PRICES, n_missed, pairs, percent, saved, several, times
 from ..experiment.wording import cell as interval
 from ..flops import COST_MODELS

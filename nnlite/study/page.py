@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..experiment import article
-from ..experiment import verdict as rule
+from ..experiment import stats as rule
 from ..experiment.stats import interval_ranks
 from ..experiment.wording import brief, several
 from . import cells, controls, evidence, protocol, targets, tuning, verdict

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from ..experiment.config import RunConfig
 from ..experiment.costs import ARTICLE, EVERY_OPERATION
 from ..experiment.records import RunRecord
-from ..experiment.stats import median_interval
+from ..experiment.stats import MIN_PAIRS, median_interval
 from ..experiment.summary import BASELINE, TREATMENT
-from ..experiment.verdict import MIN_PAIRS
 from ..experiment.wording import PEOPLE, cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
 from . import cells
 from .comparisons import EQUIVALENCE_MARGIN, equivalence

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from nnlite.experiment.stats import median_interval, paired_ratios
-from nnlite.experiment.verdict import article_rank, verdict
+from nnlite.experiment.stats import article_rank, median_interval, paired_ratios, verdict
 
 
 @pytest.mark.parametrize(
