@@ -156,8 +156,10 @@ def _carry_out(
     with _opened(executor, n_workers, board) as pool:
         config = board.runs[numbers[0]][0]
         arms = list(dict.fromkeys(board.runs[i][1] for i in numbers if board.runs[i][0] == config))
-        ready = pool.submit(_get_ready, board.job, config, arms)  # alone: all others need the same kernels
+        ready = pool.submit(_get_ready, board.job, config, arms)
         try:
+            if not isinstance(executor, Executor):  # of our own workers each gets ready by itself, at once
+                futures |= _submitted(pool, board, numbers)
             while not wait([ready], timeout=_POLL).done:
                 yield Status(time.perf_counter() - board.began, n_kernels=n_ready() - board.n_ready_before)
             try:
@@ -165,7 +167,7 @@ def _carry_out(
             except BrokenExecutor as error:
                 return dict.fromkeys(numbers, error)
             board.ready_at = board.ready_at or time.perf_counter()
-            futures |= {pool.submit(_run, board.job, number, board.runs[number]): number for number in numbers}
+            futures = futures or _submitted(pool, board, numbers)
             while futures:
                 done, _ = wait(futures, timeout=_POLL, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -186,6 +188,10 @@ def _carry_out(
             for future in (ready, *futures):
                 future.cancel()
     return errors
+
+
+def _submitted(pool: Executor, board: _Board, numbers: Sequence[int]) -> dict[Future[Any], int]:
+    return {pool.submit(_run, board.job, number, board.runs[number]): number for number in numbers}
 
 
 @dataclass(frozen=True)
