@@ -99,7 +99,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         found = {name: Path(folder, f"{name}.npz") for name in names}
         jobs = [pool.submit(on, name, folder, __file__, str(path)) for name, path in found.items()]
-        tests = ("-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
+        tests = ("-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *TESTS)
         jobs += [pool.submit(on, name, folder, *tests) for name in names]
         for job in jobs:
             job.result()

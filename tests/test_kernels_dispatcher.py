@@ -17,6 +17,8 @@ from nnlite.experiment.pool import N_KERNELS, Status, run_all
 from nnlite.kernels import dispatcher, reduce
 from nnlite.kernels.fast import loop
 
+pytestmark = [pytest.mark.kernels, pytest.mark.slow]
+
 CHAIN = """
 import numpy as np
 from nnlite.kernels.jit import kernel

@@ -19,7 +19,7 @@ from nnlite.kernels.matmul import matmul_forward, matmul_grad_weight, matmul_gra
 from nnlite.kernels.ops import ACTIVATIONS
 from nnlite.kernels.update import adam_update
 
-pytestmark = pytest.mark.kernels
+pytestmark = [pytest.mark.kernels, pytest.mark.slow]
 
 needs_compiler = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="the compiled run of the suite does the same"
