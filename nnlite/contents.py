@@ -1,8 +1,8 @@
 """Name what a file is by its first bytes, for the message of a reader that expected another.
 
-`idx` and `mlp` ask here when a file is not theirs: a download that ended in a web page, a pointer in place of the data,
-an array in another library's format. It opens nothing, and decides nothing: a file of the expected format never comes
-here.
+`idx` and `mlp_files` ask here when a file is not theirs: a download that ended in a web page, a pointer in place of
+the data, an array in another library's format. It opens nothing, and decides nothing: a file of the expected format
+never comes here.
 """
 
 from __future__ import annotations

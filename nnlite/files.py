@@ -205,8 +205,6 @@ def _require_regular(path: str | os.PathLike[str]) -> None:
         kind = kinds.get(stat.S_IFMT(mode), "a device")
         raise OSError(errno.EINVAL, f"{kind}, where a file was expected; name a file on disk instead", name)
 
-        raise OSError(errno.EINVAL, f"{kind}, where a file was expected; use a regular file", name)
-
 
 def _may_be_written(name: str) -> bool:
     """Return whether `name` is a file that may be replaced; False where nothing is there.
@@ -249,9 +247,7 @@ def _sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-_LOCKED_BYTE = (
-    1 << 31
-) - 2  # where Windows locks: far behind every line, for there nobody else could read what is locked
+_LOCKED_BYTE = (1 << 31) - 2  # where Windows locks: far behind every line, since what is locked nobody else can read
 
 
 def _lock(file: IO[bytes]) -> bool:

@@ -79,7 +79,10 @@ def _status(work: Callable[[], int]) -> int:
     try:
         return work()
     except SystemExit as ended:  # argparse, after --help or a mistake
-        return ended.code if isinstance(ended.code, int) else 0
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+            return FAILED
+        return ended.code or 0
 
 
 class _NoReader(Exception):

@@ -41,7 +41,7 @@ LAYERS = [
 ]
 """From the ground up. A module imports from its own layer and from those before it in this list, never in a circle."""
 
-LONGEST = 420
+LONGEST = 430
 """Lines of a file: it holds one concept, whole, and can be read in one sitting."""
 
 KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.dispatcher", "nnlite.kernels.fast.*")

@@ -380,3 +380,23 @@ def is_alive(pid):
         return not state.exists() or state.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
+def test_somebodys_executor_that_breaks_ends_the_study_with_one_line(tmp_path):
+    """There is no other executor to go on with; what was done before has come out."""
+    executor = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    endless = [(endless_config(), "scratch", seed) for seed in (1, 2)]
+    study, done = run_all(small_dataset(tmp_path), [(small_config(), "scratch", 0), *endless], executor), []
+
+    def kill_after_the_first():
+        for event in study:
+            if isinstance(event, RunRecord):
+                done.append(event.seed)
+                kill_one_child()
+
+    with pytest.raises(WorkersError, match="the executor broke"):
+        kill_after_the_first()
+    assert done == [0]
+    executor.shutdown()

@@ -214,6 +214,7 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped_and_lines_keep_their_numb
         (b"[" + record().to_line().encode() + b"]\n", "line 1: .*a part of it"),
         (b"[" + record().to_line().encode()[:-1] + b"]\n", "line 1: .* a JSON array"),
         (record().to_line().encode()[:-1] + record().to_line().encode(), "line 1: .* more than one JSON value"),
+        (2 * record().to_line().encode()[:-1], "line 1: .* more than one JSON value"),
         (b'{\n "arm": "scratch"\n}\n', "line 1: .* only a part of it, from character 2 on"),
         (b'"scratch"\n', "line 1: .* expected a JSON object, found scratch"),
         (b'{"arm": "\xff"}\n', "line 1: .* no UTF-8 text"),
@@ -222,7 +223,7 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped_and_lines_keep_their_numb
         (b'{"seed": ' + b"9" * 10_000 + b"}\n", "line 1: "),
         (b"precious", "line 1: .* no JSON"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_a_file_of_another_form_is_named_in_words(tmp_path, text, message):
     path = tmp_path / "runs.jsonl"

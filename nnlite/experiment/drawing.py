@@ -1,8 +1,8 @@
 """How every picture of a study looks: its frame, its colours, curves of many runs, labels beside points, PNG files.
 
-Place in the data path: `figures` and `figures` decide what is drawn and call this. Dots and bars of numbers with
-intervals are in `marks`. It knows arms by their colours and nothing of
-records. matplotlib is imported only inside functions, and its objects are used, never pyplot's global state.
+Place in the data path: `figures`, here and in the study, decide what is drawn and call this. It knows arms by their
+colours and nothing of records. matplotlib is imported only inside functions, and its objects are used, never pyplot's
+global state.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ OK = 0  # misses and divergence are results
 FAILED_RUN = 1  # a run could not be carried out
 USAGE = 2
 DATA = 3  # missing or damaged
-INTERRUPTED = 130  # 128 + SIGINT; 143 by SIGTERM
 
 
 class Exit(Exception):
@@ -60,8 +59,8 @@ def noted_signals() -> Iterator[list[int]]:
         yield noted
         return
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if signal.getsignal(numbers[-1]) == signal.SIG_IGN:  # nohup: the end of the terminal is not the study's
-        numbers.pop()
+    # One that is ignored, by nohup or in the background of a script, is not the study's; None is not Python's.
+    numbers = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield noted

@@ -2,7 +2,7 @@
 
 Place in the data path: records (and, for the averages, the data set) -> PNG files. Nothing is trained, and no
 statistic decided: costs, medians and intervals are the report's. How a picture looks is in `drawing`. Left out: what
-only the whole study can show (`figures`).
+only the registered study can show (`study.figures`).
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def carry_out(
                     _keep(path, event)
                     note(event)
                 elif signals:
-                    raise Interrupted(signals[0], event.compiling)
+                    raise Interrupted(signals[0], event.compiling and executor == "threads")
                 else:
                     show(event)
     except DataError as error:

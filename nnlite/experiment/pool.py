@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import statistics
+import sys
 import threading
 import time
 import uuid
@@ -51,6 +52,7 @@ N_KERNELS = 22 + 2 * len(ACTIVATIONS)
 _POLL = 0.1  # seconds between two looks at the workers
 _PATIENCE = 5.0  # seconds that a worker process gets to end by itself
 _TYPICAL_STEPS = 150  # of a run, until the first are done; only for the time left
+_MOST_PROCESSES = 61 if sys.platform == "win32" else 1024  # that a pool can wait for
 _TRAINING = 2  # the stage of a run on the board; 1 in pretraining, 0 before it begins
 
 
@@ -111,7 +113,7 @@ def run_all(
     ------
     WorkersError
         Twice in a row, worker processes ended before they had begun a run.
-    DataError, OSError, ValueError, MemoryError
+    DataError, MemoryError
         No run can be carried out on this data.
     """
     if not runs:
@@ -127,6 +129,8 @@ def run_all(
             failed = {i: e for i, e in errors.items() if board.stages[i] or not isinstance(e, BrokenExecutor)}
             left = [number for number in errors if number not in failed]
             stillborn = stillborn + 1 if left == waiting else 0
+            if left and isinstance(executor, Executor):  # there is no other to go on with
+                raise WorkersError(f"the executor broke: {errors[left[0]]}") from errors[left[0]]
             if stillborn == 2:
                 raise WorkersError(_DEAD_AT_START) from errors[left[0]]
             waiting, failures = left, failures | failed
@@ -156,7 +160,10 @@ def _carry_out(
     with _opened(executor, n_workers, board) as pool:
         config = board.runs[numbers[0]][0]
         arms = list(dict.fromkeys(board.runs[i][1] for i in numbers if board.runs[i][0] == config))
-        ready = pool.submit(_get_ready, board.job, config, arms)
+        try:
+            ready = pool.submit(_get_ready, board.job, config, arms)
+        except BrokenExecutor as error:  # somebody's, for good
+            return dict.fromkeys(numbers, error)
         try:
             if not isinstance(executor, Executor):  # of our own workers each gets ready by itself, at once
                 futures |= _submitted(pool, board, numbers)
@@ -191,7 +198,16 @@ def _carry_out(
 
 
 def _submitted(pool: Executor, board: _Board, numbers: Sequence[int]) -> dict[Future[Any], int]:
-    return {pool.submit(_run, board.job, number, board.runs[number]): number for number in numbers}
+    """Submit runs; one that a broken pool does not take fails with what broke it."""
+    futures: dict[Future[Any], int] = {}
+    for number in numbers:
+        try:
+            future = pool.submit(_run, board.job, number, board.runs[number])
+        except BrokenExecutor as error:
+            future = Future()
+            future.set_exception(error)
+        futures[future] = number
+    return futures
 
 
 @dataclass(frozen=True)
@@ -307,7 +323,10 @@ def _read_again(job: _Job) -> Dataset:
     """Read the data set of a job: from its folder, or where this machine has a set of that name."""
     if not job.folder:
         raise DataError(f"{job.name} was made in memory; workers in other processes need files to read it from")
-    dataset = load_dataset(job.folder if os.path.isdir(job.folder) else job.name, verify=False)
+    try:
+        dataset = load_dataset(job.folder if os.path.isdir(job.folder) else job.name, verify=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{job.folder}: cannot be read again by a worker: {error}") from error
     if _digest(dataset) != job.digest:
         raise DataError(f"{dataset.folder}: its files are not those that the runs began with")
     return replace(dataset, name=job.name)
@@ -347,13 +366,14 @@ def _opened(executor: Executor | str, n_workers: int, board: _Board) -> Iterator
             threads.shutdown(wait=board.ready_at is not None, cancel_futures=True)
     else:
         context = _Spawn()
-        processes = ProcessPoolExecutor(n_workers, context, _start_process, (board.job, board.memory))
+        n_processes = min(n_workers, len(board.runs), _MOST_PROCESSES)
+        processes = ProcessPoolExecutor(n_processes, context, _start_process, (board.job, board.memory))
         try:
             yield processes
         finally:
             processes.shutdown(wait=False, cancel_futures=True)
             end = time.monotonic() + (_PATIENCE if board.ready_at is not None else 0)
-            for child in context.children:
+            for child in context.started():
                 child.join(max(0.0, end - time.monotonic()))
                 child.kill()  # it may wait for a lock that a killed one has taken with it
 
@@ -381,6 +401,10 @@ class _Spawn(SpawnContext):
     def Process(self, *args: Any, **kwargs: Any) -> _Child:  # type: ignore[override]
         self.children.append(_Child(*args, **kwargs))
         return self.children[-1]
+
+    def started(self) -> list[_Child]:
+        """Those that could be started: there may be no memory, or no room for one more process."""
+        return [child for child in self.children if child.pid is not None]
 
 
 def _start_process(job: _Job, memory: Any) -> None:

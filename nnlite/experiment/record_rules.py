@@ -88,16 +88,20 @@ def _frame(text: str) -> tuple[RunConfig, list[int]]:
 _JSON = json.JSONDecoder(parse_constant=str)  # NaN and Infinity are no numbers here
 
 
+class NotCut(ValueError):
+    """What is whole, and no record: no write that was cut short leaves it behind."""
+
+
 def parse(line: str) -> dict[str, Any]:
     """Return the JSON object of a line; ValueError says in words what the line is instead."""
     try:
         value = _JSON.decode(line)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
-            raise ValueError("more than one JSON value stands on the line; expected one record a line") from None
+            raise NotCut("more than one JSON value stands on the line; expected one record a line") from None
         raise ValueError(f"no JSON, or only a part of it, from character {error.pos + 1} on") from None
     except ValueError:  # more digits than Python reads
-        raise ValueError("a number in it is far too large") from None
+        raise NotCut("a number in it is far too large") from None
     if isinstance(value, list):
         raise ValueError("a JSON array; expected an object a line (jq -c '.[]' FILE writes an array's)")
     if not isinstance(value, dict):

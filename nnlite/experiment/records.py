@@ -28,7 +28,7 @@ from ..access import keep_access
 from ..datasets import Dataset
 from ..files import GZIP_MAGIC, XZ_MAGIC, reading
 from ..flops import Counts, Tally
-from .record_rules import STATUSES, checked, parse, signed
+from .record_rules import STATUSES, NotCut, checked, parse, signed
 
 SCHEMA = 1
 
@@ -171,6 +171,8 @@ def _lines(path: str | os.PathLike[str], tell: Callable[[str], None]) -> Iterato
             text = stream.read()
     except (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise RecordsError(f"{name}: damaged, no run in it can be trusted: {error}") from error
+    except MemoryError as error:
+        raise RecordsError(f"{name}: not enough memory to read it, which no file of runs needs") from error
     if text.startswith(_UTF_16):
         raise RecordsError(f"{name}: UTF-16 text, as PowerShell's > writes; expected UTF-8: iconv -f UTF-16 -t UTF-8")
     lines = text.removeprefix(_BYTE_ORDER_MARK).split(b"\n")
@@ -190,6 +192,8 @@ def _is_cut(piece: bytes) -> bool:
     piece = piece.removeprefix(_BYTE_ORDER_MARK).strip(_BLANK)
     try:
         parse(piece.decode())
+    except NotCut:
+        return False
     except (ValueError, RecursionError):
         return piece.startswith(b"{")
     return False

@@ -1,7 +1,7 @@
 """How the numbers of a study become words: one place for digits, intervals, misses and the verdict's vocabulary.
 
-Place in the data path: beside `answers` and `details`, which write sentences and tables with it. A percentage has one
-decimal, -inf is a run that never got there, a negative saving says that it cost more. Left out: layout (`sections`).
+Place in the data path: beside `report` and the study's questions, which write with it. A percentage has one
+decimal, -inf is a run that never got there, a negative saving says that it cost more. Left out: layout.
 """
 
 from __future__ import annotations

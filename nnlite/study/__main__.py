@@ -21,7 +21,8 @@ from ..experiment.exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, f
 from ..experiment.options import available_cores
 from ..experiment.progress import Progress
 from ..experiment.records import RecordsError
-from ..files import replacing
+from ..experiment.values import whole
+from ..files import path_name, replacing
 from .parts import Work, minutes_of, run_parts
 from .protocol import PARTS
 
@@ -38,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def answer(arguments: Sequence[str]) -> int:
     """Do what a command line asks for; what a person can mend becomes a line."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         status: int = options.do(options, arguments)
         return status
     except ConfigError as error:
@@ -59,24 +60,40 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(do=_list)
     running = commands.add_parser("run", help="run what is missing; stop whenever you like, it goes on")
     running.add_argument("part", nargs="?", metavar="PART", choices=[part.name for part in PARTS], help="one alone")
-    running.add_argument("--data-dir", metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)")
+    running.add_argument(
+        "--data-dir", type=_path, metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)"
+    )
     running.add_argument("--executor", default="threads", metavar="HOW", help=f"{' or '.join(EXECUTORS)} (threads)")
     running.set_defaults(do=_run)
     for command in (listing, running):
-        command.add_argument("--workers", type=int, default=available_cores(), metavar="N", help="runs at a time")
+        command.add_argument("--workers", type=_workers, default=available_cores(), metavar="N", help="runs at a time")
     reporting = commands.add_parser("report", help="say what the finished parts found, without training")
     reporting.add_argument("--json", action="store_true", help="one JSON object of all facts instead of the text")
     reporting.add_argument(
-        "--figures", metavar="DIR", help="draw the pictures (extra: plot); with --write beside FOLDER"
+        "--figures", type=_path, metavar="DIR", help="draw the pictures (extra: plot); with --write beside FOLDER"
     )
     reporting.add_argument("--write", action="store_true", help="write the page README.md beside the records")
     reporting.set_defaults(do=_report)
-    running.add_argument("--runs", default="runs", metavar="FOLDER", help="of the parts' records (runs)")
+    running.add_argument("--runs", type=_path, default="runs", metavar="FOLDER", help="of the parts' records (runs)")
     kept = "runs" if os.path.isdir("runs") or not os.path.isdir(REGISTERED) else REGISTERED
-    reporting.add_argument("--runs", default=kept, metavar="FOLDER", help=f"of the parts' records ({kept})")
+    reporting.add_argument("--runs", type=_path, default=kept, metavar="FOLDER", help=f"of the parts' records ({kept})")
     for command in (running, reporting):
         command.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return parser
+
+
+def _workers(text: str) -> int:
+    try:
+        return StudySettings(workers=whole("--workers", text)).workers
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--workers ")) from error
+
+
+def _path(text: str) -> str:
+    try:
+        return path_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _list(options: argparse.Namespace, arguments: Sequence[str]) -> int:

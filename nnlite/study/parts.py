@@ -141,6 +141,8 @@ def run_parts(parts: Sequence[Part], folder: str, work: Work) -> None:
             to_do = [part for part in parts if not is_done(folder, part.name)]
             work.progress.line(_plan(to_do, len(parts), work.workers[1]))
         for number, part in enumerate(parts, 1):
+            if work.signals:
+                raise Interrupted(work.signals[0], compiling=False)
             where, done = f"part {number}/{len(parts)}, {part.name}", done_file(folder, part.name)
             if not is_done(folder, part.name):
                 try:
