@@ -23,7 +23,7 @@ from ..experiment.progress import Progress
 from ..experiment.records import RecordsError
 from ..experiment.values import whole
 from ..files import path_name, replacing
-from .parts import Work, minutes_of, run_parts
+from .parts import Work, is_done, minutes_of, run_parts
 from .protocol import PARTS
 
 COMMAND = "python -m nnlite.study"
@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     reporting.add_argument("--write", action="store_true", help="write the page README.md beside the records")
     reporting.set_defaults(do=_report)
     running.add_argument("--runs", type=_path, default="runs", metavar="FOLDER", help="of the parts' records (runs)")
-    kept = "runs" if os.path.isdir("runs") or not os.path.isdir(REGISTERED) else REGISTERED
+    own = any(is_done("runs", part.name) for part in PARTS)  # an unfinished study hides no finished one
+    kept = "runs" if own or not os.path.isdir(REGISTERED) else REGISTERED
     reporting.add_argument("--runs", type=_path, default=kept, metavar="FOLDER", help=f"of the parts' records ({kept})")
     for command in (running, reporting):
         command.add_argument("--quiet", action="store_true", help="no progress on stderr")

@@ -15,7 +15,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from ..experiment.config import ARMS, EXPLANATORY
+from ..experiment.config import EXPLANATORY
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
 from ..experiment.records import RunRecord
 from ..experiment.stats import Interval, paired_ratios
@@ -25,7 +25,7 @@ from . import cells
 from .comparisons import EXPLAINED_MARGIN, explained, holm
 from .document import Facts, Section, Table
 from .estimands import compare
-from .protocol import BOTH, CLAIM, CONTROLS, FLAGS, SETTINGS
+from .protocol import CLAIM, CONTROLS, DESCRIPTIVE, FLAGS, SETTINGS
 from .runs import Study, once
 
 LEVEL = 0.05
@@ -79,8 +79,7 @@ def controls(study: Study) -> list[Facts]:
 @once
 def descriptive(study: Study) -> list[Facts]:
     """Compare the arms that are no explanatory controls with scratch; no tests."""
-    others = [arm for arm in ARMS if arm not in (*BOTH, *EXPLANATORY)]
-    return _arms(study, "descriptive", others, "descriptive")
+    return _arms(study, "descriptive", list(DESCRIPTIVE), "descriptive")
 
 
 @once
