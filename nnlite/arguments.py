@@ -52,7 +52,7 @@ def not_negative(name: str, value: float, dtype: npt.DTypeLike = np.float64) -> 
     """Round a number that must be 0 or above to the dtype it will be computed with; as `positive`, but for 0."""
     number = _real(name, value)
     if not 0 <= number < np.inf:
-        raise ValueError(f"{name} {number:g}: must be at least 0 and finite")
+        raise ValueError(f"{name} {number:g}: must be above 0 and finite")
     return _rounded(name, number, dtype)
 
 
