@@ -356,7 +356,7 @@ def test_a_script_without_a_main_guard_ends_instead_of_hanging(tmp_path):
     process = start_script(tmp_path, guard="if True:")
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert 'a script that starts some needs if __name__ == "__main__":' in stderr  # beside what multiprocessing says of the attempt in the child
+    assert 'a script that starts some needs if __name__ == "__main__":' in stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills by signal")
