@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from nnlite.experiment.config import EXPLANATORY
-from nnlite.experiment.stats import Interval, Verdict
-from nnlite.experiment.summary import Comparison
+from nnlite.experiment.stats import Comparison, Interval, Verdict
 from nnlite.study import cells, controls, targets, tuning
 from nnlite.study.comparisons import Explanation
 from nnlite.study.protocol import PARTS

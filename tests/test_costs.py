@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nnlite import MLP, SGD, Adam, Momentum, Tally, class_means
-from nnlite.experiment.costs import MEASURES, PHASES, agrees_at_stop, cost_at_checks
+from nnlite.experiment.costs import (
+    EVERY_OPERATION,
+    MEASURES,
+    PHASES,
+    Bill,
+    agrees_at_stop,
+    cost_at_checks,
+    cost_at_stop,
+)
 from nnlite.experiment.records import RunRecord
 from nnlite.flops import COST_MODELS
 from nnlite.schedule import TO_END
@@ -127,6 +136,18 @@ def test_measures_count_steps_images_and_images_read():
     assert cost_at_checks(means, "images", ["train"]).tolist() == [4, 8, 14, 26, 32]
     assert cost_at_checks(scratch, "images_read").tolist() == [4, 8, 14, 14, 14]
     assert cost_at_checks(means, "images_read").tolist() == [14] * 5
+
+
+def test_a_run_costs_what_it_had_spent_at_its_stop_and_a_miss_is_infinite():
+    stopped = carry_out(4, needed=0)
+    assert stopped.reached
+    assert cost_at_stop(stopped, Bill("steps", "training")) == 2 + 1  # at the first check, after pretraining
+    assert cost_at_stop(stopped, Bill("images", "training")) == 2 * 3 + 4
+    assert cost_at_stop(stopped, EVERY_OPERATION) == cost_at_checks(stopped)[0]
+    executed = stopped.tally().total("flop", EVERY_OPERATION.phases, executed=True)
+    assert cost_at_stop(stopped, EVERY_OPERATION, executed=True) == executed
+    missed = replace(stopped, reached=False)
+    assert cost_at_stop(missed, EVERY_OPERATION) == math.inf
 
 
 def test_scaling_is_paid_once_for_each_distinct_image():

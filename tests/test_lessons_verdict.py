@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from lesson_output import printed_by
-from test_summary import run
+from test_report import run
 
 from nnlite.experiment.stats import sign_test
 from nnlite.lessons import checker, verdict

@@ -1,16 +1,186 @@
-"""The report: the words that a person reads, in 80 columns."""
+"""The report: the numbers of a study, by hand, and the words that a person reads, in 80 columns."""
 
 from __future__ import annotations
 
-import pytest
-from test_summary import missed, run, study
+import json
+import math
 
-from nnlite.experiment.report import bill, pair_line, report, sensitivity_table
-from nnlite.experiment.summary import paired_reduction, summarize
+import pytest
+from test_records import record
+
+from nnlite.experiment.report import Summary, bill, pair_line, pair_of, report, sensitivity_table, to_json
+
+F = 10
+
+
+def run(arm, seed, steps, **changes):
+    """A run whose training cost, in the article's terms, is 10 F for pretraining and 8 F + 2 F a step for the rest."""
+    passes = {"train": {"steps": steps, "images_forward": 8 * steps, "images_backward": 8 * steps}}
+    dense = {"train": {"matmul_forward": {"fma": 100 * steps}}, "evaluate": {"matmul_forward": {"fma": 5000}}}
+    after = None
+    if arm == "class-means":
+        passes["pretrain"] = {"steps": 2, "images_forward": 6, "images_backward": 6}  # F (6 + 2 x 2) = 10 F
+        dense["pretrain"] = {"matmul_forward": {"fma": 50}}
+        dense["data"] = {"class_sums": {"add": 300}, "divide_sums": {"div": 30}}
+        after = 0.8
+    values = {
+        "config": {"article_pass": F, "stop_on": "test", "evaluate": "decide"},
+        "dataset": {"name": "small", "sha256": {}, "n_features": 3},
+        "steps_to_target": steps,
+        "passes": passes,
+        "counts": {"dense": dense, "executed": dense},
+        "accuracy_after_pretrain": after,
+    }
+    return record(arm, seed, **{**values, **changes})
+
+
+def missed(arm, seed, steps=50):
+    return run(arm, seed, steps, reached=False, status="budget", steps_to_target=None)
+
+
+def study(n_pairs=10, scratch_steps=100, means_steps=69):
+    return [
+        r
+        for s in range(n_pairs)
+        for r in (run("scratch", s, scratch_steps + s), run("class-means", s, means_steps + s))
+    ]
+
+
+def test_the_headline_is_the_articles_accounting_of_pretraining_and_training():
+    # (10 F + 69 x 10 F) / (100 x 10 F) = 70 / 100
+    found = Summary([run("scratch", 0, 100), run("class-means", 0, 69)])
+    assert found.headline.reductions == [pytest.approx(0.30)]
+    assert found.headline.interval.low is None
+    assert found.article_rank == 0  # 30.0% lies above 29.9%
+
+
+def test_the_whole_bill_counts_averaging_and_leaves_evaluation_out():
+    # flop: 2 x 50 pretrain + 2 x 100 x 69 train + 330 data = 14,230 of 2 x 100 x 100 = 20,000
+    found = Summary([run("scratch", 0, 100), run("class-means", 0, 69)])
+    assert found.reductions["flop"].reductions == [pytest.approx(1 - 14_230 / 20_000)]
+
+
+def test_ten_pairs_are_bounded_by_the_second_and_the_ninth():
+    found = Summary(study())
+    reductions = sorted(found.headline.reductions)
+    assert (found.headline.interval.low, found.headline.interval.high) == (reductions[1], reductions[8])
+    assert found.verdict.word == "not established"
+    assert found.verdict.reason == "10 pairs; 20 needed"
+
+
+def test_pairs_are_matched_by_seed_whatever_the_order():
+    records = study(6)
+    backwards = Summary(list(reversed(records)))
+    assert backwards.headline == Summary(records).headline
+    without = [r for r in records if (r.arm, r.seed) != ("scratch", 2)]
+    assert Summary(without).n_pairs == 5
+    assert Summary(without).without_partner == {"class-means": [2]}
+
+
+def test_misses_are_counted_and_never_dropped():
+    records = [
+        missed("class-means", 0),
+        run("scratch", 0, 9),
+        run("class-means", 1, 9),
+        missed("scratch", 1),
+        missed("class-means", 2),
+        missed("scratch", 2),
+    ]
+    comparison = Summary(records).headline
+    assert comparison.reductions == [-math.inf, 1.0, 0.0]  # ratios infinity, 0 and 1
+    assert (comparison.arm_missed, comparison.scratch_missed, comparison.both_missed) == (1, 1, 1)
+
+
+def test_a_failed_run_is_counted_and_in_no_number():
+    failed = record("scratch", 1, status="failed", counts={"dense": {}, "executed": {}}, passes={})
+    found = Summary([run("scratch", 0, 100), run("class-means", 0, 69), failed, run("class-means", 1, 69)])
+    assert (found.n_pairs, found.n_failed) == (1, 1)
+
+
+def test_a_finished_pair_is_one_and_half_a_pair_is_none():
+    records = [run("scratch", 3, 100)]
+    assert pair_of(records) is None
+    records.append(run("class-means", 3, 69))
+    assert pair_of(records) == (records[1], records[0])
+
+
+def test_twenty_equal_pairs_that_save_30_percent_reproduce_the_claim():
+    records = [r for seed in range(20) for r in (run("scratch", seed, 100), run("class-means", seed, 69))]
+    assert Summary(records).verdict.word == "reproduced"
+    assert Summary(records, with_verdict=False).verdict is None
+
+
+def test_sensitivity_names_every_row_and_says_n_and_misses():
+    table = Summary([*study(6), run("scratch", 9, 100), missed("class-means", 9)]).sensitivity
+    assert all(row.comparison.n_pairs == 7 and row.comparison.n_missed == 1 for row in table)
+    keys = [(row.model, row.counting, row.scope) for row in table]
+    assert len(set(keys)) == len(keys) == 21
+    assert ("article-2023", "dense", "training") in keys
+    assert ("flop", "executed", "bill and evaluation") in keys
+
+
+def test_json_has_no_value_that_json_lacks():
+    records = [missed("class-means", 0), run("scratch", 0, 9)]
+    text = json.dumps(to_json(Summary(records)), allow_nan=False)
+    parsed = json.loads(text)  # the median of one pair that missed is -inf
+    assert parsed["reduction"]["article-2023"] == {"median": None, "low": None, "high": None}
+    assert parsed["arms"]["class-means"]["steps_to_target"] == [None]
+    assert parsed["verdict"] == "not established"
+    # median over one run of its train phase: 2 x 100 x 9
+    assert parsed["arms"]["scratch"]["totals"]["flop"]["train"] == 1800
+
+
+def test_where_no_run_got_there_nothing_is_measured_and_no_number_says_otherwise():
+    found = Summary([run for seed in range(20) for run in (missed("class-means", seed), missed("scratch", seed))])
+    assert not found.headline.measured
+    assert (found.sign_test_p, found.article_rank) == (None, None)
+    assert found.verdict.reason == "both arms missed in 100%; at most 5% allowed"
+    told = to_json(found)
+    nothing = {"median": None, "low": None, "high": None}
+    assert all(reduction == nothing for reduction in told["reduction"].values())
+    assert all({name: row[name] for name in nothing} == nothing and row["misses"] == 40 for row in told["sensitivity"])
+    assert (told["article_lies_above"], told["sign_test_p"]) == (None, None)
+
+
+def test_one_run_that_got_there_is_a_measurement():
+    records = [missed(arm, seed) for seed in range(5) for arm in ("class-means", "scratch")]
+    found = Summary([*records, run("scratch", 5, 9), missed("class-means", 5)])
+    assert found.headline.measured
+    assert found.article_rank == 6
+
+
+def test_a_study_without_the_treatment_compares_nothing():
+    found = Summary([run("scratch", 0, 9)])
+    assert (found.headline, found.verdict, found.sensitivity) == (None, None, [])
+
+
+def test_other_arms_are_in_the_json_by_both_accountings():
+    records = [*(run("scratch", s, 100) for s in range(6)), *(run("medoid", s, 90) for s in range(6))]
+    found = to_json(Summary(records))["others"]["medoid"]
+    assert found["article-2023"] == {
+        "median": pytest.approx(0.1),
+        "low": pytest.approx(0.1),
+        "high": pytest.approx(0.1),
+    }
+    assert found["flop"]["median"] == pytest.approx(0.1)
+
+
+def test_seeds_that_count_are_those_of_pairs_and_the_rest_is_told():
+    runs = [*study(3), run("scratch", 7, 100), run("medoid", 8, 90), run("medoid", 1, 90)]
+    found = Summary(runs, left_out=["the last line"])
+    assert found.seeds == [0, 1, 2]
+    assert found.without_partner == {"scratch": [7], "medoid": [8]}
+    assert to_json(found)["without_partner"] == {"scratch": [7], "medoid": [8]}
+    assert to_json(found)["left_out"] == ["the last line"]
+
+
+def test_where_nothing_is_compared_every_seed_counts_and_none_is_left_out():
+    found = Summary([run("scratch", 3, 100), run("scratch", 5, 100)])
+    assert (found.seeds, found.without_partner) == ([3, 5], {})
 
 
 def test_the_table_reads_as_the_readme_explains_it():
-    text = report(summarize(study(means_steps=72)), expected="so many steps")
+    text = report(Summary(study(means_steps=72)), expected="so many steps")
     lines = text.splitlines()
     assert lines[0] == "Average-image pretraining on small: 10 pairs, seeds 0-9, stopped on the TEST set"
     # seed s: 1 - (10 + 10 (72 + s)) / (10 (100 + s)) = 27 / (100 + s): 27.0% to 24.8%, median 25.8%
@@ -25,7 +195,7 @@ def test_the_table_reads_as_the_readme_explains_it():
 
 
 def test_no_line_is_wider_than_a_terminal():
-    found = summarize([*study(), missed("class-means", 11), run("scratch", 11, 99)])
+    found = Summary([*study(), missed("class-means", 11), run("scratch", 11, 99)])
     for text in (
         report(found, "138 steps, 80.0%, then 105", "interrupted, 3 of 10 pairs"),
         sensitivity_table(found),
@@ -36,21 +206,21 @@ def test_no_line_is_wider_than_a_terminal():
 
 def test_an_interval_that_reaches_the_claim_as_printed_does_not_deny_it():
     # 30 / (100 + s): the ninth of ten is 29.7%, printed as 30%
-    assert "(95% interval 28% to 30%); the claim is 30%." in report(summarize(study(means_steps=69)))
+    assert "(95% interval 28% to 30%); the claim is 30%." in report(Summary(study(means_steps=69)))
 
 
 def test_an_extra_cost_is_called_one():
-    text = report(summarize(study(means_steps=130)))
+    text = report(Summary(study(means_steps=130)))
     assert "It cost " in text
     assert "more of the training operations" in text
 
 
 def test_too_few_pairs_say_why_there_is_no_interval():
-    assert "(no 95% interval: 2 pairs, 6 needed)" in report(summarize(study(2)))
+    assert "(no 95% interval: 2 pairs, 6 needed)" in report(Summary(study(2)))
 
 
 def test_misses_are_named_where_a_number_would_stand():
-    text = report(summarize([missed("scratch", 0), run("class-means", 0, 5)]))
+    text = report(Summary([missed("scratch", 0), run("class-means", 0, 5)]))
     assert "1 run missed" in text
     assert "missed (missed to missed)" in text
 
@@ -121,7 +291,7 @@ BOTH, ONLY_MEANS, ONLY_SCRATCH, NEITHER = (True, True), (True, False), (False, T
     ],
 )
 def test_where_runs_missed_no_sentence_names_a_saving_that_was_not_measured(pairs, sentences, row):
-    found = summarize(outcomes(*pairs))
+    found = Summary(outcomes(*pairs))
     lines = report(found).splitlines()
     assert " ".join(lines[1:]).startswith(" ".join(sentences))
     assert all(len(line) < 90 for line in lines)
@@ -131,14 +301,14 @@ def test_where_runs_missed_no_sentence_names_a_saving_that_was_not_measured(pair
 
 
 def test_the_bill_of_a_study_that_measured_nothing_has_no_savings_and_no_test():
-    text = sensitivity_table(summarize(outcomes(*6 * [NEITHER])))
+    text = sensitivity_table(Summary(outcomes(*6 * [NEITHER])))
     assert text == "No run of 6 pairs reached the target: nothing was measured, by no cost model."
-    assert " a miss to 30%" in sensitivity_table(summarize(outcomes(ONLY_SCRATCH, *5 * [BOTH])))
+    assert " a miss to 30%" in sensitivity_table(Summary(outcomes(ONLY_SCRATCH, *5 * [BOTH])))
 
 
 def test_another_arm_that_measured_nothing_says_so():
     runs = [run for seed in range(6) for run in (missed("medoid", seed), missed("scratch", seed))]
-    assert "  medoid                6  missed  not measured          not measured" in report(summarize(runs))
+    assert "  medoid                6  missed  not measured          not measured" in report(Summary(runs))
 
 
 @pytest.mark.parametrize(
@@ -151,47 +321,45 @@ def test_another_arm_that_measured_nothing_says_so():
     ],
 )
 def test_a_pair_line_takes_its_words_from_both_runs(pair, words):
-    assert pair_line(1, 10, *paired_reduction(outcomes(pair))) == f"pair 1/10, seed 0: {words}"
+    assert pair_line(1, 10, *pair_of(outcomes(pair))) == f"pair 1/10, seed 0: {words}"
 
 
 def test_a_diverged_run_is_named_with_its_message():
     diverged = missed("scratch", 0)
     diverged = type(diverged)(**{**diverged.__dict__, "status": "diverged", "message": "the loss stopped being finite"})
-    assert "scratch, seed 0: the loss stopped being finite." in report(summarize([diverged, run("class-means", 0, 5)]))
+    assert "scratch, seed 0: the loss stopped being finite." in report(Summary([diverged, run("class-means", 0, 5)]))
 
 
 def test_interrupted_is_the_second_line():
-    assert (
-        report(summarize(study(2)), interrupted="interrupted, 2 of 10 pairs").splitlines()[1].startswith("interrupted")
-    )
+    assert report(Summary(study(2)), interrupted="interrupted, 2 of 10 pairs").splitlines()[1].startswith("interrupted")
 
 
 def test_one_arm_alone_is_no_comparison():
-    assert "nothing to compare" in report(summarize([run("scratch", 0, 5)]))
+    assert "nothing to compare" in report(Summary([run("scratch", 0, 5)]))
 
 
 def test_a_pair_line_says_what_both_arms_took():
     records = study(1)
-    line = pair_line(1, 10, *paired_reduction(records))
+    line = pair_line(1, 10, *pair_of(records))
     assert line == "pair 1/10, seed 0: scratch 100 steps, class-means 69 steps, saved 30% (the article's count)"
 
 
 def test_the_bill_ends_with_what_is_free():
-    text = bill(summarize(study(1)))
+    text = bill(Summary(study(1)))
     assert "The bill of scratch, seed 0" in text
     assert "Free by convention" in text
 
 
 def test_every_other_arm_that_was_named_stands_against_scratch_too():
     records = [*study(), *(run("medoid", seed, 90 + seed) for seed in range(10))]
-    text = report(summarize(records))
+    text = report(Summary(records))
     # seed s: 1 - 10 (90 + s) / (10 (100 + s)) = 10 / (100 + s): 10% to 9.2%, median 9.6%; so is every operation's
     assert "  medoid               10    94.5  10% (9% to 10%)       10% (9% to 10%)" in text.splitlines()
 
 
 def test_arms_without_class_means_are_compared_all_the_same():
     records = [run("scratch", 0, 100), run("medoid", 0, 110)]
-    text = report(summarize(records), expected="so many steps")
+    text = report(Summary(records), expected="so many steps")
     assert text.startswith("Average-image pretraining on small: 1 pair, seed 0")
     assert "-10% (none)" in text
     assert "Expected" not in text

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from nnlite.experiment.stats import Interval, binomial_tail, interval_ranks, median_interval, paired_ratios, sign_test
+from nnlite.experiment.stats import (
+    Interval,
+    binomial_tail,
+    compare,
+    interval_ranks,
+    median_interval,
+    paired_ratios,
+    sign_test,
+)
 
 
 def test_a_miss_counts_as_infinite_zero_or_one():
@@ -134,3 +142,10 @@ def test_sign_test_refuses_a_center_that_is_not_a_number():
 def test_binomial_tail_agrees_with_scipy():
     for n_heads in range(-1, 8):
         assert float(binomial_tail(7, n_heads)) == pytest.approx(scipy_stats.binom.cdf(n_heads, 7, 0.5), abs=1e-15)
+
+
+def test_a_comparison_is_a_reduction_a_pair_with_its_misses():
+    found = compare([70, math.inf, 80, math.inf], [100, 100, math.inf, math.inf])
+    assert found.reductions == pytest.approx([0.3, -math.inf, 1.0, 0.0])
+    assert (found.arm_missed, found.scratch_missed, found.both_missed, found.n_pairs) == (1, 1, 1, 4)
+    assert found.interval.median == pytest.approx(0.15)

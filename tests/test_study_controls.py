@@ -9,8 +9,7 @@ from scipy import stats as scipy_stats
 from test_records import record
 
 from nnlite.experiment.config import EXPLANATORY
-from nnlite.experiment.stats import Interval
-from nnlite.experiment.summary import Comparison
+from nnlite.experiment.stats import Comparison, Interval
 from nnlite.study import controls as question
 from nnlite.study.controls import conclusion, descriptive, explained_by, flags, settings
 from nnlite.study.protocol import BATCH_16, CLAIM, CONTROLS, SETTINGS, TWICE_THE_RATE

@@ -11,7 +11,7 @@ import pytest
 from made import BEFORE, CONFIG, STEP, at_target_from, run
 
 from nnlite.experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_checks
-from nnlite.study.estimands import Curves, Goal, compare, stable_ratio, target_of
+from nnlite.study.estimands import Curves, Goal, stable_ratio, target_of
 from nnlite.study.resampling import RatioInterval, resamples
 
 NINETY = Fraction("0.9")
@@ -219,10 +219,3 @@ def test_what_are_no_pairs_or_no_curves_is_refused():
     elsewhere = replace(run("scratch", 7, [90] * 12), checks=[[2 * step, 90] for step in range(1, 13)])
     with pytest.raises(ValueError, match="scratch, seed 7: was looked at after other steps"):
         Curves([elsewhere])
-
-
-def test_a_comparison_is_a_reduction_a_pair_with_its_misses():
-    found = compare([70, math.inf, 80, math.inf], [100, 100, math.inf, math.inf])
-    assert found.reductions == pytest.approx([0.3, -math.inf, 1.0, 0.0])
-    assert (found.arm_missed, found.scratch_missed, found.both_missed, found.n_pairs) == (1, 1, 1, 4)
-    assert found.interval.median == pytest.approx(0.15)

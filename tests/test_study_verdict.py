@@ -7,8 +7,7 @@ import math
 import pytest
 
 from nnlite.experiment.config import EXPLANATORY
-from nnlite.experiment.stats import Interval, Verdict
-from nnlite.experiment.summary import Comparison
+from nnlite.experiment.stats import Comparison, Interval, Verdict
 from nnlite.study import controls
 from nnlite.study.cells import CELLS, cell, verdict_line
 from nnlite.study.protocol import PARTS

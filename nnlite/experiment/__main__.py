@@ -141,21 +141,20 @@ def _carry_out(
     options: Options, dataset: Dataset, records: list[RunRecord], progress: Progress, signals: list[int]
 ) -> None:
     """Carry out what is missing, pair by pair, and add it to the records."""
-    from .report import pair_line
-    from .summary import paired_reduction
+    from .report import pair_line, pair_of
 
     settings, n_pairs = options.settings, options.settings.seeds
     of_seed: dict[int, list[RunRecord]] = {}
     for record in records:
         of_seed.setdefault(record.seed, []).append(record)
-    n_done = sum(paired_reduction(runs) is not None for runs in of_seed.values())
+    n_done = sum(pair_of(runs) is not None for runs in of_seed.values())
 
     def note(record: RunRecord) -> None:
         nonlocal n_done
         records.append(record)
         of_seed.setdefault(record.seed, []).append(record)
-        pair = paired_reduction(of_seed[record.seed])
-        if pair is not None and record.arm in (pair[0].arm, pair[1].arm):
+        pair = pair_of(of_seed[record.seed])
+        if pair is not None and record in pair:
             n_done += 1
             progress.line(pair_line(n_done, n_pairs, *pair))
 
@@ -184,13 +183,13 @@ def _show(progress: Progress, n_pairs: int, status: Status) -> None:
 
 def _print(options: Options, records: Sequence[RunRecord], expected: str | None, left_out: Sequence[str] = ()) -> None:
     """Draw the figures, and print the result on stdout, with what was left out of it."""
-    from . import article, report, summary
+    from . import report
 
     if options.figures is not None:
         _draw(options, records)
-    found = summary.summarize(records, with_verdict=not options.quick, left_out=left_out)
+    found = report.Summary(records, with_verdict=not options.quick, left_out=left_out)
     if options.json:
-        print(json.dumps(summary.to_json(found, article.accounting()), indent=2, allow_nan=False))
+        print(json.dumps(report.to_json(found), indent=2, allow_nan=False))
     else:
         print(report.report(found, expected))
         if options.bill:
@@ -199,10 +198,10 @@ def _print(options: Options, records: Sequence[RunRecord], expected: str | None,
 
 def _report_interrupted(options: Options, records: Sequence[RunRecord]) -> None:
     """Print what was finished, and how to go on."""
-    from . import report, summary
+    from . import report
 
     if records and not options.json:
-        found = summary.summarize(records, with_verdict=False)
+        found = report.Summary(records, with_verdict=False)
         print(report.report(found, interrupted=f"interrupted, {found.n_pairs} of {options.settings.seeds} pairs"))
     print(f"nnlite: interrupted; {_resume_line(options)}", file=sys.stderr)
 

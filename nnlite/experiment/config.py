@@ -45,6 +45,9 @@ ARMS = {
 }
 """Every arm's name, with a sentence for people; what each does is in `arms`."""
 
+BASELINE, TREATMENT = "scratch", "class-means"
+"""The two arms of the claim; every other arm is compared with the first."""
+
 EXPLANATORY = (
     "fresh-batches",
     "exemplar",
@@ -187,7 +190,7 @@ def grid(last: int) -> list[int]:
 class StudySettings:
     """Which runs, and where they go; nothing here changes what a run does."""
 
-    arms: tuple[str, ...] = ("scratch", "class-means")
+    arms: tuple[str, ...] = (BASELINE, TREATMENT)
     seeds: int = 10  # pairs
     first_seed: int = 0
     workers: int = 2  # runs at a time

@@ -69,7 +69,7 @@ def cost_at_stop(record: RunRecord, bill: Bill, executed: bool = False) -> float
     ----------
     record : RunRecord
     bill : Bill
-        Of a cost model.
+        Of a cost model, or of "steps" or "images".
     executed : bool
         Price what ran instead of the closed form; not for models that are defined on shapes.
 
@@ -126,7 +126,7 @@ def spent_at_stop(record: RunRecord, model: str, phases: Iterable[str], executed
     ----------
     record : RunRecord
     model : str
-        A name in `flops.COST_MODELS`.
+        A name in `flops.COST_MODELS`, or "steps" or "images".
     phases : iterable of str
         What to add up, each counted once.
     executed : bool
@@ -136,6 +136,8 @@ def spent_at_stop(record: RunRecord, model: str, phases: Iterable[str], executed
     -------
     int
     """
+    if model in _OF_PASSES:
+        return _count_passes(record, model, phases)
     counts = record.counts["executed" if executed else "dense"]
     return total(counts, record.passes, model, phases, record.config["article_pass"])
 
@@ -181,6 +183,8 @@ class _Prices(NamedTuple):
 
 
 _MEASURED = {"steps": _Prices(step=1), "images": _Prices(image=1), "images_read": _Prices(image_read=1)}
+_OF_PASSES = {"steps": "steps", "images": "images_forward"}
+"""Measures that add up over phases, by the name of their passes."""
 
 
 def _at_checks(record: RunRecord, evaluate_every: int | None = None) -> _Moments:
@@ -230,16 +234,19 @@ def _costs(record: RunRecord, model: str, phases: Iterable[str], at: _Moments) -
 
 def _before(record: RunRecord, model: str, phases: frozenset[str]) -> int:
     """Price what is paid at once: making the arm's images, and pretraining, as they were counted."""
-    passes = {phase: n for phase, n in record.passes.items() if phase == "pretrain" and phase in phases}
     if model in MEASURES:
-        price = _MEASURED[model]
-        return sum(price.step * n["steps"] + price.image * n["images_forward"] for n in passes.values())
+        return _count_passes(record, model, phases & {"pretrain"}) if model in _OF_PASSES else 0
+    passes = {phase: n for phase, n in record.passes.items() if phase == "pretrain" and phase in phases}
     dense = {
         phase: {name: kinds for name, kinds in kernels.items() if name != "scale_pixels"}
         for phase, kernels in record.counts["dense"].items()
         if phase in ("data", "pretrain") and phase in phases
     }
     return total(dense, passes, model, phases, record.config["article_pass"])
+
+
+def _count_passes(record: RunRecord, measure: str, phases: Iterable[str]) -> int:
+    return sum(record.passes[phase][_OF_PASSES[measure]] for phase in {*phases} & {*record.passes})
 
 
 def _prices(record: RunRecord, model: str) -> _Prices:

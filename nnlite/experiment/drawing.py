@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..files import replacing
-from .summary import BASELINE, TREATMENT
+from .config import BASELINE, TREATMENT
 from .wording import percent
 
 if TYPE_CHECKING:

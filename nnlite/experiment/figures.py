@@ -20,12 +20,12 @@ import numpy.typing as npt
 from ..datasets import Dataset
 from . import drawing
 from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED
-from .config import ConfigError
-from .costs import WHOLE_BILL, cost_at_checks
+from .config import BASELINE, TREATMENT, ConfigError
+from .costs import EVERY_OPERATION, WHOLE_BILL, cost_at_checks, cost_at_stop
 from .drawing import COLOURS, Curve, Floats
-from .records import RunRecord
+from .records import RunRecord, paired
 from .report import TITLES
-from .summary import BASELINE, TREATMENT, compare, cost, pairs
+from .stats import compare
 from .wording import bounds, no_saving_to_name, saved
 
 if TYPE_CHECKING:
@@ -167,7 +167,6 @@ def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
     config, n_runs = first.config, max(map(len, arms.values()))
     diverged = _diverged([run for runs in arms.values() for run in runs])
     numbers = ", ".join(f"{len(runs)} {arm}" for arm, runs in arms.items())
-    billed = cost("flop", WHOLE_BILL)
     caption = (
         f"{drawing.setting(config)} Runs: {numbers}. {drawing.band_words(n_runs)}{diverged} Dashed: the target; dots: "
         "the median over runs of the first look that reaches it. Operations: cost model flop, dense, a multiply-add "
@@ -177,7 +176,7 @@ def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
     figure = drawing.framed_figure(_finding(arms), caption, (10, 5.4))
     left, right = figure.subplots(1, 2, sharey=True)
     _draw_panel(left, arms, _steps, _hit, "median: step {:g}")
-    _draw_panel(right, arms, _operations, lambda run: billed(run) / 1e9, "median: {:.3g} × 10⁹")
+    _draw_panel(right, arms, _operations, lambda run: cost_at_stop(run, EVERY_OPERATION) / 1e9, "median: {:.3g} × 10⁹")
     left.set_xlabel("steps on real images, phase 1 not included", fontsize=11)
     right.set_xlabel("10⁹ operations so far, phase 1 included", fontsize=11)
     left.set_ylabel(f"accuracy on {first.n_checked:,} {config['stop_on']} images", fontsize=11)
@@ -276,10 +275,10 @@ def _finding(arms: dict[str, list[RunRecord]]) -> str:
 
 
 def _saved_words(arms: dict[str, list[RunRecord]]) -> str:
-    treated, baseline = pairs(arms, TREATMENT)
-    if not treated:
+    both = paired(arms.get(TREATMENT, []), arms.get(BASELINE, []))
+    if not both[0]:
         return ""
-    found = compare(treated, baseline, cost("flop", WHOLE_BILL))
+    found = compare(*([cost_at_stop(run, EVERY_OPERATION) for run in runs] for runs in both))
     unnamed = no_saving_to_name(found)
     if unnamed is not None:
         return f" {unnamed} ({bounds(found.interval)})." if found.measured else f" {unnamed}."

@@ -262,6 +262,13 @@ def _append(path: str | os.PathLike[str], text: bytes) -> None:
         os.close(descriptor)
 
 
+def paired(*groups: Iterable[RunRecord]) -> list[list[RunRecord]]:
+    """Return of each group the runs of the seeds that all groups have, by seed."""
+    by_seed = [{run.seed: run for run in group} for group in groups]
+    seeds = sorted(set.intersection(*map(set, by_seed)))
+    return [[runs[seed] for seed in seeds] for runs in by_seed]
+
+
 def describe(dataset: Dataset) -> dict[str, Any]:
     """Return what a record says of the data set: its name, its files' hashes, its sizes."""
     return {

@@ -1,7 +1,8 @@
-"""A summary as text for a terminal, 80 columns, the answer first.
+"""Records of one study -> its numbers, the table for a terminal (80 columns, the answer first), the bill, and JSON.
 
-Place in the data path: last. It computes no statistic and trains nothing, so a report can be made again from records
-alone. Pictures are in `figures`.
+Place in the data path: last. What a run costs is from `costs`, what pairs of costs say from `stats`; nothing is trained
+here, so a report can be made again from records alone, and the same records always give the same. Pictures are in
+`figures`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import math
 import statistics
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from ..flops import FREE_BY_CONVENTION
-from .article import PRETRAINED, SCRATCH, savings
-from .records import RunRecord
-from .stats import CLAIMED, Interval
-from .summary import BASELINE, TREATMENT, Comparison, Summary
+from ..flops import COST_MODELS, FREE_BY_CONVENTION
+from .article import PRETRAINED, SCRATCH, accounting, savings
+from .config import BASELINE, TREATMENT
+from .costs import ARTICLE, EVERY_OPERATION, SCOPES, Bill, cost_at_stop, spent_at_stop
+from .records import FAILED, RunRecord, paired
+from .stats import CLAIMED, Comparison, Interval, Verdict, article_rank, compare, sign_test, verdict
 from .wording import ends, no_saving_to_name, percent, seeds_in_words, spread, steps
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
@@ -31,6 +35,140 @@ _LEGEND = (
     "A step is one batch; a forward pass is one image through the network; an\n"
     "operation is one add, multiply, compare ... (a multiply-add is two)."
 )
+
+
+class PricedComparison(NamedTuple):
+    """A comparison under one cost model, one way of counting and one bill."""
+
+    model: str
+    counting: str
+    scope: str
+    comparison: Comparison
+
+
+class Summary:
+    """The numbers that are reported of a study, each computed when it is first asked for.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        At least one, all of one configuration; failed runs are counted and left out.
+    with_verdict : bool
+        False for a quick look, which judges nothing.
+    left_out : sequence of str
+        What was left out of the records already, in words.
+    """
+
+    def __init__(self, records: Sequence[RunRecord], with_verdict: bool = True, left_out: Sequence[str] = ()) -> None:
+        self.config, self.dataset = records[0].config, records[0].dataset
+        self.with_verdict, self.left_out = with_verdict, list(left_out)
+        self.n_failed = sum(record.status == FAILED for record in records)
+        arms: dict[str, list[RunRecord]] = {}
+        for record in sorted(records, key=lambda record: record.seed):
+            if record.status != FAILED:
+                arms.setdefault(record.arm, []).append(record)
+        order = [BASELINE, TREATMENT, *sorted(arms)]
+        self.arms = {name: arms[name] for name in dict.fromkeys(order) if name in arms}  # runs by seed
+
+    def compared(self, arm: str, bill: Bill, executed: bool = False) -> Comparison:
+        """Compare an arm with scratch over the seeds that both have; ValueError if there is none."""
+        both = paired(self.arms.get(arm, []), self.arms.get(BASELINE, []))
+        return compare(*([cost_at_stop(run, bill, executed) for run in runs] for runs in both))
+
+    @cached_property
+    def n_pairs(self) -> int:
+        """Seeds that have class-means and scratch."""
+        return len(paired(self.arms.get(TREATMENT, []), self.arms.get(BASELINE, []))[0])
+
+    @cached_property
+    def reductions(self) -> dict[str, Comparison]:
+        """Cost model -> class-means against scratch, as the fixed output defines it; empty without a complete pair."""
+        if not self.n_pairs:
+            return {}
+        bills = [Bill(model, "training" if model == ARTICLE.model else "bill") for model in COST_MODELS]
+        return {bill.model: self.compared(TREATMENT, bill) for bill in bills}
+
+    @property
+    def headline(self) -> Comparison | None:
+        """The comparison in the article's accounting; None without a complete pair."""
+        return self.reductions.get(ARTICLE.model)
+
+    @property
+    def _measured(self) -> list[float] | None:
+        return self.headline.reductions if self.headline is not None and self.headline.measured else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict on the headline; None where nothing is judged."""
+        found = self.headline
+        if found is None or not self.with_verdict:
+            return None
+        return verdict(found.n_pairs, found.both_missed / found.n_pairs, found.interval.low, found.interval.high)
+
+    @property
+    def sign_test_p(self) -> float | None:
+        """Of the headline against no saving at all, two-sided; None if it measured nothing."""
+        return sign_test(self._measured, 0.0) if self._measured else None
+
+    @property
+    def article_rank(self) -> int | None:
+        """Pairs whose reduction lies below the article's single pair; None if nothing was measured."""
+        return article_rank(self._measured, float(savings()["flops"])) if self._measured else None
+
+    @cached_property
+    def others(self) -> dict[str, tuple[Comparison, Comparison]]:
+        """Every other arm that has pairs -> against scratch by the article's accounting, and by every operation."""
+        beside = [arm for arm in self.arms if arm not in (BASELINE, TREATMENT)]
+        arms = [arm for arm in beside if self._seeds(arm) & self._seeds(BASELINE)]
+        return {arm: (self.compared(arm, ARTICLE), self.compared(arm, EVERY_OPERATION)) for arm in arms}
+
+    @cached_property
+    def sensitivity(self) -> list[PricedComparison]:
+        """The headline's pairs under every model, counting and scope, in steps and in images."""
+        if not self.n_pairs:
+            return []
+        rows: list[tuple[str, Bill]] = []
+        for model in COST_MODELS:
+            for scope in ["training"] if model == ARTICLE.model else SCOPES:
+                rows.append(("dense", Bill(model, scope)))
+                if model in ("flop", "mac"):
+                    rows.append(("executed", Bill(model, scope)))
+        rows += [("passes", Bill("steps", "training")), ("passes", Bill("images", "training"))]
+        return [
+            PricedComparison(
+                "images_forward" if bill.model == "images" else bill.model,
+                counting,
+                bill.scope,
+                self.compared(TREATMENT, bill, executed=counting == "executed"),
+            )
+            for counting, bill in rows
+        ]
+
+    def _seeds(self, *arms: str) -> set[int]:
+        return {record.seed for arm in arms for record in self.arms.get(arm, [])}
+
+    @cached_property
+    def _compared_seeds(self) -> set[int]:
+        return self._seeds(BASELINE) & self._seeds(*(arm for arm in self.arms if arm != BASELINE))
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds in any comparison; of all runs where nothing is compared."""
+        return sorted(self._compared_seeds or self._seeds(*self.arms))
+
+    @property
+    def without_partner(self) -> dict[str, list[int]]:
+        """Arm -> seeds of its runs that are in no comparison; empty where there is none."""
+        if not self._compared_seeds:
+            return {}
+        alone = {arm: self._seeds(arm) - self._compared_seeds for arm in self.arms}
+        return {arm: sorted(seeds) for arm, seeds in alone.items() if seeds}
+
+
+def pair_of(records: Iterable[RunRecord]) -> tuple[RunRecord, RunRecord] | None:
+    """Return one seed's class-means and scratch runs, or None while one is missing."""
+    runs = {record.arm: record for record in records if record.status != FAILED}
+    return (runs[TREATMENT], runs[BASELINE]) if {BASELINE, TREATMENT} <= runs.keys() else None
 
 
 def report(summary: Summary, expected: str | None = None, interrupted: str | None = None) -> str:
@@ -60,11 +198,11 @@ def report(summary: Summary, expected: str | None = None, interrupted: str | Non
     return "\n".join([*lines, _LEGEND])
 
 
-def pair_line(n_done: int, n_pairs: int, treated: RunRecord, scratch: RunRecord, reduction: float) -> str:
+def pair_line(n_done: int, n_pairs: int, treated: RunRecord, scratch: RunRecord) -> str:
     """Return one line about a finished pair, for progress."""
     return (
         f"pair {n_done}/{n_pairs}, seed {scratch.seed}: scratch {_steps(scratch)}, class-means {_steps(treated)}, "
-        f"{_saved(treated, scratch, reduction)}"
+        f"{_saved(treated, scratch)}"
     )
 
 
@@ -209,12 +347,13 @@ def _steps(record: RunRecord) -> str:
     return f"{record.steps_to_target} steps" if record.steps_to_target is not None else f"missed ({record.status})"
 
 
-def _saved(treated: RunRecord, scratch: RunRecord, reduction: float) -> str:
+def _saved(treated: RunRecord, scratch: RunRecord) -> str:
     """What one pair says."""
     if not treated.reached:
         return "nothing measured" if not scratch.reached else "nothing saved"
     if not scratch.reached:
         return f"only {TREATMENT} got there"
+    (reduction,) = compare(*([cost_at_stop(run, ARTICLE)] for run in (treated, scratch))).reductions
     amount = percent(abs(reduction), 0)
     return f"{f'saved {amount}' if reduction >= 0 else f'cost {amount} more'} (the article's count)"
 
@@ -232,3 +371,60 @@ def _median(comparison: Comparison) -> str:
 
 def _range(interval: Interval) -> str:
     return "none" if interval.low is None or interval.high is None else ends(interval.low, interval.high, 0)
+
+
+def _in_json(comparison: Comparison) -> dict[str, float | None]:
+    """Return a comparison's interval for JSON: null is what is not finite, and all of it where nothing was measured."""
+    interval = comparison.interval if comparison.measured else Interval(math.nan, None, None)
+    values = {"median": interval.median, "low": interval.low, "high": interval.high}
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
+
+
+def to_json(summary: Summary) -> dict[str, Any]:
+    """Return a summary as the one JSON object of `--json`."""
+    arms = {}
+    for name, runs in summary.arms.items():
+        arms[name] = {
+            "seeds": [record.seed for record in runs],
+            "steps_to_target": [record.steps_to_target for record in runs],
+            "accuracy_after_pretrain": [record.accuracy_after_pretrain for record in runs],
+            "accuracy_at_stop": [record.accuracy_at_stop for record in runs],
+            "status": [record.status for record in runs],
+            "totals": {model: _phase_medians(model, runs) for model in COST_MODELS},
+        }
+    return {
+        "config": {**summary.config, "dataset": summary.dataset["name"]},
+        "n_pairs": summary.n_pairs,
+        "n_failed": summary.n_failed,
+        "without_partner": summary.without_partner,
+        "left_out": summary.left_out,
+        "arms": arms,
+        "reduction": {model: _in_json(c) for model, c in summary.reductions.items()},
+        "others": {
+            arm: {"article-2023": _in_json(article), "flop": _in_json(every)}
+            for arm, (article, every) in summary.others.items()
+        },
+        "sensitivity": [
+            {
+                "model": row.model,
+                "counting": row.counting,
+                "scope": row.scope,
+                "estimand": "E1",
+                "n": row.comparison.n_pairs,
+                "misses": row.comparison.n_missed,
+                **_in_json(row.comparison),
+            }
+            for row in summary.sensitivity
+        ],
+        "article": accounting(),
+        "article_lies_above": summary.article_rank,
+        "sign_test_p": summary.sign_test_p,
+        "verdict": summary.verdict.word if summary.verdict else None,
+        "verdict_reason": summary.verdict.reason if summary.verdict else None,
+    }
+
+
+def _phase_medians(model: str, runs: Sequence[RunRecord]) -> dict[str, float]:
+    """Median over runs of each phase's total, dense, up to the stop, misses with what they spent."""
+    phases = {phase: None for record in runs for phase in record.tally().counts()}
+    return {phase: statistics.median(spent_at_stop(record, model, [phase]) for record in runs) for phase in phases}

@@ -44,6 +44,37 @@ class Interval:
         return Interval(1.0 - self.median, low, high)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """The cost of an arm against scratch, pair by pair, as reductions: 1 - cost(arm) / cost(scratch)."""
+
+    reductions: list[float]  # by seed; -inf where only the arm missed, 1 where only scratch did, 0 where both
+    interval: Interval  # of the median reduction
+    arm_missed: int
+    scratch_missed: int
+    both_missed: int
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs compared."""
+        return len(self.reductions)
+
+    @property
+    def n_measured(self) -> int:
+        """Pairs of which both runs got there: the only ones whose reduction is a measured number."""
+        return self.n_pairs - self.arm_missed - self.scratch_missed - self.both_missed
+
+    @property
+    def measured(self) -> bool:
+        """Whether any run got to the target; where none did, the reductions are all 0 and say nothing."""
+        return self.both_missed < self.n_pairs
+
+    @property
+    def n_missed(self) -> int:
+        """Runs of either arm that never got there."""
+        return self.arm_missed + self.scratch_missed + 2 * self.both_missed
+
+
 def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> PairedRatios:
     """Divide the costs of each pair, misses included.
 
@@ -165,6 +196,29 @@ def median_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     if ranks is None:
         return Interval(median, None, None)
     return Interval(median, ordered[ranks[0] - 1], ordered[ranks[1] - 1])
+
+
+def compare(arm: ArrayLike, scratch: ArrayLike) -> Comparison:
+    """Compare costs of pairs: 1 - arm / scratch of each, and the interval of their median.
+
+    Parameters
+    ----------
+    arm, scratch : float64 array (n_pairs,)
+        Positive costs, inf for a miss; entry i of both is pair i.
+
+    Examples
+    --------
+    >>> compare([70, math.inf], [100, 100]).reductions
+    [0.30000000000000004, -inf]
+    """
+    matched = paired_ratios(arm, scratch)
+    return Comparison(
+        reductions=[1 - ratio for ratio in matched.ratios.tolist()],
+        interval=median_interval(matched.ratios).as_reduction(),
+        arm_missed=matched.only_numerator_missed,
+        scratch_missed=matched.only_denominator_missed,
+        both_missed=matched.both_missed,
+    )
 
 
 def sign_test(values: ArrayLike, center: float) -> float:

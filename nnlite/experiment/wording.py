@@ -11,8 +11,8 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
-from .stats import CLAIMED, CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS, Interval
-from .summary import BASELINE, TREATMENT, Comparison
+from .config import BASELINE, TREATMENT
+from .stats import CLAIMED, CLAIMED_HIGH, CLAIMED_LOW, IMMATERIAL, MAX_WIDTH, MIN_PAIRS, Comparison, Interval
 
 PEOPLE = {BASELINE: "from scratch", TREATMENT: "averages first"}
 """What the two arms of every comparison are called in a table."""
@@ -204,11 +204,6 @@ def p_value(p: float | None) -> str:
 def pairs(n: int) -> str:
     """Write a number of pairs."""
     return f"{n} pair{'' if n == 1 else 's'}"
-
-
-def n_missed(comparison: Comparison) -> int:
-    """Count the runs of a comparison that never got there."""
-    return comparison.n_missed
 
 
 def several(names: Sequence[str]) -> str:

@@ -13,12 +13,11 @@ import nnlite
 from nnlite.datasets import Dataset
 from nnlite.experiment import article
 from nnlite.experiment.article import PRETRAINED, SCRATCH
-from nnlite.experiment.config import RunConfig, StudySettings
-from nnlite.experiment.costs import SCOPES
+from nnlite.experiment.config import BASELINE, TREATMENT, RunConfig, StudySettings
+from nnlite.experiment.costs import ARTICLE, cost_at_stop
 from nnlite.experiment.pool import run_all
 from nnlite.experiment.records import RunRecord
-from nnlite.experiment.stats import article_rank, binomial_tail
-from nnlite.experiment.summary import BASELINE, TREATMENT, compare, cost
+from nnlite.experiment.stats import article_rank, binomial_tail, compare
 from nnlite.lessons.checker import Exercise, run
 from nnlite.lessons.race import PLAIN_PYTHON
 
@@ -138,8 +137,9 @@ def run_pairs() -> None:
         return
     print("  (seconds with the fast kernels; they are compiled once, in half a minute)\n", flush=True)
     treated, scratch = carry_out(nnlite.load_dataset("mnist"), RunConfig(), N_PAIRS)
-    price = cost("article-2023", SCOPES["training"])  # F a pass and B a step, of passes counted while they ran
-    saved, claimed = compare(treated, scratch, price).reductions, float(article.savings()["flops"])
+    # The article's price of a run: F a pass and B a step, of passes counted while they ran.
+    ours, theirs = ([cost_at_stop(record, ARTICLE) for record in records] for records in (treated, scratch))
+    saved, claimed = compare(ours, theirs).reductions, float(article.savings()["flops"])
     print("  seed                  " + "".join(f"{record.seed:8}" for record in scratch))
     print("  steps from scratch    " + "".join(f"{record.steps_to_target!s:>8}" for record in scratch))
     print("  steps after averages  " + "".join(f"{record.steps_to_target!s:>8}" for record in treated))
@@ -147,7 +147,7 @@ def run_pairs() -> None:
     print(f"\n  The article's {claimed:.1%} lies above {article_rank(saved, claimed)} of these {N_PAIRS}.")
     print("\n  Both runs of a seed start from the same network and see the same images in the")
     print("  same order. Without that, any run of one kind may meet any of the other:")
-    any_two = [1 - price(ours) / price(theirs) for ours in treated for theirs in scratch]
+    any_two = [1 - one / other for one in ours for other in theirs]
     n_above = len(any_two) - article_rank(any_two, claimed)
     print(f"  {len(any_two)} savings, {min(any_two):.1%} to {max(any_two):.1%}, the article's or more in {n_above}.")
 

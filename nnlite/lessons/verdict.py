@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nnlite
-from nnlite.experiment.config import RunConfig
-from nnlite.experiment.costs import SCOPES
-from nnlite.experiment.records import read_records
+from nnlite.experiment.config import BASELINE, TREATMENT, RunConfig
+from nnlite.experiment.costs import ARTICLE, cost_at_stop
+from nnlite.experiment.records import paired, read_records
 from nnlite.experiment.stats import (
     CLAIMED_HIGH,
     CLAIMED_LOW,
@@ -27,12 +27,12 @@ from nnlite.experiment.stats import (
     MIN_PAIRS,
     Interval,
     binomial_tail,
+    compare,
     interval_ranks,
     median_interval,
     sign_test,
     verdict,
 )
-from nnlite.experiment.summary import BASELINE, TREATMENT, compare, cost, pairs
 from nnlite.lessons.checker import Exercise, run
 from nnlite.study.comparisons import EXPLAINED_MARGIN, explained, holm
 from nnlite.study.protocol import CLAIM
@@ -53,12 +53,10 @@ def savings(path: Path = RECORDS) -> tuple[Savings, str]:
     """Return the savings of pairs by seed, and where they are from: kept runs if there are any, else simulated ones."""
     if not path.exists():
         return simulated(np.random.default_rng(0), 100, EFFECT), "simulated: no kept runs here"
-    arms = {
-        arm: [r for r in read_records(path) if r.arm == arm and RunConfig.from_record(r.config) == CLAIM]
-        for arm in (BASELINE, TREATMENT)
-    }
-    treated, scratch = pairs(arms, TREATMENT)
-    found = compare(treated, scratch, cost("article-2023", SCOPES["training"]))
+    records = [record for record in read_records(path) if RunConfig.from_record(record.config) == CLAIM]
+    arms = ([record for record in records if record.arm == arm] for arm in (TREATMENT, BASELINE))
+    treated, scratch = paired(*arms)
+    found = compare(*([cost_at_stop(record, ARTICLE) for record in runs] for runs in (treated, scratch)))
     return np.array(found.reductions), f"kept runs, seeds {scratch[0].seed} to {scratch[-1].seed}"
 
 

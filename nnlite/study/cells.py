@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..experiment.article import savings
+from ..experiment.config import BASELINE, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, MEASURES, Bill, cost_at_stop, spent_at_stop
-from ..experiment.stats import Interval, article_rank, sign_test
+from ..experiment.stats import Interval, article_rank, compare, sign_test
 from ..experiment.stats import verdict as rule
-from ..experiment.summary import BASELINE, TREATMENT
-from ..experiment.wording import PEOPLE, PRICES, n_missed, pairs, percent, saved, several, times
+from ..experiment.wording import PEOPLE, PRICES, pairs, percent, saved, several, times
 from ..experiment.wording import cell as interval
 from ..flops import COST_MODELS
 from .document import Facts, Section, Table
-from .estimands import Goal, compare, stable_ratio, target_of
+from .estimands import Goal, stable_ratio, target_of
 from .protocol import CLAIM, CLAIM_64
 from .resampling import ratio_of_expected_costs
 from .runs import Pairs, Study, both_arms, once
@@ -102,7 +102,7 @@ def _judged(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> Facts:
 def _judged_by_pairs(treated: ArrayLike, scratch: ArrayLike) -> Facts:
     found = compare(treated, scratch)
     word = rule(found.n_pairs, found.both_missed / found.n_pairs, found.interval.low, found.interval.high)
-    return {"saved": found.interval, "missed": n_missed(found), "verdict": word}
+    return {"saved": found.interval, "missed": found.n_missed, "verdict": word}
 
 
 def _other_ways(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> list[tuple[Bill, str, Goal]]:

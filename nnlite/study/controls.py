@@ -15,16 +15,14 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from ..experiment.config import EXPLANATORY
+from ..experiment.config import BASELINE, EXPLANATORY, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
-from ..experiment.records import RunRecord
-from ..experiment.stats import Interval, paired_ratios
-from ..experiment.summary import BASELINE, TREATMENT, paired
-from ..experiment.wording import OUTCOMES, cell, n_missed, p_value, percent, saved, several, steps
+from ..experiment.records import RunRecord, paired
+from ..experiment.stats import Interval, compare, paired_ratios
+from ..experiment.wording import OUTCOMES, cell, p_value, percent, saved, several, steps
 from . import cells
 from .comparisons import EXPLAINED_MARGIN, explained, holm
 from .document import Facts, Section, Table
-from .estimands import compare
 from .protocol import CLAIM, CONTROLS, DESCRIPTIVE, FLAGS, SETTINGS
 from .runs import Study, once
 
@@ -313,7 +311,7 @@ def _cells(name: str, told: str, row: Facts) -> list[str]:
     return [
         name,
         str(row["n_pairs"]),
-        str(n_missed(row["saved"])),
+        str(row["saved"].n_missed),
         told,
         *(cell(row[of].interval) for of in SAVED.values()),
     ]

@@ -14,13 +14,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..experiment.config import RunConfig
 from ..experiment.costs import Bill, cost_at_checks
 from ..experiment.records import RunRecord
-from ..experiment.stats import median_interval, paired_ratios
-from ..experiment.summary import Comparison
 from .resampling import RatioInterval, ratio_interval, resamples
 
 Ints = NDArray[np.int64]
@@ -220,21 +218,3 @@ def stable_ratio(arm: Curves, scratch: Curves, bill: Bill, goal: Goal) -> RatioI
     above, below = (float(curves.stable_costs(bill, goal).sum()) for curves in (arm, scratch))
     resampled = arm.resampled_totals(bill, goal), scratch.resampled_totals(bill, goal)
     return ratio_interval((above, below), resampled, len(arm))
-
-
-def compare(arm: ArrayLike, scratch: ArrayLike) -> Comparison:
-    """Compare costs of pairs: 1 - arm / scratch of each, and the interval of their median.
-
-    Parameters
-    ----------
-    arm, scratch : float64 array (n_pairs,)
-        Positive costs, inf for a miss; entry i of both is pair i.
-    """
-    matched = paired_ratios(arm, scratch)
-    return Comparison(
-        reductions=[1 - ratio for ratio in matched.ratios.tolist()],
-        interval=median_interval(matched.ratios).as_reduction(),
-        arm_missed=matched.only_numerator_missed,
-        scratch_missed=matched.only_denominator_missed,
-        both_missed=matched.both_missed,
-    )

@@ -17,14 +17,13 @@ import numpy as np
 
 from ..experiment import drawing
 from ..experiment.article import PRETRAINED, SAVED_PRINTED, SCRATCH, savings
-from ..experiment.config import ARMS, EXPLANATORY
+from ..experiment.config import ARMS, BASELINE, EXPLANATORY, TREATMENT
 from ..experiment.costs import ARTICLE, cost_at_stop
 from ..experiment.drawing import COLOURS, GREY
 from ..experiment.figures import accuracy_figure, phase1_figure
-from ..experiment.records import RunRecord
+from ..experiment.records import RunRecord, paired
 from ..experiment.report import TITLES
 from ..experiment.stats import Interval
-from ..experiment.summary import BASELINE, TREATMENT, paired
 from ..experiment.wording import OUTCOMES, cell, percent, saved, several
 from .comparisons import EXPLAINED_MARGIN
 from .page import facts

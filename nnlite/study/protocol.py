@@ -16,8 +16,7 @@ import numpy as np
 
 from ..experiment.config import EXPLANATORY, RunConfig
 from ..experiment.costs import EVERY_OPERATION, cost_at_stop
-from ..experiment.records import FAILED, RunRecord
-from ..experiment.summary import paired
+from ..experiment.records import FAILED, RunRecord, paired
 from .estimands import Curves, Goal, target_of
 
 PILOT_SEEDS = range(10)

@@ -9,10 +9,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ..experiment.config import RunConfig
+from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.exits import DATA, Exit
-from ..experiment.records import FAILED, RunRecord
-from ..experiment.summary import BASELINE, TREATMENT, paired
+from ..experiment.records import FAILED, RunRecord, paired
 from ..experiment.wording import several
 from .estimands import Curves
 from .parts import is_done, n_lacking, records_of

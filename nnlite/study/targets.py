@@ -19,17 +19,16 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ..experiment.config import RunConfig
+from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.costs import ARTICLE, EVERY_OPERATION
 from ..experiment.records import RunRecord
-from ..experiment.stats import MIN_PAIRS, median_interval
-from ..experiment.summary import BASELINE, TREATMENT
+from ..experiment.stats import MIN_PAIRS, compare, median_interval
 from ..experiment.wording import PEOPLE, cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
 from . import cells
 from .comparisons import EQUIVALENCE_MARGIN, equivalence
 from .controls import LEVEL, SAVED
 from .document import Facts, Section, Table
-from .estimands import Curves, Goal, compare, stable_ratio, target_of
+from .estimands import Curves, Goal, stable_ratio, target_of
 from .protocol import BOTH, CLAIM, EPOCHS_5, EPOCHS_20, HONEST, TARGETS, WIDE, WIDE_TARGETS
 from .resampling import Band, simultaneous_band
 from .runs import Pairs, Study, both_arms, once

@@ -11,11 +11,10 @@ import statistics
 from collections.abc import Sequence
 
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from ..experiment.config import RunConfig
+from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.costs import EVERY_OPERATION, PHASES, cost_at_checks, spent_at_stop
 from ..experiment.records import RunRecord
 from ..experiment.stats import MAX_WIDTH
-from ..experiment.summary import BASELINE, TREATMENT
 from ..experiment.wording import PEOPLE, operations, percent, saved, several, steps
 from . import protocol
 from .cells import cell, verdict_line

@@ -6,8 +6,7 @@ Whether the claim stands or falls is read off the words by the registered rule.
 from __future__ import annotations
 
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
-from ..experiment.config import ARMS
-from ..experiment.summary import BASELINE, TREATMENT
+from ..experiment.config import ARMS, BASELINE, TREATMENT
 from ..experiment.wording import MEANING, PRICES, brief, p_value, pairs, percent, saved, several, spread, steps
 from . import controls
 from .cells import CELLS, IN_VERDICT, cell, verdict_line
