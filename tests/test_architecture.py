@@ -35,8 +35,8 @@ LAYERS = [
     ["nnlite.training"],
     ["nnlite"],  # the names for short programs, which all live further down
     ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
+    ["nnlite.experiment.__main__"],
     ["nnlite.study.*"],
-    ["nnlite.experiment.__main__"],  # forwards --full, --part and --report FOLDER to the study
     ["nnlite.lessons.*", "nnlite.commands"],
 ]
 """From the ground up. A module imports from its own layer and from those before it in this list, never in a circle."""

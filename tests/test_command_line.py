@@ -21,6 +21,7 @@ from nnlite.experiment.config import ARMS, EXPLANATORY
 from nnlite.experiment.records import read_records
 from nnlite.files import held
 from nnlite.idx import write_idx
+from nnlite.study.__main__ import main as study
 
 SMALL = ["--hidden", "5", "--learning-rate", "0.02", "--batch-size", "8", "--pretrain-epochs", "3", "--max-steps", "60"]
 
@@ -148,8 +149,7 @@ def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):
         (["--lerning-rate", "1"], 2, "--lerning-rate: unknown option; did you mean --learning-rate?"),
         (["--out", "no/such/folder/x"], 2, "--out no/such/folder/x: the folder no/such/folder does not exist"),
         (["--figures", "f", "--evaluate", "decide"], 2, "--figures: needs whole curves"),
-        (["--report", "."], 3, ".: holds no finished part of the study"),
-        (["--part", "finals"], 2, "part finals: needs part tuning first, which runs does not hold"),
+        (["--report", "."], 2, "--report .: a folder; a study's is reported by python -m nnlite.study report"),
         (["--report", "nothing.jsonl"], 3, "nothing.jsonl: No such file or directory"),
         (["--dataset", "mnits"], 3, "mnits: unknown data set, and no folder; did you mean mnist?"),
         (["--dataset", "no/such"], 3, "no/such: no such folder"),
@@ -313,12 +313,19 @@ def test_a_folder_of_data_that_moved_is_gone_on_with(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], lambda data: data[:-9]])
-@pytest.mark.parametrize("arguments", [["--report", "tuning.jsonl.xz"], ["--report", "."], ["--part", "finals"]])
-def test_a_damaged_compressed_file_is_named_whoever_reads_it(damage, arguments, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (main, ["--report", "tuning.jsonl.xz"]),
+        (study, ["report", "--runs", "."]),
+        (study, ["run", "finals", "--runs", "."]),
+    ],
+)
+def test_a_damaged_compressed_file_is_named_whoever_reads_it(damage, command, arguments, tmp_path, capsys, monkeypatch):
     path = tmp_path / "tuning.jsonl.xz"
     path.write_bytes(damage(lzma.compress(record().to_line().encode())))
     monkeypatch.chdir(tmp_path)
-    assert main([*arguments, *(["--out", "."] if "--part" in arguments else [])]) == 3
+    assert command(arguments) == 3
     out, err = capsys.readouterr()
     assert out == ""
     assert "tuning.jsonl.xz: " in err
@@ -329,20 +336,19 @@ def test_a_record_of_another_version_is_named_whoever_reads_it(tmp_path, capsys)
     config = {**record().config, "dropout": 0.5}
     path = tmp_path / "tuning.jsonl.xz"
     path.write_bytes(lzma.compress(record(config=config).to_line().encode()))
-    for arguments in (
-        ["--report", str(path)],
-        ["--report", str(tmp_path)],
-        ["--part", "finals", "--out", str(tmp_path)],
+    for command, arguments in (
+        (main, ["--report", str(path)]),
+        (study, ["report", "--runs", str(tmp_path)]),
+        (study, ["run", "finals", "--runs", str(tmp_path)]),
     ):
-        assert main(arguments) == 3
+        assert command(arguments) == 3
         assert "tuning.jsonl.xz: line 1: not a run record: of another version: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", [["--full"], ["--report", "."]])
-def test_figures_without_matplotlib_are_refused_at_once(what, capsys, tmp_path, monkeypatch):
+def test_figures_without_matplotlib_are_refused_at_once(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main([*what, "--figures", "f"]) == 2
+    assert main(["--figures", "f"]) == 2
     assert "nnlite: --figures: needs matplotlib: python -m pip install matplotlib\n" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

@@ -8,21 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from nnlite.experiment import modes
 from nnlite.experiment.__main__ import main
 from nnlite.experiment.config import ConfigError
-from nnlite.experiment.options import parse
+from nnlite.experiment.options import ARTICLE, LIST_ARMS, REPORT, REPORT_FIGURES, STUDY, parse
 
 ASKED = {
-    modes.STUDY: [],
-    modes.LIST_ARMS: ["--list-arms"],
-    modes.ARTICLE: ["--article"],
-    modes.FULL: ["--full"],
-    modes.PART: ["--part", "claim"],
-    modes.LIST_PARTS: ["--part", "list"],
-    modes.REPORT: ["--report", "runs.jsonl"],
-    modes.REPORT_FIGURES: ["--report", "runs.jsonl", "--figures", "pictures"],
-    modes.REPORT_WHOLE: ["--report", "folder"],
+    STUDY: [],
+    LIST_ARMS: ["--list-arms"],
+    ARTICLE: ["--article"],
+    REPORT: ["--report", "runs.jsonl"],
+    REPORT_FIGURES: ["--report", "runs.jsonl", "--figures", "pictures"],
 }
 OPTIONS = {
     "--preset": "article-64",
@@ -48,8 +43,6 @@ OPTIONS = {
     "--out": "kept.jsonl",
     "--resume": None,
     "--report": "others.jsonl",
-    "--full": None,
-    "--part": "bold",
     "--figures": "elsewhere",
     "--article": None,
     "--bill": None,
@@ -59,7 +52,7 @@ OPTIONS = {
     "--executor": "processes",
     "--quiet": None,
 }
-ASKS = ("--list-arms", "--article", "--full", "--part", "--report", "--figures")
+ASKS = ("--list-arms", "--article", "--report", "--figures")
 BESIDE = {"--resume": ["--out", "kept.jsonl"]}  # without which it is refused
 
 
@@ -84,8 +77,8 @@ def words(option):
 def test_every_option_of_the_help_is_tried_and_every_mode():
     with pytest.raises(SystemExit):
         parse(["--help"])
-    assert set(ASKED) == set(modes.MODES)
-    assert set().union(*(mode.options for mode in modes.MODES)) == set(OPTIONS)
+    assert set(ASKED) == {STUDY, LIST_ARMS, ARTICLE, REPORT, REPORT_FIGURES}
+    assert set().union(*(mode.options for mode in ASKED)) == set(OPTIONS)
 
 
 def test_the_help_names_the_same_options(capsys):
@@ -99,12 +92,12 @@ def test_the_help_names_the_same_options(capsys):
 def test_an_option_changes_what_is_done_or_is_refused_by_its_name(mode, option):
     alone = ASKED[mode]
     assert parse(alone).mode is mode
-    beside = [*alone, *(BESIDE.get(option, []) if mode is modes.STUDY else [])]
+    beside = [*alone, *(BESIDE.get(option, []) if mode is STUDY else [])]
     if option in mode.options:
         without, with_it = parse(beside), parse([*beside, *words(option)])
         shown = [{**vars(options), "arguments": ()} for options in (without, with_it)]
         assert shown[0] != shown[1] or option in alone
-        assert with_it.mode is mode or option in ("--part", "--report", "--figures")
+        assert with_it.mode is mode or option in ("--report", "--figures")
         return
     if option in ASKS:  # for something else: that, and what was asked before is refused beside it, or the other way
         named = "|".join([option, *alone[:1], "--figures"])
@@ -125,9 +118,7 @@ def test_an_option_changes_what_is_done_or_is_refused_by_its_name(mode, option):
         (["--pretrain-epochs", "1", "--pretrain-target", "0.5"], "--pretrain-target: goes with no --pretrain-epochs"),
         (["--bill", "--json"], "--bill: goes with no --json"),
         (["--article", "--list-arms"], "--article: goes with no --list-arms"),
-        (["--full", "--part", "claim"], "--part: goes with no --full"),
-        (["--report", "x", "--full"], "--report: goes with no --full"),
-        (["--report", "folder", "--bill"], "--bill: goes with no --report FOLDER"),
+        (["--report", "folder"], "--report folder: a folder; a study's is reported by python -m nnlite.study report"),
         (["--report", "x", "--learning-rate", "0.5"], "--learning-rate: goes with no --report FILE"),
         (["--dataset", "folder", "--data-dir", "."], "--data-dir: known data sets are looked for there"),
     ],

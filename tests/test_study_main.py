@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from nnlite.experiment.__main__ import main as nnlite
 from nnlite.experiment.exits import FAILED_RUN, OK, Interrupted
 from nnlite.study import __main__ as command
 from nnlite.study.protocol import PARTS
@@ -104,32 +103,3 @@ def test_a_page_that_cannot_be_written_is_a_failure(capsys, monkeypatch):
     os.rmdir("runs")
     assert command.main(["report", "--write"]) == FAILED_RUN
     assert "README.md: there is no folder" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("old", "asked"),
-    [
-        (["--part", "list", "--workers", "3"], [["list", "--workers=3"]]),
-        (
-            ["--part", "claim", "--out", "kept", "--workers", "3", "--data-dir", "d", "--quiet"],
-            [["run", "claim", "--runs=kept", "--workers=3", "--executor=threads", "--data-dir=d", "--quiet"]],
-        ),
-        (
-            ["--full", "--workers", "3", "--json"],
-            [["run", "--runs=runs", "--workers=3", "--executor=threads"], ["report", "--runs=runs", "--json"]],
-        ),
-        (["--report", "."], [["report", "--runs=."]]),
-    ],
-)
-def test_the_old_options_of_nnlite_are_handed_on(old, asked, monkeypatch):
-    heard = []
-    monkeypatch.setattr(command, "answer", lambda arguments: heard.append(arguments) or OK)
-    assert nnlite(old) == OK
-    assert heard == asked
-
-
-def test_a_study_that_could_not_be_run_is_not_reported(monkeypatch):
-    heard = []
-    monkeypatch.setattr(command, "answer", lambda arguments: heard.append(arguments[0]) or FAILED_RUN)
-    assert nnlite(["--full"]) == FAILED_RUN
-    assert heard == ["run"]

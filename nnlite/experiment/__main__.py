@@ -17,11 +17,10 @@ try:  # Ctrl-C in the first half second, while this is imported, leaves nothing 
     from typing import TYPE_CHECKING
 
     from .. import program
-    from . import modes
     from .config import ConfigError
     from .exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, leave, noted_signals
     from .keeping import carry_out, check_kept, holding, prepare_to_append, read_kept
-    from .options import Options, arms_json, arms_text, parse
+    from .options import ARTICLE, LIST_ARMS, Options, arms_json, arms_text, parse
     from .progress import Progress
     from .records import FAILED
 except KeyboardInterrupt:
@@ -55,10 +54,10 @@ def _complain(message: str, status: int) -> int:
 
 
 def _run(options: Options) -> int:
-    if options.mode is modes.LIST_ARMS:
+    if options.mode is LIST_ARMS:
         print(json.dumps(arms_json(), indent=2) if options.json else arms_text())
         return OK
-    if options.mode is modes.ARTICLE:
+    if options.mode is ARTICLE:
         from . import article
 
         print(json.dumps(article.accounting(), indent=2) if options.json else article.accounting_text())
@@ -66,8 +65,6 @@ def _run(options: Options) -> int:
     if options.figures is not None:
         _require_matplotlib()  # before hours of runs, not after them
         _make_folder(options.figures)
-    if options.mode in (modes.FULL, modes.PART, modes.LIST_PARTS, modes.REPORT_WHOLE):
-        return _hand_on(options)
     if options.report is None:
         return _study(options)
     left_out: list[str] = []
@@ -77,24 +74,6 @@ def _run(options: Options) -> int:
         raise Exit(f"{options.report}: no finished run in it{left}", DATA)
     _print(options, records, expected=None, left_out=left_out)
     return OK
-
-
-def _hand_on(options: Options) -> int:
-    """Hand on to the command of the study, to which this has moved; for one release."""
-    from ..study.__main__ import answer
-
-    settings, quiet = options.settings, ["--quiet"] * options.quiet
-    runs, workers = f"--runs={options.report or options.out or 'runs'}", f"--workers={settings.workers}"
-    if options.mode is modes.LIST_PARTS:
-        return answer(["list", workers])
-    status = OK
-    if options.mode is not modes.REPORT_WHOLE:
-        where = [f"--executor={settings.executor}", *([f"--data-dir={options.data_dir}"] if options.data_dir else [])]
-        status = answer(["run", *([options.part] if options.part else []), runs, workers, *where, *quiet])
-    if options.mode is modes.PART or status != OK:
-        return status
-    figures = [f"--figures={options.figures}"] if options.figures else []
-    return answer(["report", runs, *figures, *["--json"] * options.json, *quiet])
 
 
 def _study(options: Options) -> int:

@@ -1,13 +1,15 @@
-"""The command line: its options, their help, and what they become.
+"""The command line: what it can be asked to do, its options, what the text beside them may look like, their help.
 
-`parse` returns an `Options` or raises `ConfigError`; nothing is read, run or printed here but --help and --version.
-Which options go together is in `modes`, what a value may look like in `values`, what it may be in `config`.
+`parse` returns an `Options` or raises `ConfigError`; nothing is read, run or printed here but --help and --version. An
+option that would change nothing is refused by its name: nobody gets the answer to another question than was asked.
+What a value may be is `config`'s matter.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import os
 import re
 import textwrap
@@ -16,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from .._version import __version__
+from ..files import path_name
 from ..kernels import fast_kernels
 from ..places import KNOWN_SETS
-from . import values
 from .config import (
     ACTIVATIONS,
     ARMS,
@@ -32,12 +34,14 @@ from .config import (
     ConfigError,
     RunConfig,
     StudySettings,
+    available_cores,
     preset_config,
     unknown,
 )
-from .modes import STUDY, Mode, mode_of
 
 _QUICK_PAIRS = 2
+_DIGITS = 19  # of a whole number; the largest that any option takes, 2^62, has as many
+_SHOWN = 40  # characters of a text that cannot be
 
 _EXAMPLES = """\
 examples:
@@ -47,6 +51,73 @@ examples:
   nnlite --learning-rate 2e-3 --quick       change one thing, look quickly
 
 exit status: 0 ran, 1 a run failed, 2 usage, 3 data, 130/143 interrupted"""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One thing that the command does."""
+
+    name: str  # how a command line asks for it
+    why: str  # that nothing else goes with it
+    options: frozenset[str]  # that go with it, its own included
+
+
+def _mode(name: str, why: str, options: str) -> Mode:
+    return Mode(name, why, frozenset(f"--{option}" for option in f"{options} quiet".split()))
+
+
+_DATA = "dataset data-dir no-verify"
+
+STUDY = _mode(
+    "a run",
+    "which trains",
+    f"{_DATA} preset seeds first-seed arms pretrain-epochs pretrain-target target stop-on max-steps evaluate hidden "
+    "activation initializer optimizer learning-rate batch-size out resume figures bill json quick workers executor",
+)
+LIST_ARMS = _mode("--list-arms", "which only lists them", "list-arms json")
+ARTICLE = _mode("--article", "which recomputes the article's own numbers", "article json")
+REPORT = _mode("--report FILE", "which reports runs as they were made", "report bill json")
+REPORT_FIGURES = _mode("--report FILE --figures", REPORT.why, f"report bill json figures {_DATA}")
+
+_ONE_OF = (("--pretrain-target", "--pretrain-epochs"), ("--bill", "--json"))
+"""Options of which only one has a meaning."""
+
+
+def mode_of(given: Mapping[str, Any]) -> Mode:
+    """Return what a command line asks for.
+
+    Parameters
+    ----------
+    given : mapping of str
+        The options that were given, as `--option`, with their values.
+
+    Raises
+    ------
+    ConfigError
+        An option that does not go with it, or with another one.
+    """
+    mode = _asked(given)
+    for option in given:
+        if option not in mode.options:
+            raise ConfigError(f"{option}: goes with no {mode.name}, {mode.why}")
+    for option, other in _ONE_OF:
+        if option in given and other in given:
+            raise ConfigError(f"{option}: goes with no {other}; give one of them")
+    if mode is STUDY and "--resume" in given and "--out" not in given:
+        raise ConfigError("--resume: needs --out FILE, the file to go on with")
+    return mode
+
+
+def _asked(given: Mapping[str, Any]) -> Mode:
+    for mode in (LIST_ARMS, ARTICLE):
+        if mode.name in given:
+            return mode
+    if "--report" not in given:
+        return STUDY
+    folder = given["--report"]
+    if os.path.isdir(folder):
+        raise ConfigError(f"--report {folder}: a folder; a study's is reported by python -m nnlite.study report")
+    return REPORT_FIGURES if "--figures" in given else REPORT
 
 
 @dataclass(frozen=True)
@@ -64,12 +135,67 @@ class Options:
     report: str | None
     figures: str | None
     bill: bool
-    part: str | None
     json: bool
     quick: bool
     quiet: bool
     arguments: tuple[str, ...]  # as given, to tell how to go on
     preset_unchanged: bool  # the preset as it stands, on its own data set
+
+
+def read_name(option: str, text: str) -> str:
+    """Return the text; ConfigError if it is empty or holds what no name can."""
+    if not text.strip():
+        raise ConfigError(f"{option} '{_short(text)}': must not be empty; leave the option out, or say which")
+    if "\0" in text:
+        raise ConfigError(f"{option} {text[:_SHOWN]!r}: must not hold a null character")
+    return text
+
+
+def read_path(option: str, text: str) -> str:
+    """Return the path as nnlite reads every path; a shell leaves the ~ of --out=~/runs to it."""
+    return path_name(read_name(option, text))
+
+
+def read_whole(option: str, text: str) -> int:
+    """Return the whole number: digits 0 to 9 and perhaps a sign, nothing else that int() would take."""
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ConfigError(f"{option} {_short(text)}: must be a whole number{_found(text)}")
+    if len(text.lstrip("+-").lstrip("0")) > _DIGITS:
+        raise ConfigError(f"{option} {_short(text)}: must be a whole number of at most {_DIGITS} digits")
+    return int(text)
+
+
+def read_number(option: str, text: str) -> float:
+    """Return the number: digits 0 to 9, perhaps a sign, a point and an exponent; finite, and 0 only if it says so."""
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        raise ConfigError(f"{option} {_short(text)}: must be a number, like 0.5 or 1e-3{_found(text)}")
+    value = float(text)
+    if math.isinf(value) or (value == 0 and re.search("[1-9]", re.split("[eE]", text)[0])):
+        size = "large" if value else "small"
+        raise ConfigError(f"{option} {_short(text)}: too {size} for a number of this machine")
+    return value
+
+
+def read_units(option: str, text: str) -> tuple[int, ...]:
+    """Return the units of each hidden layer; "none" is softmax regression."""
+    if read_name(option, text) == "none":
+        return ()
+    try:
+        return tuple(read_whole(option, size) for size in text.split(","))
+    except ConfigError as error:
+        message = f"{option} {_short(text)}: must be none or whole numbers, like 128 or 128,64"
+        raise ConfigError(message) from error
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _found(text: str) -> str:
+    """Say what is wrong where it is hard to see."""
+    if not text.isascii():
+        return ", in the digits 0 to 9"
+    return "; it has a space in it" if text.strip() and re.search(r"\s", text) else ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,7 +213,7 @@ class _Parser(argparse.ArgumentParser):
 class _Value(argparse.Action):
     """Keep an option's value as `read` understands it."""
 
-    def __init__(self, *, read: Callable[[str, str], Any] = values.name, **settings: Any) -> None:
+    def __init__(self, *, read: Callable[[str, str], Any] = read_name, **settings: Any) -> None:
         super().__init__(**settings)
         self.read = read
 
@@ -116,42 +242,40 @@ def _parser() -> argparse.ArgumentParser:
 
     group = parser.add_argument_group("experiment")
     add("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (article)")
-    add("--dataset", read=values.path, metavar="NAME", help="mnist, fashion-mnist, or a folder of IDX files (mnist)")
-    add("--data-dir", read=values.path, metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)")
+    add("--dataset", read=read_path, metavar="NAME", help="mnist, fashion-mnist, or a folder of IDX files (mnist)")
+    add("--data-dir", read=read_path, metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)")
     add("--no-verify", action="store_true", help="accept files that are not the known data set's")
-    add("--seeds", read=values.whole, metavar="N", help="pairs of runs (10)")
-    add("--first-seed", read=values.whole, metavar="S", help="seeds are S .. S+N-1 (0)")
+    add("--seeds", read=read_whole, metavar="N", help="pairs of runs (10)")
+    add("--first-seed", read=read_whole, metavar="S", help="seeds are S .. S+N-1 (0)")
     add("--arms", metavar="A,B", help="what is compared (scratch,class-means)")
     add("--list-arms", action="store_true", help="a sentence on each arm")
-    add("--pretrain-epochs", read=values.whole, metavar="N", help="passes over the averages in phase 1 (28)")
-    add("--pretrain-target", read=values.number, metavar="SHARE", help="end phase 1 at this accuracy instead, 0 to 1")
-    add("--target", read=values.number, metavar="SHARE", help="accuracy that ends a run, 0 to 1 (0.90)")
+    add("--pretrain-epochs", read=read_whole, metavar="N", help="passes over the averages in phase 1 (28)")
+    add("--pretrain-target", read=read_number, metavar="SHARE", help="end phase 1 at this accuracy instead, 0 to 1")
+    add("--target", read=read_number, metavar="SHARE", help="accuracy that ends a run, 0 to 1 (0.90)")
     add("--stop-on", metavar="SET", help=f"whose accuracy: {' or '.join(STOP_ON)} (test)")
-    add("--max-steps", read=values.whole, metavar="N", help="steps after which a run is a miss (2000)")
+    add("--max-steps", read=read_whole, metavar="N", help="steps after which a run is a miss (2000)")
     add(
         "--evaluate", metavar="HOW", help=f"{EVALUATE[0]}: stop at the hit; {EVALUATE[1]}: curves to max-steps (decide)"
     )
     group = parser.add_argument_group("network")
-    add("--hidden", read=values.units, metavar="N[,N]", help="units of each hidden layer, or none (128)")
+    add("--hidden", read=read_units, metavar="N[,N]", help="units of each hidden layer, or none (128)")
     add("--activation", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (relu)")
     add("--initializer", metavar="NAME", help=f"{', '.join(INITIALIZERS)} (fan_in_uniform)")
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adam)")
-    add("--learning-rate", read=values.number, metavar="X", help="of both phases (1e-3)")
-    add("--batch-size", read=values.whole, metavar="N", help="images a step (64)")
+    add("--learning-rate", read=read_number, metavar="X", help="of both phases (1e-3)")
+    add("--batch-size", read=read_whole, metavar="N", help="images a step (64)")
     group = parser.add_argument_group("output")
-    add("--out", read=values.path, metavar="FILE", help="keep a JSON line for every run")
+    add("--out", read=read_path, metavar="FILE", help="keep a JSON line for every run")
     add("--resume", action="store_true", help="carry out only what FILE of --out lacks")
     add(
         "--report",
-        read=values.path,
+        read=read_path,
         metavar="FILE",
         help="report kept runs again, without training",
     )
-    add("--full", action="store_true", help="moved: python -m nnlite.study run")
-    add("--part", metavar="NAME", help="moved: python -m nnlite.study run PART, and list")
     add(
         "--figures",
-        read=values.path,
+        read=read_path,
         metavar="DIR",
         help="pictures (extra: plot); without --report implies --evaluate full",
     )
@@ -159,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--bill", action="store_true", help="also the whole bill, and the saving under every cost model")
     add("--json", action="store_true", help="one JSON object instead of the table")
     add("--quick", action="store_true", help=f"{_QUICK_PAIRS} pairs unless --seeds says otherwise, no verdict")
-    add("--workers", read=values.whole, metavar="N", help="runs at a time (number of cores)")
+    add("--workers", read=read_whole, metavar="N", help="runs at a time (number of cores)")
     add("--executor", metavar="HOW", help=f"{' or '.join(EXECUTORS)} (threads)")
     add("--quiet", action="store_true", help="no progress on stderr")
     group.add_argument("--version", action="version", version=f"nnlite {__version__}", help="print the version")
@@ -209,7 +333,6 @@ def parse(arguments: Sequence[str]) -> Options:
         report=given.get("--report"),
         figures=given.get("--figures"),
         bill="--bill" in given,
-        part=given.get("--part"),
         json="--json" in given,
         quick="--quick" in given,
         quiet="--quiet" in given,
@@ -247,13 +370,6 @@ def arms_json() -> dict[str, dict[str, str]]:
         for title, names in arm_groups().items()
         for name in names
     }
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _changes(mode: Mode, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .. import program
-from ..experiment.config import EXECUTORS, ConfigError, StudySettings
+from ..experiment.config import EXECUTORS, ConfigError, StudySettings, available_cores
 from ..experiment.exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, leave, noted_signals
-from ..experiment.options import available_cores
+from ..experiment.options import read_whole
 from ..experiment.progress import Progress
 from ..experiment.records import RecordsError
-from ..experiment.values import whole
 from ..files import path_name, replacing
 from .parts import Work, is_done, minutes_of, run_parts
 from .protocol import PARTS
@@ -85,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _workers(text: str) -> int:
     try:
-        return StudySettings(workers=whole("--workers", text)).workers
+        return StudySettings(workers=read_whole("--workers", text)).workers
     except ConfigError as error:
         raise argparse.ArgumentTypeError(str(error).removeprefix("--workers ")) from error
 
