@@ -12,9 +12,9 @@ from nnlite import MLP, Tally
 from nnlite.datasets import load_dataset
 from nnlite.experiment import arms
 from nnlite.experiment.arms import ARMS
-from nnlite.experiment.config import EXPLANATORY
+from nnlite.experiment.config import EXPLANATORY, DataError
 from nnlite.experiment.phases import Learner, pretrain, real_pieces, real_schedule
-from nnlite.experiment.run import BATCH_ORDER, DataError, RunData, generator, run_one
+from nnlite.experiment.run import BATCH_ORDER, RunData, generator, run_one
 from nnlite.training import Watch
 
 N_PIXELS, PER_CLASS, N_EPOCHS = SIDE * SIDE, N_TRAIN // N_CLASSES, 3

@@ -19,10 +19,10 @@ from synthetic import small_config, small_dataset, write_dataset
 
 from nnlite.datasets import load_dataset
 from nnlite.experiment import pool as pool_module
-from nnlite.experiment.config import RunConfig, StudySettings
+from nnlite.experiment.config import DataError, RunConfig, StudySettings
 from nnlite.experiment.pool import Status, WorkersError, _Board, run_all
 from nnlite.experiment.records import RunRecord
-from nnlite.experiment.run import DataError, RunData, run_one
+from nnlite.experiment.run import RunData, run_one
 from nnlite.idx import read_idx, write_idx
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnlite.experiment.config import RunConfig
+from nnlite.experiment.config import ConfigError, RunConfig
 from nnlite.experiment.records import (
     RecordsError,
     RunRecord,
@@ -407,7 +407,7 @@ def test_runs_of_two_configurations_are_not_one_study(tmp_path):
 def test_a_compressed_file_is_not_appended_to(tmp_path):
     path = tmp_path / "runs.jsonl"
     path.write_bytes(gzip.compress(record().to_line().encode()))
-    with pytest.raises(RecordsError, match="compressed, so no run can be appended"):
+    with pytest.raises(ConfigError, match="compressed, so no run can be appended"):
         prepare_to_append(path)
 
 

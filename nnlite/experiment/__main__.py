@@ -13,44 +13,27 @@ try:  # Ctrl-C in the first half second, while this is imported, leaves nothing 
     import shlex
     from collections.abc import Sequence
     from concurrent.futures import ThreadPoolExecutor
-    from functools import partial
     from typing import TYPE_CHECKING
 
     from .. import program
-    from .config import ConfigError
-    from .exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, leave, noted_signals
-    from .keeping import carry_out, check_kept, holding, prepare_to_append, read_kept
+    from . import article
+    from .exits import DATA, FAILED_RUN, OK, Exit, Interrupted, answered, leave, noted_signals, reading
+    from .keeping import carry_out
     from .options import ARTICLE, LIST_ARMS, Options, arms_json, arms_text, parse
     from .progress import Progress
-    from .records import FAILED
+    from .records import FAILED, holding, prepare_to_append, read_study, require_same
 except KeyboardInterrupt:
     raise SystemExit(130) from None
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
-    from .pool import Status
     from .records import RunRecord
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    return program.carry_out("nnlite", lambda: _answer(given))
-
-
-def _answer(arguments: Sequence[str]) -> int:
-    """Do what a command line asks for; what a person can mend becomes a line."""
-    try:
-        return _run(parse(arguments))
-    except ConfigError as error:
-        return _complain(f"{error}\nnnlite --help lists all options", USAGE)
-    except Exit as error:
-        return _complain(str(error), error.status)
-
-
-def _complain(message: str, status: int) -> int:
-    print(f"nnlite: {message}", file=sys.stderr)
-    return status
+    return program.carry_out("nnlite", lambda: answered("nnlite", lambda: _run(parse(given))))
 
 
 def _run(options: Options) -> int:
@@ -58,32 +41,36 @@ def _run(options: Options) -> int:
         print(json.dumps(arms_json(), indent=2) if options.json else arms_text())
         return OK
     if options.mode is ARTICLE:
-        from . import article
-
         print(json.dumps(article.accounting(), indent=2) if options.json else article.accounting_text())
         return OK
-    if options.figures is not None:
-        _require_matplotlib()  # before hours of runs, not after them
-        _make_folder(options.figures)
-    if options.report is None:
-        return _study(options)
+    if options.figures is not None:  # before hours of runs, not after them
+        from . import drawing, figures
+
+        drawing.require_matplotlib()
+        figures.make_folder(options.figures)
+    if options.report is not None:
+        return _report(options, options.report)
+    progress, held_back = Progress(sys.stderr, options.quiet), list[str]()
+    with holding(options.out, options.resume, held_back.append) as kept:  # nobody else adds to the file meanwhile
+        if held_back:
+            progress.line(f"{options.out}: holds {' and '.join(held_back)}; what they lack is carried out again")
+        return _study(options, kept, progress)
+
+
+def _report(options: Options, path: str) -> int:
+    """Report kept records without training."""
     left_out: list[str] = []
-    records = read_kept(options.report, left_out.append)
+    with reading():
+        records = read_study(path, left_out.append)
     if not records:
         left = f", left out: {'; '.join(left_out)}" if left_out else ""
-        raise Exit(f"{options.report}: no finished run in it{left}", DATA)
+        raise Exit(f"{path}: no finished run in it{left}", DATA)
     _print(options, records, expected=None, left_out=left_out)
     return OK
 
 
-def _study(options: Options) -> int:
-    """Run what is missing, keep it, report all; no other study adds to the file meanwhile."""
-    with holding(options.out, options.resume) as kept:
-        return _go_on(options, kept)
-
-
-def _go_on(options: Options, kept: Sequence[RunRecord]) -> int:
-    progress = Progress(sys.stderr, options.quiet)
+def _study(options: Options, kept: Sequence[RunRecord], progress: Progress) -> int:
+    """Run what is missing, keep it, report all."""
     progress.show("data", f"reading {options.dataset}")
     with ThreadPoolExecutor(1) as pool:  # numba is imported while the data is unpacked: each takes a third of a second
         importing = pool.submit(_import_pool)
@@ -94,10 +81,10 @@ def _go_on(options: Options, kept: Sequence[RunRecord]) -> int:
         raise Exit(str(error), FAILED_RUN) from error
     for note in dataset.notes:
         progress.line(note)
-    check_kept(options.out, options.config, dataset, kept)
-    aside = prepare_to_append(options.out) if options.out else None
-    if aside:
-        progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
+    if options.out is not None:
+        require_same(options.out, kept, options.config, dataset)
+        if aside := prepare_to_append(options.out):
+            progress.line(f"{options.out}: its last line was cut short; it is set aside in {aside}")
     progress.show("import", f"{dataset.name}: {len(dataset.train_labels)} training images; starting")
     records = list(kept)
     with noted_signals() as signals:
@@ -122,7 +109,7 @@ def _carry_out(
     """Carry out what is missing, pair by pair, and add it to the records."""
     from .report import pair_line, pair_of
 
-    settings, n_pairs = options.settings, options.settings.seeds
+    settings = options.settings
     of_seed: dict[int, list[RunRecord]] = {}
     for record in records:
         of_seed.setdefault(record.seed, []).append(record)
@@ -135,29 +122,12 @@ def _carry_out(
         pair = pair_of(of_seed[record.seed])
         if pair is not None and record in pair:
             n_done += 1
-            progress.line(pair_line(n_done, n_pairs, *pair))
+            progress.line(pair_line(n_done, settings.seeds, *pair))
 
     finished = {(record.arm, record.seed) for record in records}
     runs = [(options.config, *run) for run in settings.runs() if run not in finished]
     workers = settings.executor, settings.workers
-    show = partial(_show, progress, n_pairs)
-    carry_out(dataset, runs, workers, options.out, signals, show, note)
-
-
-def _show(progress: Progress, n_pairs: int, status: Status) -> None:
-    """Show where the runs are by the one that is furthest behind."""
-    if status.compiling:
-        loading = status.seconds < 1
-        progress.show(*(("loading", "loading kernels") if loading else ("compiling", status.compiling_text())))
-        return
-    if not status.arm:
-        progress.show("running", f"{status.n_done}/{status.n_runs} runs")
-        return
-    phase = "pretraining, " if status.pretraining else ""
-    accuracy = f", {status.accuracy:.1%}" if status.accuracy is not None else ""
-    left = f" · {status.seconds_left:.0f} s left" if status.seconds_left is not None else ""
-    text = f"pair {status.pair}/{n_pairs} · {status.arm}, {phase}step {status.step}{accuracy}{left}"
-    progress.show("running", text, status.n_done / status.n_runs)
+    carry_out(dataset, runs, workers, options.out, signals, progress.show_runs, note)
 
 
 def _print(options: Options, records: Sequence[RunRecord], expected: str | None, left_out: Sequence[str] = ()) -> None:
@@ -165,7 +135,11 @@ def _print(options: Options, records: Sequence[RunRecord], expected: str | None,
     from . import report
 
     if options.figures is not None:
-        _draw(options, records)
+        from . import figures
+
+        for path in figures.draw_all(options.figures, records, lambda: _load(options)):
+            if not options.quiet:
+                print(f"figure: {path}", file=sys.stderr)
     found = report.Summary(records, with_verdict=not options.quick, left_out=left_out)
     if options.json:
         print(json.dumps(report.to_json(found), indent=2, allow_nan=False))
@@ -195,50 +169,14 @@ def _resume_line(options: Options) -> str:
 def _load(options: Options) -> Dataset:
     from ..datasets import load_dataset
 
-    try:
+    with reading():
         return load_dataset(options.dataset, options.data_dir, options.verify)
-    except ValueError as error:
-        raise Exit(str(error), DATA) from error
-    except OSError as error:
-        raise Exit(file_error(error), DATA) from error
 
 
 def _expected(options: Options) -> str | None:
     from .report import EXPECTED
 
     return EXPECTED.get(options.config.preset) if options.preset_unchanged else None
-
-
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise Exit("--figures: needs matplotlib: python -m pip install matplotlib", USAGE) from error
-
-
-def _make_folder(folder: str) -> None:
-    from . import figures
-
-    try:
-        figures.make_folder(folder)
-    except FileExistsError as error:
-        raise Exit(f"--figures {folder}: a file, where a folder was expected", USAGE) from error
-    except OSError as error:
-        raise Exit(f"--figures {folder}: {error.strerror or error}", USAGE) from error
-
-
-def _draw(options: Options, records: Sequence[RunRecord]) -> None:
-    from . import figures
-
-    assert options.figures is not None
-    try:
-        for path in figures.draw_all(options.figures, records, lambda: _load(options)):
-            if not options.quiet:
-                print(f"figure: {path}", file=sys.stderr)
-    except figures.NoCurves as error:
-        raise ConfigError(f"--figures: {error}") from error
-    except OSError as error:
-        raise Exit(f"{options.figures}: {error.strerror or error}", FAILED_RUN) from error
 
 
 if __name__ == "__main__":

@@ -85,6 +85,10 @@ class ConfigError(ValueError):
     """An option that cannot be: names the option, its value and what is allowed."""
 
 
+class DataError(ValueError):
+    """A data set that this study cannot use: one class alone, too few images or too many classes for an arm."""
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """All that can change the outcome of a run but its arm, its seed and its data."""

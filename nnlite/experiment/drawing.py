@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..files import replacing
-from .config import BASELINE, TREATMENT
+from .config import BASELINE, TREATMENT, ConfigError
 from .wording import percent
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ class Curve:
     x: Floats  # (n_checks,)
     accuracy: Floats  # (n_checks,), fractions
     whole: bool = True  # False where the run diverged: drawn as far as it went, but not part of the mean
+
+
+def require_matplotlib() -> None:
+    """Raise ConfigError where there is no matplotlib."""
+    if find_spec("matplotlib") is None:
+        raise ConfigError("--figures: needs matplotlib: python -m pip install matplotlib")
 
 
 @contextmanager

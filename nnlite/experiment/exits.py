@@ -1,6 +1,6 @@
-"""How the command ends: its exit statuses, a mistake of a person as one line, and signals.
+"""How a command ends: its exit statuses, which exception is which of them, a person's mistake as one line, signals.
 
-The statuses are part of the interface; scripts rely on them.
+The statuses are part of the interface; scripts rely on them. It knows no command.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from types import FrameType
+
+from .config import ConfigError, DataError
+from .records import RecordsError
 
 OK = 0  # misses and divergence are results
 FAILED_RUN = 1  # a run could not be carried out
@@ -25,6 +29,59 @@ class Exit(Exception):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+STATUSES: dict[type[Exception], int] = {
+    ConfigError: USAGE,
+    DataError: DATA,
+    RecordsError: DATA,
+    BrokenExecutor: FAILED_RUN,  # the pool's WorkersError
+    MemoryError: FAILED_RUN,
+    OSError: FAILED_RUN,
+}
+"""What ends a command with one line. Any other exception is a fault of nnlite, and is shown whole."""
+
+
+def answered(program: str, work: Callable[[], int]) -> int:
+    """Do what a command line asks for; what a person can mend becomes a line and an exit status.
+
+    Parameters
+    ----------
+    program : str
+        How the command is called, for the hint after a mistake in its options.
+    work : function without arguments
+        Returns an exit status.
+    """
+    try:
+        return work()
+    except Exit as error:
+        message, status = str(error), error.status
+    except tuple(STATUSES) as error:
+        message = _line_of(error)
+        status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+        if status == USAGE:
+            message += f"\n{program} --help lists all options"
+    print(f"nnlite: {message}", file=sys.stderr)
+    return status
+
+
+def _line_of(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return file_error(error)
+    return "not enough memory for these networks and this data set" if isinstance(error, MemoryError) else str(error)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """End a command with status 3 where data or records cannot be read in the block, whatever is wrong with them."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise Exit(str(error), DATA) from error
+    except OSError as error:
+        raise Exit(file_error(error), DATA) from error
 
 
 class Interrupted(Exception):

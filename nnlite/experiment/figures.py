@@ -36,13 +36,18 @@ _DIVERGED = "diverged"
 _MOST_CLASSES = 50  # averages drawn: a picture of more would be one that nobody can look at
 
 
-class NoCurves(ValueError):
+class NoCurves(ConfigError):
     """Records without accuracy curves: exact decisions keep none."""
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:
-    """Make the folder of the pictures if it is missing; OSError where it cannot be."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    """Make the folder of the pictures if it is missing; ConfigError where it cannot be."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise ConfigError(f"--figures {os.fspath(folder)}: a file, where a folder was expected") from error
+    except OSError as error:
+        raise ConfigError(f"--figures {os.fspath(folder)}: {error.strerror or error}") from error
 
 
 def draw_all(
@@ -162,7 +167,7 @@ def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
     arms = {arm: [record for record in records if record.arm == arm and record.checks] for arm in COLOURS}
     arms = {arm: runs for arm, runs in arms.items() if runs}
     if not arms:
-        raise NoCurves("these records hold no curves: run with --evaluate full")
+        raise NoCurves("--figures: these records hold no curves: run with --evaluate full")
     first = next(iter(arms.values()))[0]
     config, n_runs = first.config, max(map(len, arms.values()))
     diverged = _diverged([run for runs in arms.values() for run in runs])

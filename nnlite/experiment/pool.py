@@ -39,9 +39,9 @@ import numpy.typing as npt
 from ..datasets import Dataset, load_dataset
 from ..kernels.dispatcher import n_ready
 from ..kernels.ops import ACTIVATIONS
-from .config import RunConfig
+from .config import DataError, RunConfig
 from .records import RunRecord
-from .run import DataError, RunData, failed_record, run_one, stop_set_size, warm_up
+from .run import RunData, failed_record, run_one, stop_set_size, warm_up
 
 Run = tuple[RunConfig, str, int]
 """Configuration, arm, seed."""
@@ -56,7 +56,7 @@ _MOST_PROCESSES = 61 if sys.platform == "win32" else 1024  # that a pool can wai
 _TRAINING = 2  # the stage of a run on the board; 1 in pretraining, 0 before it begins
 
 
-class WorkersError(RuntimeError):
+class WorkersError(BrokenExecutor):
     """Worker processes that end before they have begun a run: none ever will."""
 
 
@@ -70,7 +70,6 @@ class Status:
     n_runs: int = 0
     arm: str = ""  # of the run that is furthest behind
     seed: int = 0
-    pair: int = 0  # its number, from 1
     pretraining: bool = False
     step: int = 0
     accuracy: float | None = None  # at its last check
@@ -172,7 +171,11 @@ def _carry_out(
             try:
                 ready.result()  # raises what no run can do without: data that an arm cannot use, memory
             except BrokenExecutor as error:
-                return dict.fromkeys(numbers, error)
+                if not futures:
+                    return dict.fromkeys(numbers, error)
+            except Exception:
+                yield from (future.result() for future in futures if future.done() and not future.exception())
+                raise
             board.ready_at = board.ready_at or time.perf_counter()
             futures = futures or _submitted(pool, board, numbers)
             while futures:
@@ -236,7 +239,6 @@ class _Board:
         self.stages, self.steps, self.correct = self.words[1:].reshape(-1, 3).T
         self.done: set[int] = set()
         self.steps_done: dict[tuple[RunConfig, str], list[int]] = {}
-        self.pairs = {seed: number for number, seed in enumerate(dict.fromkeys(seed for _, _, seed in runs), 1)}
         self.began, self.n_ready_before = time.perf_counter(), n_ready()
         self.ready_at: float | None = None
 
@@ -264,7 +266,6 @@ class _Board:
             status,
             arm=arm,
             seed=seed,
-            pair=self.pairs[seed],
             pretraining=bool(self.stages[first] != _TRAINING),
             step=int(self.steps[first]),
             accuracy=float(self.correct[first]) / n_checked if self.correct[first] > 0 else None,

@@ -1,12 +1,15 @@
 """Progress on stderr: one line that is redrawn on a terminal, plain lines now and then elsewhere.
 
-It is told what to show and knows nothing of studies; stdout is never touched, so results can be piped.
+It knows no study, only where the runs of a pool are; stdout is never touched, so results can be piped.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from .pool import Status
 
 _REDRAW = 0.1  # seconds between two drawings on a terminal
 _BAR = 20  # characters
@@ -59,6 +62,16 @@ class Progress:
         self._write("\r" + text.ljust(self._width))
         self._width = len(text)
 
+    def show_runs(self, status: Status, where: str = "") -> None:
+        """Show how many runs are done and how far the hindmost is; `where` says which part of the work they are."""
+        before = f"{where} · " if where else ""
+        if status.compiling and status.seconds < 1:
+            self.show("loading", f"{before}loading kernels")
+        elif status.compiling:
+            self.show("compiling", before + status.compiling_text())
+        else:
+            self.show("running", before + _running_text(status), status.n_done / status.n_runs)
+
     def line(self, text: str) -> None:
         """Write a line that stays."""
         if not self._quiet:
@@ -77,3 +90,14 @@ class Progress:
             self._stream.flush()
         except OSError:  # nobody looks any more: the work goes on
             self._quiet = True
+
+
+def _running_text(status: Status) -> str:
+    told, left = [f"{status.n_done}/{status.n_runs} runs"], status.seconds_left
+    if left is not None:
+        told.append(f"{left:.0f} s left" if left < 120 else f"{left / 60:.0f} min left")
+    if status.arm:
+        phase = "pretraining, " if status.pretraining else ""
+        accuracy = f", {status.accuracy:.1%}" if status.accuracy is not None else ""
+        told.append(f"{status.arm}, seed {status.seed}, {phase}step {status.step}{accuracy}")
+    return " · ".join(told)

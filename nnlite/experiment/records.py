@@ -14,8 +14,8 @@ import json
 import lzma
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -26,8 +26,9 @@ import numpy.typing as npt
 
 from ..access import keep_access
 from ..datasets import Dataset
-from ..files import GZIP_MAGIC, XZ_MAGIC, reading
+from ..files import GZIP_MAGIC, XZ_MAGIC, held, reading
 from ..flops import Counts, Tally
+from .config import ConfigError, RunConfig
 from .record_rules import STATUSES, NotCut, checked, parse, signed
 
 SCHEMA = 1
@@ -199,6 +200,38 @@ def _is_cut(piece: bytes) -> bool:
     return False
 
 
+@contextmanager
+def holding(path: str | None, resume: bool, tell: Callable[[str], None]) -> Iterator[list[RunRecord]]:
+    """Hold the file of --out for one study, and return its finished runs to go on with; nothing is written yet.
+
+    `tell` is given what else the file holds, as `read_records` says it.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be written, or holds something and `resume` is False.
+    BlockingIOError
+        Another program is at work on it.
+    RecordsError
+        What it holds cannot be used.
+    """
+    if path is None:
+        yield []
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(path))
+        except BlockingIOError:
+            raise
+        except FileNotFoundError as error:
+            raise ConfigError(f"--out {path}: the folder {os.path.dirname(path) or '.'} does not exist") from error
+        except OSError as error:
+            raise ConfigError(f"--out {path}: cannot be written: {error.strerror}") from error
+        if not resume and os.path.getsize(path):
+            raise ConfigError(f"--out {path}: exists; --resume goes on with it, or name another file")
+        yield read_study(path, tell)
+
+
 def prepare_to_append(path: str | os.PathLike[str]) -> str | None:
     """Make sure that runs can be appended to a file, each on a line of its own.
 
@@ -213,13 +246,13 @@ def prepare_to_append(path: str | os.PathLike[str]) -> str | None:
     ------
     OSError
         The file cannot be written: no permission, full disk.
-    RecordsError
+    ConfigError
         The file is compressed.
     """
     target, aside = Path(path), None
     text = target.read_bytes() if target.exists() else b""
     if text.startswith((GZIP_MAGIC, XZ_MAGIC)):
-        raise RecordsError(f"{target}: compressed, so no run can be appended: decompress it first")
+        raise ConfigError(f"{target}: compressed, so no run can be appended: decompress it first")
     end = text.rfind(b"\n") + 1
     if _is_cut(text[end:]):
         aside = target.with_name(target.name + ".cut")
@@ -247,7 +280,11 @@ def _require_room(target: Path) -> None:
 
 def append_record(path: str | os.PathLike[str], record: RunRecord) -> None:
     """Append a record in one write; OSError where the file cannot be written: no permission, full disk."""
-    _append(path, record.to_line().encode())
+    try:
+        _append(path, record.to_line().encode())
+    except OSError as error:
+        why = f"cannot keep a run: {error.strerror}; all before it are kept, and --resume goes on"
+        raise OSError(error.errno, why, os.fspath(path)) from error
 
 
 def _append(path: str | os.PathLike[str], text: bytes) -> None:
@@ -255,9 +292,10 @@ def _append(path: str | os.PathLike[str], text: bytes) -> None:
     try:
         written = os.write(descriptor, text)
         if written < len(text):
-            raise OSError(
-                errno.ENOSPC, f"no space left: only {written} of {len(text)} bytes could be written", os.fspath(path)
-            )
+            raise OSError(errno.ENOSPC, f"no space left: only {written} of {len(text)} bytes could be written")
+    except OSError as error:
+        error.filename = os.fspath(path)  # which a descriptor does not know
+        raise
     finally:
         os.close(descriptor)
 
@@ -299,6 +337,13 @@ def config_differences(records: Iterable[RunRecord], config: dict[str, Any], dat
         if differing:
             return [f"{name}: {kept.get(name)} in the file, {asked.get(name)} asked for" for name in differing]
     return []
+
+
+def require_same(path: str, kept: Sequence[RunRecord], config: RunConfig, dataset: Dataset) -> None:
+    """Refuse to go on with a file of runs of another configuration or data set: ConfigError with every difference."""
+    asked = config.to_record(dataset.train_pixels.shape[1], dataset.n_classes)
+    if differences := config_differences(kept, asked, describe(dataset)):
+        raise ConfigError(f"{path} holds runs of another configuration: {'; '.join(differences)}")
 
 
 def read_study(path: str | os.PathLike[str], tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:

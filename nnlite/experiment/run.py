@@ -38,7 +38,7 @@ from ..schedule import (
 )
 from ..training import count_scaling, evaluate, prepare_images, train
 from .arms import ARMS, Arm, Pretraining, TrainingData
-from .config import PRETRAIN_EPOCHS_LIMIT, RunConfig
+from .config import PRETRAIN_EPOCHS_LIMIT, DataError, RunConfig
 from .phases import OPTIMIZERS, Learner, Piece, distinct_seen, go_through, joined, real_pieces, real_schedule
 from .records import FAILED, RunRecord, describe
 
@@ -62,10 +62,6 @@ def stop_set_size(dataset: Dataset, config: RunConfig) -> int:
     return len(dataset.test_labels) if config.stop_on == "test" else len(dataset.train_labels) // 6
 
 
-class DataError(ValueError):
-    """A data set that this study cannot use: one class alone, too few images or too many classes for an arm."""
-
-
 class RunData:
     """A data set as runs want it: one copy for all threads, and what several runs share computed once.
 
@@ -87,10 +83,12 @@ class RunData:
         self.n_features = dataset.train_pixels.shape[1]
         self.n_checked = stop_set_size(dataset, config)
         if self.n_checked == 0:
-            raise DataError(f"{self.n_train} training images: a validation split needs at least 6")
+            raise self._refusal(f"{self.n_train} training images: a validation split needs at least 6")
         if dataset.train_labels.min() == dataset.train_labels.max():
             label = dataset.train_labels[0]
-            raise DataError(f"all training labels are {label}: one class is nothing to learn; number classes from 0")
+            raise self._refusal(
+                f"all training labels are {label}: one class is nothing to learn; number classes from 0"
+            )
         self._shared: dict[str, Pretraining | None] = {}
 
     @property
@@ -134,26 +132,28 @@ class RunData:
         n_units, n_classes = self.config.hidden_layer_sizes[:1], self.dataset.n_classes
         if ARMS[arm].start is not None and n_units < (n_classes,):
             wanted = f"a hidden unit for each of the {n_classes} classes, like --hidden {n_classes}"
-            raise DataError(f"arm {arm}: needs {wanted}; found {n_units[0] if n_units else 'none'}")
+            raise self._refusal(f"arm {arm}: needs {wanted}; found {n_units[0] if n_units else 'none'}")
         if arm in self._shared or ARMS[arm].draws or self.config.stop_on == "validation":
             return  # a validation split leaves other images to every seed
         rows = np.arange(self.n_train)
         data = self.of_run(0, rows, real_schedule(self.config, ARMS["scratch"], rows, generator(0, BATCH_ORDER)))
-        self._shared[arm] = _prepare(arm, data, generator(0, ARM))
+        self._shared[arm] = self._prepare(arm, data, generator(0, ARM))
 
     def pretraining(self, arm: str, seed: int, data: TrainingData) -> Pretraining | None:
         """Return what the arm pretrains on; DataError as `prepare_shared`."""
         if arm in self._shared:
             return self._shared[arm]
-        return _prepare(arm, data, generator(seed, ARM))
+        return self._prepare(arm, data, generator(seed, ARM))
 
+    def _prepare(self, arm: str, data: TrainingData, rng: np.random.Generator) -> Pretraining | None:
+        """Make what an arm pretrains on; whatever it refuses is the data's fault."""
+        try:
+            return ARMS[arm].prepare(data, rng)
+        except ValueError as error:
+            raise self._refusal(f"arm {arm}: {error}") from error
 
-def _prepare(arm: str, data: TrainingData, rng: np.random.Generator) -> Pretraining | None:
-    """Make what an arm pretrains on; whatever it refuses is the data's fault."""
-    try:
-        return ARMS[arm].prepare(data, rng)
-    except ValueError as error:
-        raise DataError(f"arm {arm}: {error}") from error
+    def _refusal(self, why: str) -> DataError:
+        return DataError(f"{self.dataset.name}: {why}")
 
 
 def _floats(parts: Sequence[Array]) -> Array:

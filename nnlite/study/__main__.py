@@ -12,15 +12,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 from .. import program
 from ..experiment.config import EXECUTORS, ConfigError, StudySettings, available_cores
-from ..experiment.exits import DATA, FAILED_RUN, OK, USAGE, Exit, Interrupted, file_error, leave, noted_signals
+from ..experiment.drawing import require_matplotlib
+from ..experiment.exits import OK, Interrupted, answered, leave, noted_signals
 from ..experiment.options import read_whole
 from ..experiment.progress import Progress
-from ..experiment.records import RecordsError
 from ..files import path_name, replacing
 from .parts import Work, is_done, minutes_of, run_parts
 from .protocol import PARTS
@@ -33,22 +32,12 @@ _REPEAT = 60.0  # seconds between two lines of progress where there is no termin
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
-    return program.carry_out(COMMAND, lambda: answer(given))
+    return program.carry_out(COMMAND, lambda: answered(COMMAND, lambda: _answer(given)))
 
 
-def answer(arguments: Sequence[str]) -> int:
-    """Do what a command line asks for; what a person can mend becomes a line."""
-    try:
-        options = _parser().parse_args(arguments)
-        status: int = options.do(options, arguments)
-        return status
-    except ConfigError as error:
-        message, status = str(error), USAGE
-    except RecordsError as error:
-        message, status = str(error), DATA
-    except Exit as error:
-        message, status = str(error), error.status
-    print(f"nnlite: {message}", file=sys.stderr)
+def _answer(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    status: int = options.do(options, arguments)
     return status
 
 
@@ -126,8 +115,8 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     folder = options.figures
     if options.write and folder is None:
         folder = os.path.normpath(os.path.join(options.runs, "..", "figures"))
-    if folder is not None and find_spec("matplotlib") is None:
-        raise Exit("--figures: needs matplotlib: python -m pip install matplotlib", USAGE)
+    if folder is not None:
+        require_matplotlib()
     from .figures import draw_all
     from .page import facts, page, text
     from .runs import Study
@@ -140,17 +129,14 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     finally:
         progress.clear()
     told = Progress(sys.stderr, options.quiet)
-    try:
-        drawn = draw_all(folder, study) if folder is not None else []
-        for path in drawn:
-            told.line(f"figure: {path}")
-        if options.write:
-            shown = {path.stem: Path(os.path.relpath(path, options.runs)).as_posix() for path in drawn}
-            with replacing(os.path.join(options.runs, "README.md")) as file:
-                file.write(page(study, shown).encode())
-            told.line(f"page: {os.path.join(options.runs, 'README.md')}")
-    except OSError as error:
-        raise Exit(file_error(error), FAILED_RUN) from error
+    drawn = draw_all(folder, study) if folder is not None else []
+    for path in drawn:
+        told.line(f"figure: {path}")
+    if options.write:
+        shown = {path.stem: Path(os.path.relpath(path, options.runs)).as_posix() for path in drawn}
+        with replacing(os.path.join(options.runs, "README.md")) as file:
+            file.write(page(study, shown).encode())
+        told.line(f"page: {os.path.join(options.runs, 'README.md')}")
     print(printed)
     return OK
 

@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import lzma
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..access import keep_access
 from ..experiment.config import ConfigError, RunConfig
-from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, file_error
-from ..experiment.keeping import Workers, carry_out, prepare_to_append
+from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, reading
+from ..experiment.keeping import Workers, carry_out
 from ..experiment.progress import Progress
-from ..experiment.records import FAILED, RecordsError, RunRecord, config_differences, describe, read_records
+from ..experiment.records import FAILED, RecordsError, RunRecord, prepare_to_append, read_records, require_same
 from ..files import held, replacing
 from .protocol import Block, Earlier, Part
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
-    from ..experiment.pool import Run, Status
+    from ..experiment.pool import Run
 
 
 def done_file(folder: str | os.PathLike[str], name: str) -> Path:
@@ -40,28 +39,15 @@ def open_file(folder: str | os.PathLike[str], name: str) -> Path:
     return Path(folder) / f"{name}.jsonl"
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Turn what is wrong with files of records or of data into the line that says so."""
-    try:
-        yield
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise Exit(str(error), DATA) from error
-    except OSError as error:
-        raise Exit(file_error(error), DATA) from error
-
-
 def is_done(folder: str | os.PathLike[str], name: str) -> bool:
     """Return whether the file of a finished part is there; raise Exit where the folder cannot be read."""
-    with _reading():
+    with reading():
         return _exists(done_file(folder, name))
 
 
 def records_of(folder: str | os.PathLike[str], name: str) -> list[RunRecord]:
     """Read what there is of a part, finished or not; raise Exit where that cannot be read."""
-    with _reading():
+    with reading():
         for path in (done_file(folder, name), open_file(folder, name)):
             if _exists(path):
                 return read_records(path)
@@ -135,29 +121,26 @@ def run_parts(parts: Sequence[Part], folder: str, work: Work) -> None:
             raise _NotFinished(name)
         return records_of(folder, name)
 
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        if len(parts) > 1:
-            to_do = [part for part in parts if not is_done(folder, part.name)]
-            work.progress.line(_plan(to_do, len(parts), work.workers[1]))
-        for number, part in enumerate(parts, 1):
-            if work.signals:
-                raise Interrupted(work.signals[0], compiling=False)
-            where, done = f"part {number}/{len(parts)}, {part.name}", done_file(folder, part.name)
-            if not is_done(folder, part.name):
-                try:
-                    blocks = part.blocks(earlier)
-                except _NotFinished as error:
-                    needs = f"needs part {error} first, which {folder} does not hold"
-                    raise ConfigError(f"part {part.name}: {needs}") from error
-                _run_part(part, blocks, where, folder, work)
-            elif n := n_lacking(part, records_of(folder, part.name), earlier):
-                mend = f"after xz -d {done} the same command makes them"
-                raise Exit(f"{done}: lacks {n} of the part's runs; {mend}", DATA)
-            else:
-                work.progress.line(f"{where}: done, in {done}")
-    except OSError as error:
-        raise Exit(file_error(error), FAILED_RUN) from error
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    if len(parts) > 1:
+        to_do = [part for part in parts if not is_done(folder, part.name)]
+        work.progress.line(_plan(to_do, len(parts), work.workers[1]))
+    for number, part in enumerate(parts, 1):
+        if work.signals:
+            raise Interrupted(work.signals[0], compiling=False)
+        where, done = f"part {number}/{len(parts)}, {part.name}", done_file(folder, part.name)
+        if not is_done(folder, part.name):
+            try:
+                blocks = part.blocks(earlier)
+            except _NotFinished as error:
+                needs = f"needs part {error} first, which {folder} does not hold"
+                raise ConfigError(f"part {part.name}: {needs}") from error
+            _run_part(part, blocks, where, folder, work)
+        elif n := n_lacking(part, records_of(folder, part.name), earlier):
+            mend = f"after xz -d {done} the same command makes them"
+            raise Exit(f"{done}: lacks {n} of the part's runs; {mend}", DATA)
+        else:
+            work.progress.line(f"{where}: done, in {done}")
 
 
 def _plan(to_do: Sequence[Part], n_parts: int, n_workers: int) -> str:
@@ -179,10 +162,11 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
             mend = "move the file away and the part begins anew"
             raise Exit(f"{path}: {len(others)} of its runs are not part {part.name}'s, like {example}; {mend}", DATA)
         missing = missing_runs(blocks, kept)
-        with _reading():
+        with reading():
             datasets = {name: load(name) for name in {block.dataset: None for block in blocks}} if missing else {}
-        for record in kept:
-            _require_same(path, record, datasets.get(record.dataset["name"]))
+        for record in kept:  # of other kernels, which round differently, or of another data set of that name?
+            if record.dataset["name"] in datasets:
+                require_same(path, [record], RunConfig.from_record(record.config), datasets[record.dataset["name"]])
         if aside := prepare_to_append(path):
             progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
         n_runs, n_missing = sum(len(block.runs()) for block in blocks), sum(map(len, missing.values()))
@@ -191,7 +175,7 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
         ahead = f"{n_runs} runs{already}, about {minutes:.0f} min on {workers[1]} cores"
         progress.line(f"{where}: {part.sentence}; {ahead}")
         done: list[RunRecord] = []
-        show = partial(_show, progress, where)
+        show = partial(progress.show_runs, where=where)
         try:
             for name, runs in missing.items():
                 carry_out(datasets[name], runs, workers, path, signals, show, done.append)
@@ -205,24 +189,6 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
         progress.clear()
         progress.line(f"{where}: kept in {finish(folder, part, blocks)}")
     Path(path).unlink(missing_ok=True)  # when nothing holds it any more: Windows removes no open file
-
-
-def _require_same(path: str, record: RunRecord, dataset: Dataset | None) -> None:
-    """Refuse to go on with a run of other kernels, which round differently, or of another data set of that name."""
-    if dataset is None:
-        return
-    now = RunConfig.from_record(record.config).to_record(dataset.train_pixels.shape[1], dataset.n_classes)
-    if differences := config_differences([record], now, describe(dataset)):
-        raise ConfigError(f"{path} was begun otherwise: {'; '.join(differences)}")
-
-
-def _show(progress: Progress, where: str, status: Status) -> None:
-    if status.compiling:
-        progress.show("compiling", f"{where}: {status.compiling_text()}")
-        return
-    left = f" · {status.seconds_left / 60:.0f} min left" if status.seconds_left is not None else ""
-    text = f"{where} · {status.n_done}/{status.n_runs} runs · {status.arm} {status.seed}{left}"
-    progress.show("running", text, status.n_done / status.n_runs)
 
 
 def finish(folder: str | os.PathLike[str], part: Part, blocks: Sequence[Block]) -> Path:
