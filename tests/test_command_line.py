@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -351,6 +352,25 @@ def test_figures_without_matplotlib_are_refused_at_once(capsys, tmp_path, monkey
     assert main(["--figures", "f"]) == 2
     assert "nnlite: --figures: needs matplotlib: python -m pip install matplotlib\n" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_resume_says_what_the_file_held_that_is_carried_out_again(small, tmp_path, capsys):
+    kept = tmp_path / "runs.jsonl"
+    assert main([*small, "--seeds", "2", "--out", str(kept), "--quiet"]) == 0
+    lines = kept.read_text(encoding="utf-8").splitlines(keepends=True)
+    runs = read_records(kept)
+    failed = replace(runs[1], status="failed", reached=False, steps_to_target=None, passes={})
+    failed = replace(
+        failed, counts={"dense": {}, "executed": {}}, accuracy_at_stop=None, message="its worker died twice"
+    )
+    kept.write_text(lines[0] + failed.to_line() + lines[2] + lines[3][:-40], encoding="utf-8")
+    capsys.readouterr()
+    assert main([*small, "--seeds", "2", "--out", str(kept), "--resume"]) == 0
+    out, err = capsys.readouterr()
+    held = "the last line, which was cut short and 1 run that could not be carried out"
+    assert f"{kept}: holds {held}; what they lack is carried out again" in err
+    assert "2 pairs" in out
+    assert len(read_records(kept)) == 4
 
 
 def test_resume_refuses_another_configuration_and_shows_the_difference(small, tmp_path, capsys):

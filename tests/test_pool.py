@@ -8,8 +8,10 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,6 +267,36 @@ def test_what_travels_to_a_worker_fits_in_a_pipe_that_nobody_reads(tmp_path):
     assert len(pickle.dumps((board.job, 999, runs[999]))) < 1024
 
 
+@pytest.mark.parametrize("error", [DataError("an arm needs more classes"), MemoryError(), BrokenExecutor()])
+def test_runs_that_are_done_before_the_others_are_ready_stay_when_that_fails(tmp_path, monkeypatch, error):
+    dataset, config, settings = small_dataset(tmp_path), small_config(), StudySettings(seeds=1)
+    expected, one_is_done = records_of(dataset, config, settings), threading.Event()
+
+    def get_ready(job, config, arms):
+        one_is_done.wait(60)
+        raise error
+
+    def run_and_tell(job, number, run):
+        if number == 1:
+            one_is_done.wait(60)
+            time.sleep(0.5)  # later than the failure
+        record = run_there(job, number, run)
+        if number == 0:
+            threading.Timer(0.3, one_is_done.set).start()  # when its future is done
+        return record
+
+    run_there = pool_module._run
+    monkeypatch.setattr(pool_module, "_get_ready", get_ready)
+    monkeypatch.setattr(pool_module, "_run", run_and_tell)
+    kept = {}
+    with pytest.raises(type(error)) if not isinstance(error, BrokenExecutor) else nullcontext():
+        for event in run_study(dataset, config, settings):
+            if isinstance(event, RunRecord):
+                kept[event.arm, event.seed] = event.comparable()
+    assert kept["scratch", 0] == expected["scratch", 0].comparable()
+    assert len(kept) == (2 if isinstance(error, BrokenExecutor) else 1)
+
+
 class Counting(ThreadPoolExecutor):
     """Somebody's executor."""
 
@@ -330,6 +362,7 @@ def test_processes_that_cannot_read_the_same_data_say_so(tmp_path, change, messa
 
 SCRIPT = """
 import sys
+import threading
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from synthetic import small_config, small_dataset
