@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnlite import MLP, SGD, Adam, Momentum, Tally
-from nnlite.experiment.closed_forms import evaluation_counts, step_counts
+from nnlite.experiment.costs import evaluation_counts, step_counts
 from nnlite.kernels.ops import ACTIVATIONS
 from nnlite.schedule import TO_END
 from nnlite.training import Checks, epochs, train
