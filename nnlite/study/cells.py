@@ -179,21 +179,8 @@ def sensitivity(study: Study) -> Section:
             answer += said
             tables += of_words
     if not tables:
-        return Section(title, ["Not answered.", *lacking])
-    notes = [
-        "First touch: the first look at or above the target. For good: the first look from which the mean over seeds "
-        "stays there. Counted is all from scaling and averaging to the target; without data: pretraining and "
-        "training alone. That ran: zeros skipped. Looks: what finding out the accuracy costs. Distinct images are the "
-        "labels that are needed; no word is given for them.",
-        "Some ways give the same number whatever the runs do, such as images and PyTorch's count. With 1 look in 50 "
-        "nearly all runs end at the same looks, so that interval is narrow for no good reason.",
-        "What ran is known at each run's own stop alone, and hits in a row have no meaning for a mean: those rows are "
-        "first touch in every cell, also where its own question is for good.",
-        "No row is in seconds: these runs look after every step and go on to the end of their budget, so most of their "
-        "time is spent on looks that nobody who trains would make.",
-        *lacking,
-    ]
-    return Section(title, answer, tables, notes)
+        return Section(title, lacking=lacking)
+    return Section(title, answer, tables, lacking=lacking)
 
 
 def _by_word(found: Facts, name: str) -> tuple[list[str], list[Table]]:

@@ -173,8 +173,9 @@ def averages_or_steps(study: Study) -> Section:
     """Answer whether it is the averages or just cheap steps, by the eight controls."""
     title, found = "Is it the averages, or just cheap steps?", controls(study)
     facts = {"controls": found, "averages_or_steps": conclusion(found), "explained_by": explained_by(found)}
+    lacking = study.missing("claim", "controls")
     if not found:
-        return Section(title, ["Not answered.", *study.missing("claim", "controls")], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     rows = [
         [
             row["arm"],
@@ -192,19 +193,9 @@ def averages_or_steps(study: Study) -> Section:
         head = ["control", "difference, points", "p yes", "p no", "explains it?", "article"]
         caption = "Its saving less the averages' own, by pair, every operation counted; 95% bounds:"
         tables.append(Table(head, rows, caption))
-    notes = [
-        f"A control explains the saving if it saves at most {100 * EXPLAINED_MARGIN:.0f} points less than the averages "
-        "(p yes) and does not if it saves less than that (p no): one-sided sign tests, p adjusted over the eight by "
-        "Holm. Every operation is counted, since the controls differ in what their images cost to make; the last "
-        "column has the same tests by the article's count, in which that is free. `nnlite --list-arms` says what each "
-        "is.",
-        "Below 0, it cost more than training from scratch. Phase 1 of adam-state is put back, so it has no accuracy. "
-        "closed-form has a free number, the size of its output weights, which was chosen on pilot runs; those of the "
-        "averages, their epochs and rate, are the article's and the preset's.",
-        *study.missing("claim", "controls"),
-    ]
     pictures = {"controls": "savings of the controls, with intervals"}
-    return Section(title, [conclusion(found) or "Not answered."], tables, notes, pictures, facts)
+    answer = [said] if (said := facts["averages_or_steps"]) else []
+    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
 
 
 def conclusion(found: Sequence[Facts]) -> str:
@@ -238,21 +229,18 @@ def conclusion(found: Sequence[Facts]) -> str:
 def one_flag(study: Study) -> Section:
     """Answer what one flag saves without any pretraining."""
     title, found = "What does one flag save, without pretraining?", flags(study)
-    facts = {"flags": found}
+    facts, lacking = {"flags": found}, study.missing("claim", "flags")
     if not found:
-        return Section(title, ["Not answered.", *study.missing("claim", "flags")], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     told = [f"{row['name']} alone {_saved_in_words(row)}" for row in found]
     answer = [f"{'; '.join(told)}, from scratch and by the article's count."]
     if claim := cells.cell(study, "claim"):
         beaten = [row["name"] for row in found if row["saved"].interval.median > claim["saved"].median]
         than = f"The averages {saved(claim['saved'], claim['n_pairs'])}"
         answer.append(f"{than}, less than {several(beaten)}." if beaten else f"{than}, more than any of these.")
-    notes = [
-        " ".join(["A saving smaller than these is no reason to pretrain.", *_with_the_flag(study)]),
-        *study.missing("flags"),
-    ]
     caption = "From scratch with and without it, n pairs (95%); steps: median with it."
-    return Section(title, answer, [_table_of_settings("one thing changed", found, caption)], notes, facts=facts)
+    table = _table_of_settings("one thing changed", found, caption)
+    return Section(title, answer, [table], _with_the_flag(study), facts=facts, lacking=lacking)
 
 
 def _with_the_flag(study: Study) -> list[str]:
@@ -271,22 +259,16 @@ def _with_the_flag(study: Study) -> list[str]:
 def others(study: Study) -> Section:
     """Describe the other arms, and one thing changed in both arms."""
     title, arms, changed = "Other arms and settings", descriptive(study), settings(study)
-    facts = {"descriptive": arms, "settings": changed}
-    notes = study.missing("descriptive", "settings")
+    facts, lacking = {"descriptive": arms, "settings": changed}, study.missing("descriptive", "settings")
     if not arms and not changed:
-        return Section(title, ["Not described.", *notes], facts=facts)
-    tables = []
-    if arms:
-        tables.append(_table_of_arms("What other arms save", arms))
-        if any(row["arm"] == AFTER_REAL_STEPS for row in arms):
-            notes.insert(0, f"* {AFTER_REAL_STEPS} has trained on 100 real batches before.")
-        notes.insert(0, "Phase 1 of arms that put weights back has no accuracy: what is read then is not kept.")
+        return Section(title, facts=facts, lacking=lacking)
+    tables = [_table_of_arms("What other arms save", arms)] if arms else []
     if changed:
         caption = "One thing changed in both arms, n pairs (95%); steps: scratch's median."
         tables.append(_table_of_settings("", changed, caption))
     answer = "Descriptive: few pairs and no tests, so no line here supports or refutes anything."
     pictures = {"phase1": "phase 1 alone: accuracy on the averages and on test, by epoch"}
-    return Section(title, [answer], tables, notes, pictures, facts)
+    return Section(title, [answer], tables, pictures=pictures, facts=facts, lacking=lacking)
 
 
 def _table_of_arms(what: str, found: Sequence[Facts]) -> Table:

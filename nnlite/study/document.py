@@ -33,11 +33,22 @@ class Section:
     """One question, its answer, and what the answer rests on."""
 
     title: str
-    answer: list[str]  # paragraphs
+    answer: list[str] = field(default_factory=list)  # paragraphs, the first of which answers; none: it stays open
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # paragraphs below the tables
     pictures: dict[str, str] = field(default_factory=dict)  # a picture's name without ending -> what it shows
     facts: dict[str, Any] = field(default_factory=dict)  # the numbers, by their names in JSON
+    lacking: list[str] = field(default_factory=list)  # the parts that were not run, in a sentence
+
+    @property
+    def told(self) -> list[str]:
+        """The answer, or that there is none."""
+        return self.answer or ["Not answered."]
+
+    @property
+    def below(self) -> list[str]:
+        """All paragraphs below the tables."""
+        return [*self.notes, *self.lacking]
 
 
 def as_text(section: Section) -> str:
@@ -48,11 +59,11 @@ def as_text(section: Section) -> str:
     str
         Lines of at most 80 columns, without a final newline.
     """
-    blocks = [section.title.upper(), *(wrapped(paragraph) for paragraph in section.answer)]
+    blocks = [section.title.upper(), *map(wrapped, section.told)]
     blocks += ["\n" + _text_table(table) for table in section.tables]
-    if section.tables and section.notes:
+    if section.tables and section.below:
         blocks.append("")
-    blocks += [wrapped(note) for note in section.notes]
+    blocks += map(wrapped, section.below)
     return "\n".join(blocks)
 
 
@@ -72,11 +83,21 @@ def as_markdown(section: Section, pictures: Mapping[str, str], level: int = 2) -
     str
         Without a final newline.
     """
-    blocks = [f"{'#' * level} {section.title}", *map(_escaped, section.answer)]
+    blocks = [f"{'#' * level} {section.title}", *map(_escaped, section.told)]
     blocks += [f"![{shows}]({pictures[name]})" for name, shows in section.pictures.items() if name in pictures]
     blocks += [_markdown_table(table) for table in section.tables]
-    blocks += map(_escaped, section.notes)
+    blocks += map(_escaped, section.below)
     return "\n\n".join(blocks)
+
+
+def as_line(section: Section, where: str) -> str:
+    """Write a section as an entry of a list: its title as a link to all of it, and its answer in a sentence."""
+    return f"- [{section.title}]({where}) {_escaped(section.told[0])}"
+
+
+def anchor(section: Section) -> str:
+    """Return the name by which a page that holds a section links to it, as GitHub makes it of the title."""
+    return "".join(sign for sign in section.title.lower().replace(" ", "-") if sign.isalnum() or sign in "-_")
 
 
 def as_json(value: object) -> Any:

@@ -1,26 +1,30 @@
-"""The questions in their order, and the report that they make: as text, as one object for a program, as a page.
+"""The questions in their order, and what they make together: a text, an object for a program, two pages, a short form.
 
-The page's fixed prose is page.md; its {fields} are constants of the protocol, the article and the verdict's rule.
-Nothing is computed here. A new question is one line in QUESTIONS.
+The first page has the headline and of every other question the answer; the second has every question whole. Fixed prose
+is in page.md, details.md and notes.md; its {fields} are constants. Nothing is computed here. A new question is one line
+in QUESTIONS, and what is always to be said below its tables a block in notes.md.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..experiment import article
 from ..experiment import stats as rule
 from ..experiment.stats import interval_ranks
-from ..experiment.wording import brief, several
 from . import cells, controls, evidence, protocol, targets, tuning, verdict
-from .document import WIDTH, Section, as_json, as_markdown, as_text, wrapped
+from .comparisons import EXPLAINED_MARGIN
+from .document import WIDTH, Section, anchor, as_json, as_line, as_markdown, as_text
 from .runs import Study, once
 
 TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the training?"
 
 QUESTIONS = (
+    verdict.headline,
     verdict.verdict,
     controls.averages_or_steps,
     controls.one_flag,
@@ -39,37 +43,25 @@ QUESTIONS = (
 
 @once
 def sections(study: Study) -> list[Section]:
-    """Ask every question."""
-    return [question(study) for question in QUESTIONS]
+    """Ask every question, and set its fixed notes below what it told."""
+    notes, asked = _fixed_notes(), []
+    for question in QUESTIONS:
+        section = question(study)
+        if section.answer or section.tables:
+            section = replace(section, notes=[*notes.get(question.__name__, []), *section.notes])
+        asked.append(section)
+    return asked
 
 
 def text(study: Study) -> str:
     """Write the whole report for a terminal, in lines of at most 80 columns."""
-    return "\n\n".join([f"{TITLE}\n{'=' * WIDTH}", *(as_text(section) for section in sections(study))])
+    return "\n\n".join([f"{TITLE}\n{'=' * WIDTH}", *map(as_text, sections(study))])
 
 
 def short(study: Study) -> str:
-    """Write the findings in at most twelve lines of 80 columns: verdicts, averages or steps, one flag, tuned."""
-    titles = {
-        "claim": "Claim cell",
-        "claim_64": "The same, 784-64-10",
-        "honest": "Honest cell",
-        "tuned": "Tuned against tuned",
-    }
-    lines = []
-    for key, title in titles.items():
-        found = cells.cell(study, key)
-        word = f"{found['verdict'].word.upper()}, saved {brief(found['saved'], found['n_pairs'])}" if found else "open"
-        lines.append(f"{title}: {word}.")
-    asked, explained_by = controls.conclusion(controls.controls(study)), controls.explained_by(controls.controls(study))
-    said = f"{asked.partition(':')[0]}; explained by {several(explained_by)}."  # the rest is numbers
-    flags = [f"{row['name']} saved {brief(row['saved'].interval, row['n_pairs'])}" for row in controls.flags(study)]
-    lines[3:3] = [
-        said if asked else "Averages or cheap steps: open.",
-        f"One flag instead: {'; '.join(flags) or 'open'}.",
-    ]
-    lines.append("Honest: every operation, held-out images. In brackets 95% intervals over seeds.")
-    return "\n".join(wrapped(line) for line in lines)
+    """Write the headline in at most twelve lines of 80 columns."""
+    _, *lines = as_text(replace(sections(study)[0], notes=[])).splitlines()
+    return "\n".join(line for line in lines if line)
 
 
 def facts(study: Study) -> dict[str, Any]:
@@ -77,22 +69,37 @@ def facts(study: Study) -> dict[str, Any]:
     return {name: as_json(value) for section in sections(study) for name, value in section.facts.items()}
 
 
-def page(study: Study, pictures: Mapping[str, str]) -> str:
-    """Write the report as Markdown between its fixed prose.
+def pages(study: Study, pictures: Mapping[str, str]) -> dict[str, str]:
+    """Write the report as two Markdown pages between their fixed prose, by the names of their files.
 
-    `pictures` has from a picture's name its path as seen from the page; one that is not there is left out.
+    `pictures` has from a picture's name its path as seen from the pages; one that is not there is left out.
     """
-    answer, *others = (as_markdown(section, pictures) for section in sections(study))
+    headline, *others = sections(study)
     n_pairs = len(protocol.MAIN_SEEDS)
-    prose = Path(__file__).with_name("page.md").read_text(encoding="utf-8")
-    return prose.format(
-        title=TITLE,
-        verdict=answer,
-        questions="\n\n".join(others),
-        article=article,
-        protocol=protocol,
-        rule=rule,
-        n_pairs=n_pairs,
-        middles=(n_pairs // 2, n_pairs // 2 + 1),
-        ranks=interval_ranks(n_pairs),
-    )
+    fields = {
+        "title": TITLE,
+        "headline": as_markdown(headline, pictures),
+        "answers": "\n".join(as_line(section, f"details.md#{anchor(section)}") for section in others),
+        "questions": "\n\n".join(as_markdown(section, pictures) for section in others),
+        "article": article,
+        "protocol": protocol,
+        "rule": rule,
+        "n_pairs": n_pairs,
+        "middles": (n_pairs // 2, n_pairs // 2 + 1),
+        "ranks": interval_ranks(n_pairs),
+    }
+    return {"README.md": _prose("page.md").format(**fields), "details.md": _prose("details.md").format(**fields)}
+
+
+def _fixed_notes() -> dict[str, list[str]]:
+    """The paragraphs of notes.md, by the name of their question."""
+    prose = _prose("notes.md").format(margin=100 * EXPLAINED_MARGIN, rule=rule)
+    _, *blocks = re.split(r"^## (\w+)$", prose, flags=re.MULTILINE)
+    return {
+        name: [" ".join(paragraph.split("\n")) for paragraph in block.strip().split("\n\n")]
+        for name, block in zip(blocks[::2], blocks[1::2], strict=True)
+    }
+
+
+def _prose(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ def targets(study: Study) -> Section:
     facts = {"targets": rows, "targets_within": within, "prediction": found, "wide": wide}
     title, lacking = "How does it depend on the target?", study.missing("epochs-5", "wide")
     if not rows and not wide:
-        return Section(title, ["Not answered.", *lacking], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     told = [f"to {_target(r['target'])} the averages {saved(r['saved'], r['n_pairs'])}" for r in rows if r["saved"]]
     answer = [f"By the article's count, {'; '.join(dict.fromkeys([told[0], told[-1]]))}."] if told else []
     answer.append(what_became_of(found) if found else "The prediction was not tested.")
@@ -61,8 +61,8 @@ def targets(study: Study) -> Section:
         tables.append(_band_table(found))
     if wide:
         tables.append(_target_table(wide, "512 hidden units, within 20 epochs"))
-    notes = ["Where under 95% of pairs reach a target there is no ratio, only the share of runs that reached it."]
-    return Section(title, answer, tables, notes + lacking, {"steps-saved": "steps saved against the target"}, facts)
+    pictures = {"steps-saved": "steps saved against the target"}
+    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
 
 
 @once
@@ -217,7 +217,7 @@ def equal_steps(study: Study) -> Section:
     title, facts = "Are both equally good later?", {"equal_steps": rows}
     lacking = study.missing("epochs-5", "epochs-20")
     if not rows:
-        return Section(title, ["Not answered.", *lacking], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     answer = (
         f"Called the same if it is shown that mean accuracies are less than {number(EQUIVALENCE_MARGIN, 2)} points "
         f"apart: {'; '.join(map(how_far_apart, rows))}."
@@ -228,12 +228,7 @@ def equal_steps(study: Study) -> Section:
         apart = [cell(row["difference"], 2), p_value(row["test"].p_value)]
         lines.append([f"{row['steps']:,}", str(row["n_pairs"]), *means, *apart])
     head = ["after step", "pairs", *PEOPLE.values(), "points apart (95%)", "p"]
-    note = (
-        "Accuracy on test: the mean of each arm, and the median over pairs of how far averages first is ahead. p: two "
-        "one-sided paired t tests; under 0.05 they are shown to be the same. Where that is not shown and the interval "
-        "excludes 0, they differ."
-    )
-    return Section(title, [answer], [Table(head, lines)], [note, *lacking], facts=facts)
+    return Section(title, [answer], [Table(head, lines)], facts=facts, lacking=lacking)
 
 
 def at_the_end(name: str, treated: Curves, scratch: Curves) -> Facts:
@@ -278,10 +273,10 @@ def fashion(study: Study) -> Section:
     title, lacking = "Is it the same with clothes instead of digits (Fashion-MNIST)?", study.missing("fashion")
     facts = {"fashion": found, "fashion_targets": rows}
     if found is None:
-        return Section(title, ["Not answered.", *lacking], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     answer = [f"To {_target(found['target'])} of the test images: {cells.verdict_line(found)}"]
     caption = "Targets that match those of MNIST on scratch's own mean curve"
-    return Section(title, answer, [_target_table(rows, caption)] if rows else [], lacking, facts=facts)
+    return Section(title, answer, [_target_table(rows, caption)] if rows else [], facts=facts, lacking=lacking)
 
 
 def matched_targets(study: Study) -> list[float]:
@@ -305,15 +300,8 @@ def stopping_on_test(study: Study) -> Section:
     title, lacking = "What does stopping on the test set do?", study.missing("claim", "honest")
     facts = {"optimism": rows, "stops": found}
     if not rows and found is None:
-        return Section(title, ["Not answered.", *lacking], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     answer = [flattery(row) for row in rows]
-    notes = []
-    if rows:
-        notes.append(
-            "Measured by halves: a run stops on one random half of the test images, and the other half is read at the "
-            "same step; then the other way round. Points: that half less the other, mean of both turns, median over "
-            "runs. Both turns, as decided after the claim cell: one alone hides it behind the halves' own difference."
-        )
     if found and honest:
         by_test, by_validation = (saved(found[f"saved_by_{on}"], honest["n_pairs"]) for on in ("test", "validation"))
         answer.append(
@@ -326,7 +314,7 @@ def stopping_on_test(study: Study) -> Section:
         ]
         if read:
             answer.append(f"Where they stop on held-out images, so much of test is right: {'; '.join(read)}.")
-    return Section(title, answer, [], [*notes, *lacking], facts=facts)
+    return Section(title, answer, facts=facts, lacking=lacking)
 
 
 def optimism(runs: Sequence[RunRecord]) -> Facts | None:

@@ -42,7 +42,7 @@ def tuned(study: Study) -> Section:
     title, found, honest = "Is it still there when both are tuned?", search(study), cell(study, "honest")
     facts, lacking = {"tuned": found}, study.missing("tuning", "finals", "tuned")
     if found is None or honest is None:
-        return Section(title, ["Not answered.", *lacking], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     answer = [
         f"Tuned against tuned: {verdict_line(found['cell'])} Untuned, the honest cell: the averages "
         f"{saved(found['untuned'], honest['n_pairs'])}.",
@@ -60,17 +60,9 @@ def tuned(study: Study) -> Section:
     never = [f"{sum(map(math.isinf, scores[arm]))} of {len(scores[arm])} {PEOPLE[arm]}" for arm in BOTH]
     tables = [
         Table(["best settings found", *people], rows),
-        Table(["draws", *people], best_of, "Operations to the target, expected best of k draws:"),
+        Table(["draws", *people], best_of, f"Operations to the target, expected best of k draws; {several(never)} never do:"),
     ]
-    notes = [
-        "Both arms had the same draws of settings and the same budget. A draw's score is the mean cost of three runs, "
-        "every operation counted, at the step from which their mean accuracy stays at the target.",
-        "The best score of a search flatters, being the smallest of many that three runs each have made: the pairs on "
-        f"seeds of their own decide. A dash: all k draws may fail, so their best has no mean; {several(never)} never "
-        "get there.",
-        *lacking,
-    ]
-    return Section(title, answer, tables, notes, facts=facts)
+    return Section(title, answer, tables, facts=facts, lacking=lacking)
 
 
 @once
@@ -164,7 +156,7 @@ def calibration(study: Study) -> Section:
     title, rows = "Which settings give the article's own numbers?", nearest(study)
     facts, lacking = {"calibration": rows}, study.missing("calibration")
     if not rows:
-        return Section(title, ["Not answered.", *lacking], facts=facts)
+        return Section(title, facts=facts, lacking=lacking)
     wanted = f"{SCRATCH.real_steps} steps, {float(ACCURACY_AFTER_PRETRAIN_PRINTED):.0%}, {PRETRAINED.real_steps} steps"
     answer = (
         f"The nearest of {len(rows)}, {rows[0]['setting']}, is at most {percent(rows[0]['distance'], 0)} off from the "
@@ -176,7 +168,7 @@ def calibration(study: Study) -> Section:
         lines.append([row["setting"], *found, percent(row["distance"], 0)])
     head = ["setting", "scratch", "phase 1", "then", "at most off"]
     caption = "Medians of three pairs: steps from scratch, accuracy after phase 1, steps after that."
-    return Section(title, [answer], [Table(head, lines, caption)], lacking, facts=facts)
+    return Section(title, [answer], [Table(head, lines, caption)], facts=facts, lacking=lacking)
 
 
 def nearest(study: Study) -> list[Facts]:

@@ -50,13 +50,7 @@ def verdict(study: Study) -> Section:
     answer += qualifiers(study)
     if claim := of["claim"]:
         answer = [f"{SHORT[claim['verdict'].word]}. {standing(study)}".rstrip(), *answer, _the_articles_pair(claim)]
-    notes += [
-        *(f'"{word}" means: {MEANING[word]}.' for word in sorted(set(told))),
-        f"In tables and figures {TREATMENT} is the arm that trains on the averages first, {BASELINE} the one that does "
-        "not.",
-        "The rule, margins and seeds were written down before the runs; what was decided later stands at the end of "
-        "data/runs/preregistration.md, with its reason. Intervals speak of other seeds, not of other images.",
-    ]
+    notes += [f'"{word}" means: {MEANING[word]}.' for word in sorted(set(told))]
     pictures = {
         "accuracy": "accuracy against operations, both arms",
         "pairs": "cost with averages first against cost from scratch, pair by pair",
