@@ -1,10 +1,9 @@
-"""Regenerate what the README shows: the answer's table, the verdict, the "Change one thing" table, the averages.
+"""Regenerate what the README shows: the answer's table, the "Change one thing" table, the averages.
 
-    python -m bench.readme              about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses
-    it
-    python -m bench.readme verdict      the verdict alone, from the records in data/runs; seconds
+    python -m bench.readme      about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses it
 
-The verdict's page and its pictures are written by `python -m nnlite.study report --runs data/runs --write`.
+The verdict, its pages and its pictures are written by
+`python -m nnlite.study report --runs data/runs --write --readme README.md`.
 
 Nobody types a measured number into the README: everything between a `generated` marker and its `end` comes from here.
 """
@@ -20,7 +19,6 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 FIGURES = ROOT / "data" / "figures"
-RUNS = ROOT / "data" / "runs"
 
 CHANGES = [
     ("twice the learning rate", "--learning-rate 2e-3"),
@@ -76,14 +74,6 @@ def machine() -> str:
     )
 
 
-def verdict() -> str:
-    """What the records of the whole study say, in short."""
-    from nnlite.study.page import short
-    from nnlite.study.runs import Study
-
-    return f"```\n{short(Study.read(str(RUNS)))}\n```"
-
-
 def draw_averages() -> None:
     """Draw the ten images that it is all about."""
     from nnlite import load_dataset
@@ -95,11 +85,8 @@ def draw_averages() -> None:
 
 def main() -> None:
     """Replace the generated parts of the README, and draw the averages."""
-    only_verdict = sys.argv[1:] == ["verdict"]
-    makers = {"verdict": verdict}
-    if not only_verdict:
-        nnlite("--quick")  # compile
-        makers = {"answer": answer, **makers, "changes": changes, "machine": machine}
+    nnlite("--quick")  # compile
+    makers = {"answer": answer, "changes": changes, "machine": machine}
     text = README.read_text(encoding="utf-8")
     for name, make in makers.items():
         print(f"{name} ...", file=sys.stderr)
@@ -108,8 +95,7 @@ def main() -> None:
         if place is None:
             raise SystemExit(f"README.md has no place for {name}")
         text = text[: place.end(1)] + make() + "\n" + text[place.start(2) :]
-    if not only_verdict:
-        draw_averages()
+    draw_averages()
     README.write_text(text, encoding="utf-8")  # last, so that whatever fails leaves it as it was
 
 

@@ -61,7 +61,7 @@ TOUCHES_FILES = {
     "nnlite.experiment.drawing": "writes a picture",
     "nnlite.experiment.run": "reads the processor's name from /proc",
     "nnlite.study.parts": "makes the folder of the parts, packs one that is done",
-    "nnlite.study.page": "reads the page's fixed prose",
+    "nnlite.study.page": "reads the fixed prose, and a README",
     "nnlite.lessons.*": "show files",
 }
 TALKS = (

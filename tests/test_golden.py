@@ -11,7 +11,7 @@ from collections import Counter
 import golden_outputs
 import pytest
 import reference
-from golden_outputs import GOLDEN, PAGE
+from golden_outputs import GOLDEN, RUNS
 
 from nnlite.kernels import fast_kernels
 from nnlite.kernels.fast.target import has_fma
@@ -45,11 +45,12 @@ def differences(kept, found, where="", name=""):
 
 
 @pytest.mark.slow
-def test_the_whole_report_and_its_page_are_the_kept_ones():
+def test_the_whole_report_and_its_pages_are_the_kept_ones():
     found = golden_outputs.whole_report()
     assert differences(json.loads(golden("report.json")), json.loads(found["report.json"])) == []
     assert found["report.txt"] == golden("report.txt")
-    assert found["README.md"] == PAGE.read_text(encoding="utf-8")
+    for name in ("README.md", "details.md"):
+        assert found[name] == (RUNS / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["article.txt", "article.json"])

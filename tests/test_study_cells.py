@@ -239,7 +239,7 @@ def test_an_arm_of_several_configurations_is_refused():
 
 
 def rows_in_words(estimand, *rows):
-    """The section of an honest cell with these rows alone."""
+    """The section of a held-out cell with these rows alone."""
     full = {"counting": "dense", "scope": "bill", "estimand": estimand, "target": 0.9, "word": "direction only"}
     values = {"n_pairs": 6, "missed": 0, "saved": Interval(0.19, 0.171, 0.213)}
     study = Study({})
@@ -277,21 +277,21 @@ def test_rows_that_give_another_word_stand_in_a_table_of_their_own():
         {"model": "distinct images", "word": "costs more", "saved": Interval(-2.5, -math.inf, 0.4)},
     )
     assert [table.caption for table in found.tables] == [
-        "Honest cell, direction only; 6 pairs:",
-        "Honest cell, costs more; 6 pairs:",
+        "Held-out cell, direction only; 6 pairs:",
+        "Held-out cell, costs more; 6 pairs:",
     ]
     assert found.answer == [
-        "Honest cell: 1 of 3 ways to ask, its own among them, give the same word, direction only. The others: "
-        '"costs more" for operations that ran (first touch) and multiply-adds.',
-        "Honest cell: the averages read 3.5 (0.6 to miss) times as many distinct images as scratch.",
+        "Ways to ask that give a cell's own word, that one among them: 1 of 3 in the held-out cell.",
+        'Held-out cell: direction only; "costs more" for operations that ran (first touch) and multiply-adds.',
+        "Held-out cell: the averages read 3.5 (0.6 to miss) times as many distinct images as scratch.",
     ]
     never = {"model": "distinct images", "saved": Interval(-math.inf, -math.inf, -2.0)}
-    assert len(rows_in_words("E2", {"model": "flop"}, never).answer) == 1
+    assert len(rows_in_words("E2", {"model": "flop"}, never).answer) == 2
 
 
 def test_without_a_cell_the_table_is_not_answered():
-    lacking = "Not finished: parts claim and honest (python -m nnlite.study run PART)."
-    assert sensitivity(Study({})).answer == ["Not answered.", lacking]
+    lacking = "Not finished: parts claim, honest and tuned (python -m nnlite.study run PART)."
+    assert (sensitivity(Study({})).answer, sensitivity(Study({})).lacking) == ([], [lacking])
 
 
 def simulated(rng, effect, n_pairs=50):

@@ -165,8 +165,8 @@ def judged(**outcomes):
 
 
 def test_cheap_steps_if_real_batches_or_exemplars_explain_it():
-    said = "Cheap steps: fresh batches of ten saved 1.0% [-1.0%, 3.0%], at most 5 points less than the class averages' "
-    said += "20.0% [18.0%, 22.0%] (100 pairs, every operation counted)."
+    said = "Cheap steps: fresh batches of ten saved 1.0% (-1.0% to 3.0%), at most 5 points less than the averages; the "
+    said += "class averages saved 20.0% (18.0% to 22.0%) (100 pairs, every dense operation counted)."
     assert conclusion(judged(fresh_batches="explains")) == said
     both = conclusion(judged(exemplar="explains", closed_form="explains"))
     assert both.startswith("Cheap steps: one fixed image a class saved 2.0%")
@@ -175,10 +175,13 @@ def test_cheap_steps_if_real_batches_or_exemplars_explain_it():
 
 def test_the_direction_if_the_formula_explains_it_and_all_three_controls_are_worse():
     said = conclusion(judged(closed_form="explains", means_10="explains"))
-    assert said.startswith("The averages' direction, not the steps: the closed-form start saved 5.0% [3.0%, 7.0%] and ")
-    assert "averages of ten images a class saved 4.0% [2.0%, 6.0%], at most 5 points less than" in said
-    rest = "but fresh batches of ten saved 1.0% [-1.0%, 3.0%], one fixed image a class saved 2.0% [0.0%, 4.0%] and "
-    assert rest + "averages under wrong labels saved 6.0% [4.0%, 8.0%] (100 pairs" in said
+    assert said.startswith(
+        "Not cheap steps: taught by as many steps, the class averages saved 20.0% (18.0% to 22.0%), "
+    )
+    rest = "but fresh batches of ten saved 1.0% (-1.0% to 3.0%), one fixed image a class saved 2.0% (0.0% to 4.0%) and "
+    assert rest + "averages under wrong labels saved 6.0% (4.0% to 8.0%) (100 pairs" in said
+    assert "word: the averages' direction, as the closed-form start saved 5.0% (3.0% to 7.0%) and averages of" in said
+    assert said.endswith("ten images a class saved 4.0% (2.0% to 6.0%), at most 5 points less than the averages.")
 
 
 def test_a_control_that_saves_more_than_the_averages_is_not_called_less():
@@ -186,22 +189,22 @@ def test_a_control_that_saves_more_than_the_averages_is_not_called_less():
     more = Comparison([0.459] * 100, Interval(0.459, 0.444, 0.481), 0, 0, 0)
     found = [{**c, "saved_every_operation": more} if c["arm"] == "closed-form" else c for c in found]
     said = conclusion(found)
-    assert "the closed-form start saved 45.9% [44.4%, 48.1%], more than the class averages' 20.0% [18.0%, 22" in said
+    assert "the closed-form start saved 45.9% (44.4% to 48.1%), more than the averages." in said
     less = Comparison([-0.031] * 100, Interval(-0.031, -0.033, -0.024), 0, 0, 0)
     worse = [{**c, "saved_every_operation": less} if c["arm"] == "exemplar" else c for c in found]
-    assert "one fixed image a class cost 3.1% more [2.4%, 3.3%]" in conclusion(worse)
+    assert "one fixed image a class cost 3.1% more (2.4% to 3.3%)" in conclusion(worse)
     both = [{**c, "outcome": "explains"} if c["arm"] == "means-10" else c for c in found]  # which saves 4%
-    assert "at most 5 points less than the class averages' 20.0%" in conclusion(both)
+    assert "at most 5 points less than the averages" in conclusion(both)
 
 
 @pytest.mark.parametrize("outcomes", [{}, {"closed_form": "explains", "permuted": "open"}, {"medoid": "explains"}])
 def test_neither_alone_otherwise(outcomes):
     said = conclusion(judged(**outcomes))
     assert said.startswith(
-        "Neither alone: beside the class averages' 20.0% [18.0%, 22.0%], the closed-form start saved"
+        "Neither alone: beside the class averages saved 20.0% (18.0% to 22.0%), the closed-form start saved"
     )
     permuted = "open" if "permuted" in outcomes else "worse"
-    assert said.endswith(f"saved 6.0% [4.0%, 8.0%] ({permuted}) (100 pairs, every operation counted).")
+    assert said.endswith(f"saved 6.0% (4.0% to 8.0%): {permuted} (100 pairs, every dense operation counted).")
 
 
 def test_nothing_is_said_while_a_deciding_control_is_missing():

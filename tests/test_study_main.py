@@ -25,11 +25,16 @@ def nothing_found(monkeypatch):
     os.mkdir("runs")
 
 
-def test_the_list_names_every_part_with_its_minutes(capsys):
+def test_the_list_names_every_part_with_its_runs_and_minutes(capsys):
     assert command.main(["list", "--workers", "2"]) == OK
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [part.name for part in PARTS]
-    assert all(" min " in line or "  -  " in line for line in lines)
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "part         runs  min on 2 cores"
+    rows = [line.split()[:3] for line in lines[: len(PARTS)]]
+    assert [name.rstrip("*") for name, *_ in rows] == [part.name for part in PARTS]
+    assert [name for name, *_ in rows if name.endswith("*")] == ["pilot*", "fashion*"]  # what needs Fashion-MNIST
+    assert rows[1] == ["claim", "400", "16"]  # 2 configurations x 2 arms x 100 seeds
+    assert rows[6] == ["finals", "-", "-"]
+    assert " ".join(lines[len(PARTS) :]).startswith("-: what other parts find decides what it runs. *: needs Fashion")
     assert max(map(len, lines)) <= 80
 
 
@@ -84,15 +89,15 @@ def test_the_page_is_written_beside_the_records_and_its_pictures_beside_their_fo
 
     monkeypatch.setattr("nnlite.study.figures.draw_all", draw_all)
     assert command.main(["report", "--write"]) == OK
-    page = (tmp_path / "runs" / "README.md").read_text(encoding="utf-8")
+    page = (tmp_path / "runs" / "details.md").read_text(encoding="utf-8")
     assert "](../figures/accuracy.png)" in page
     assert "controls.png" not in page
     out, err = capsys.readouterr()
     assert out.startswith("Does pretraining on the ten class averages")
-    assert err.splitlines()[-1] == f"page: {os.path.join('runs', 'README.md')}"
+    assert err.splitlines()[-2:] == [f"page: {os.path.join('runs', name)}" for name in ("README.md", "details.md")]
     assert command.main(["report", "--write", "--figures", "pictures", "--quiet"]) == OK
     assert folders == ["figures", "pictures"]
-    assert "](../pictures/accuracy.png)" in (tmp_path / "runs" / "README.md").read_text(encoding="utf-8")
+    assert "](../pictures/accuracy.png)" in (tmp_path / "runs" / "details.md").read_text(encoding="utf-8")
     assert capsys.readouterr().err == ""
 
 

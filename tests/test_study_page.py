@@ -8,6 +8,7 @@ import math
 import pytest
 from example_findings import NAMES, cell, control, plausible, setting, study_of
 
+from nnlite.experiment.exits import Exit
 from nnlite.study import page as document
 
 FIGURES = {name: f"../figures/{name}.png" for name in ("accuracy", "controls", "steps-saved")}
@@ -22,8 +23,8 @@ def short(found):
     return document.short(study_of(found))
 
 
-def page(found, pictures):
-    return document.page(study_of(found), pictures)
+def pages(found, pictures):
+    return document.pages(study_of(found), pictures)
 
 
 def flat(found):
@@ -49,7 +50,7 @@ def test_without_any_part_every_part_is_named_and_no_number_is_made_up():
     report = flat(NOTHING)
     for name in NAMES:
         assert f" {name}" in report
-    assert report.count("Not answered.") == 9  # every section but the verdict, the other arms and what was run
+    assert report.count("Not answered.") == 11  # every section but the verdict and what was run
     assert "nan" not in report
     assert "0 of 15 parts are finished" in report  # the protocol has 15
 
@@ -57,7 +58,7 @@ def test_without_any_part_every_part_is_named_and_no_number_is_made_up():
 def test_an_unfinished_part_is_named_beside_the_numbers_it_has_so_far():
     done = [name for name in NAMES if name != "controls"]
     report = flat(plausible(parts_done=done))
-    assert "Neither alone: beside the class averages'" in report
+    assert "Neither alone: beside the class averages cost 12.3% more (10.1% to 15.6%)" in report
     assert "Not finished: part controls (python -m nnlite.study run controls)." in report
 
 
@@ -96,21 +97,19 @@ def test_no_line_is_too_long_where_every_control_misses():
     assert "averages-last 30 5 62%* miss (miss to miss) miss (miss to miss)" in " ".join(report.split())
 
 
-def test_the_short_form_has_both_verdicts_the_controls_the_flags_and_tuning():
+def test_the_short_form_is_the_headline_with_a_row_for_each_cell():
     lines = short(plausible()).splitlines()
-    joined = " ".join(lines)
-    assert "784-64-10: DIRECTION ONLY, saved 16.0% (13.0% to 18.0%, 100 pairs)." in joined
-    assert "Neither alone; explained by none." in joined
-    for words in ("Claim cell", "Honest cell", "Neither alone", "--batch-size 16", "Tuned against tuned"):
-        assert words in joined
+    assert lines[0].startswith("Saves, but less than claimed: counted and stopped as in the article the averages")
+    assert " ".join(lines[-4].split()) == "the article's way 100 22.1 (20.3 to 24.6) 19.9 -4.2"
+    assert " ".join(lines[-2].split()) == "held-out images 100 19.0 19.0 (17.0 to 21.0) -4.2"
+    assert " ".join(lines[-1].split()) == "both arms tuned 100 0.4 (-1.0 to 2.0) 19.9 -4.2"
     assert len(lines) <= 12
 
 
 def test_the_short_form_stays_short_where_every_word_is_long():
     long = cell(word="saves, size not established", saved=(-0.1031, -0.1214, 0.1462))
     every = dict.fromkeys(("claim", "claim_64", "honest", "tuned"), long)
-    explains = [control(arm, "explains") for arm in ("closed-form", "means-10", "exemplar")]
-    lines = short(plausible(**every, controls=[*plausible()["controls"], *explains])).splitlines()
+    lines = short(plausible(**every)).splitlines()
     assert len(lines) <= 12
     assert max(map(len, lines)) <= 80
 
@@ -124,20 +123,41 @@ def test_a_program_gets_numbers_and_null_for_what_is_not_finite():
     assert values["claim"]["saved"]["median"] == 0.2214
 
 
-def test_the_page_holds_what_the_report_holds_and_links_only_figures_that_exist():
+def test_the_details_hold_what_the_report_holds_and_the_first_page_every_answer():
     found = plausible()
-    written = page(found, FIGURES)
-    for section in document.sections(study_of(found)):
-        assert f"## {section.title}" in written
-    assert "](../figures/controls.png)" in written
-    assert "rate.png" not in written
-    assert "(preregistration.md)" in written
-    assert "numbers 40 and 61" in written  # of 100 pairs
-    assert written.count("# Does pretraining") == 1
+    first, details = pages(found, FIGURES).values()
+    headline, *others = document.sections(study_of(found))
+    assert headline.answer[0] in first
+    for section in others:
+        assert f"## {section.title}" in details
+        assert f"- [{section.title}](details.md#" in first
+    assert "](../figures/controls.png)" in details
+    assert "rate.png" not in details
+    assert "(preregistration.md)" in first
+    assert "numbers 40 and 61" in first  # of 100 pairs
+    assert first.count("# Does pretraining") == 1
+    assert len(first.splitlines()) <= 250
+
+
+def test_every_block_of_fixed_notes_belongs_to_a_question():
+    names = [question.__name__ for question in document.QUESTIONS]
+    assert set(document._fixed_notes()) <= set(names)
+    assert len(set(names)) == len(names)
+
+
+def test_a_readme_gets_the_headline_at_its_place_and_nowhere_else(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("above\n<!-- generated: verdict, by -->\nold\n<!-- end -->\nbelow\n", encoding="utf-8")
+    written = document.with_headline(str(readme), study_of(plausible()))
+    block = f"<!-- generated: verdict, by -->\n```\n{short(plausible())}\n```\n<!-- end -->"
+    assert written == f"above\n{block}\nbelow\n"
+    readme.write_text("nothing\n", encoding="utf-8")
+    with pytest.raises(Exit, match="expected a line"):
+        document.with_headline(str(readme), study_of(plausible()))
 
 
 def test_the_pages_tables_are_whole():
-    for table in page(plausible(), FIGURES).split("\n\n"):
+    for table in "\n\n".join(pages(plausible(), FIGURES).values()).split("\n\n"):
         lines = table.splitlines()
         if lines[0].startswith("|"):
             assert len({line.count("|") - line.count("\\|") for line in lines}) == 1
@@ -145,7 +165,7 @@ def test_the_pages_tables_are_whole():
 
 
 def test_the_page_of_an_empty_folder_has_no_measured_number():
-    written = page(NOTHING, {})
+    written = "\n\n".join(pages(NOTHING, {}).values())
     assert "Not answered." in written
     assert "interval -" not in written
     assert "![" not in written

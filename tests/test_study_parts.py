@@ -29,6 +29,7 @@ from nnlite.study.parts import (
     n_lacking,
     open_file,
     records_of,
+    remove_leftover,
     run_of,
     run_parts,
     strays,
@@ -231,6 +232,61 @@ def test_runs_that_are_not_the_parts_are_refused_before_it_starts_and_stay(carry
     assert open_file(folder, "first").read_text() == lines
 
 
+def test_a_finished_file_that_holds_other_runs_is_refused_in_one_line(carry_out):
+    folder = carry_out("runs")
+    lines = begun(folder, n=N_RUNS) + begun_line(folder, seed=100)
+    open_file(folder, "first").unlink()
+    done_file(folder, "first").write_text(lines)
+    with pytest.raises(Exit, match=r"first.jsonl.xz: 1 of its runs are not part first's, like scratch, seed 100, on"):
+        carry_out("runs")
+
+
+def begun_line(folder, seed):
+    """A record's line as the file of a part that runs has it, of another seed."""
+    return replace(records_of(folder, "first")[0], seed=seed).to_line()
+
+
+def test_what_a_kill_left_beside_a_finished_part_is_removed_and_nothing_else(carry_out):
+    folder = carry_out("runs")
+    whole, gathered = done_file(folder, "first").read_bytes(), open_file(folder, "first")
+    gathered.write_text("".join(record.to_line() for record in records_of(folder, "first")))
+    with held(gathered):  # as by a program between packing and removing
+        remove_leftover(folder, "first")
+        assert gathered.exists()
+    carry_out("runs")
+    assert [path.name for path in folder.iterdir()] == ["first.jsonl.xz"]
+    gathered.write_text(begun_line(folder, seed=100))
+    carry_out("runs")
+    assert gathered.exists()  # a run that the finished file does not hold
+    assert done_file(folder, "first").read_bytes() == whole
+
+
+def test_data_that_is_missing_is_told_before_anything_is_run(tmp_path):
+    def load(name):
+        asked.append(name)
+        if name == "clothes":
+            raise FileNotFoundError("clothes not found; `nnlite-data clothes` downloads it")
+        return replace_name(small_dataset(tmp_path))
+
+    asked, quiet = [], Progress(io.StringIO(), quiet=True)
+    clothes = Part("clothes", "of clothes", lambda earlier: [replace(BLOCKS[0], dataset="clothes")])
+    with pytest.raises(Exit, match=r"downloads it \(needed by part clothes; run PART runs another alone\)$") as told:
+        run_parts((FIRST, clothes), str(tmp_path / "runs"), Work(load, ("threads", 2), [], quiet))
+    assert told.value.status == DATA
+    assert asked == ["small", "clothes"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_folder_is_left_where_nothing_was_kept(carry_out, tmp_path, monkeypatch):
+    def refuse(path, record):
+        raise Interrupted(2, compiling=False)
+
+    monkeypatch.setattr(record_files, "append_record", refuse)
+    with pytest.raises(Interrupted):
+        carry_out("runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_strays_are_told_by_data_set_configuration_arm_and_seed(carry_out):
     records = records_of(carry_out("runs"), "first")
     assert strays(BLOCKS, records) == []
@@ -255,9 +311,9 @@ def test_a_finished_file_that_lacks_runs_is_refused_and_can_be_gone_on_with(carr
 def test_what_a_part_lacks_is_not_known_where_an_earlier_one_is_missing(carry_out):
     records = records_of(carry_out("runs"), "first")
     earlier = {"first": records}
-    assert n_lacking(FIRST, records[1:], earlier.__getitem__) == 1
-    assert n_lacking(SECOND, [], earlier.__getitem__) == N_RUNS
-    assert n_lacking(SECOND, [], {}.__getitem__) == 0
+    assert n_lacking("first", FIRST, records[1:], earlier.__getitem__) == 1
+    assert n_lacking("second", SECOND, [], earlier.__getitem__) == N_RUNS
+    assert n_lacking("second", SECOND, [], {}.__getitem__) == 0
 
 
 def test_an_empty_compressed_file_is_refused_and_stays(carry_out):

@@ -76,6 +76,23 @@ def test_a_file_that_lacks_a_run_counts_as_unfinished(tmp_path, flags):
     assert len(study.records) == 1
 
 
+def test_what_was_begun_and_what_failed_in_it_is_told(tmp_path, flags):
+    keep(tmp_path, "flags", flags)
+    begun = [*flags[:2], replace(flags[2], status="failed")]
+    (tmp_path / "wide.jsonl").write_text("".join(record.to_line() for record in begun) + '{"cut')
+    assert Study.read(str(tmp_path)).begun == {
+        "wide": "2 runs are kept; left out: the last line, which was cut short; left out: 1 run that could not be "
+        "carried out"
+    }
+
+
+def test_a_finished_file_with_runs_of_another_part_is_refused(tmp_path, flags):
+    keep(tmp_path, "flags", flags)
+    keep(tmp_path, "wide", flags)
+    with pytest.raises(Exit, match=r"wide.jsonl.xz: 200 of its runs are not part wide's, like scratch, seed 20000, on"):
+        Study.read(str(tmp_path))
+
+
 def test_a_part_that_depends_on_others_is_held_against_what_the_folder_says(tmp_path, flags, monkeypatch):
     config = FLAGS.blocks(nothing_earlier)[0].config
     depends = Part(

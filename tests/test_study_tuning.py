@@ -82,12 +82,20 @@ FINALS = [
 def contest(word="no material saving", saved=(0.004, -0.01, 0.02)):
     """A tuned cell."""
     steps = {"scratch": 151, "class-means": 117}
+    way = {"model": "flop", "scope": "bill", "counting": "dense"}
     return {
         "verdict": Verdict(word),
         "saved": Interval(*saved),
         "estimand": "E2",
         "n_pairs": 192,
         "stable_steps": steps,
+        "target": 0.893,
+        "expected_costs": Interval(0.01, 0.0, 0.02),
+        "sensitivity": [
+            {**way, "target": 0.893, "estimand": "E2", "saved": Interval(*saved)},
+            {**way, "target": 0.89, "estimand": "E2", "saved": Interval(*saved)},
+            {**way, "target": 0.893, "estimand": "E1", "saved": Interval(-0.12, -0.13, -0.11)},
+        ],
     }
 
 
@@ -139,23 +147,25 @@ def test_a_search_costs_all_its_runs_to_their_ends_with_every_look():
 )
 def test_nothing_is_told_while_something_is_missing(lacking):
     assert search(study(**lacking)) is None
-    assert tuned(study(**lacking)).answer[0] == "Not answered."
+    assert tuned(study(**lacking)).answer == []
 
 
 def test_tuned_stands_beside_untuned_with_settings_and_search():
     section = tuned(study())
     winner = by_arm("scratch")[1]
     assert section.answer == [
-        "Tuned against tuned: NO MATERIAL SAVING. The averages saved 0.4% (95% interval -1.0% to 2.0%; 192 pairs); "
-        "both arms' mean accuracy gets there for good. Untuned, the honest cell: the averages saved 20.0% (95% "
-        "interval 10.0% to 30.0%; 100 pairs)."
+        "The mean accuracy stays at 89.3% from step 151 on from scratch and from step 117 on after averages first, "
+        "which saved 0.4% (95% interval -1.0% to 2.0%; 192 pairs). At first touch averages first cost 12.0% more "
+        "(11.0% to 13.0%), by expected cost saved 1.0% (0.0% to 2.0%), to 89.0% saved 0.4% (-1.0% to 2.0%).",
+        "Registered word: NO MATERIAL SAVING. Untuned, the held-out cell: the averages saved 20.0% (95% interval 10.0% "
+        "to 30.0%; 100 pairs).",
     ]
     settings, draws = (table.rows for table in section.tables)
     assert settings[1][:2] == ["learning rate", f"{winner.learning_rate:g}"]
     assert settings[4][:2] == ["epochs on the averages", "-"]
     assert [row[0] for row in draws] == ["1", "2", "4", "8", "16", "32", "64"]
     assert draws[0][1:] == ["-", "-"]  # one draw may never get there
-    assert "62 of 64 from scratch and 63 of 64 averages first never get there." in section.notes[1]
+    assert "62 of 64 from scratch and 63 of 64 averages first never get there" in section.tables[1].caption
 
 
 @pytest.mark.parametrize(
@@ -169,7 +179,7 @@ def test_tuned_stands_beside_untuned_with_settings_and_search():
     ],
 )
 def test_what_only_the_width_withholds_is_said(saved, told):
-    _, *others = tuned(study(cell=contest("not established", saved))).answer
+    _, _, *others = tuned(study(cell=contest("not established", saved))).answer
     assert len(others) == bool(told)
     assert "".join(others).startswith(told)
 
@@ -226,4 +236,4 @@ def test_the_scan_shows_the_nearest_five():
     assert section.answer[0].startswith("The nearest of 6, 784-128-10, adam, rate 0.0003, is at most 0% off from the")
     (table,) = section.tables
     assert [row[3] for row in table.rows] == ["145", "146", "147", "148", "149"]
-    assert calibration(Study({})).answer[0] == "Not answered."
+    assert calibration(Study({})).answer == []

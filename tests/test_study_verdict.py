@@ -16,7 +16,8 @@ from nnlite.study.verdict import verdict
 
 SAVED = Interval(0.2214, 0.2031, 0.2462)
 LESS = Interval(-0.042, -0.064, -0.01)
-RAN = {"model": "flop", "counting": "executed", "word": "costs more", "saved": LESS, "n_pairs": 100}
+RAN = {"model": "flop", "counting": "executed", "estimand": "E1", "word": "costs more", "saved": LESS, "n_pairs": 100}
+OTHER = {"model": "flop", "counting": "dense", "saved": Interval(0.199, 0.174, 0.24), "n_pairs": 100}
 FOUND = {
     "target": 0.9,
     "n_pairs": 100,
@@ -32,7 +33,7 @@ FOUND = {
     "expected_costs": Interval(0.218, 0.2, 0.24),
     "sign_test_p": 3e-21,
     "article_rank": 93,
-    "sensitivity": [RAN],
+    "sensitivity": [RAN, *({**OTHER, "estimand": estimand} for estimand in ("E1", "E2"))],
     "depends_on_counting": [],
 }
 ALL = tuple(part.name for part in PARTS)
@@ -55,9 +56,12 @@ def study(parts=ALL, explained_by=(), changes=None, **words):
 
 def test_the_word_of_every_cell_stands_with_its_interval_pairs_and_misses():
     section = verdict(study(changes={"honest": {"estimand": "E2", "target": 0.893}}))
-    line = "DIRECTION ONLY. The averages saved 22.1% (95% interval 20.3% to 24.6%; 100 pairs); "
-    assert section.answer[1].endswith(f"as the article does): {line}0 runs missed.")
-    assert section.answer[3].endswith(f"{line}both arms' mean accuracy gets there for good.")
+    line = "DIRECTION ONLY. The averages saved 22.1% (95% interval 20.3% to 24.6%; 100 pairs)"
+    there = "both arms' mean accuracy gets there for good, at steps 151 and 117"
+    assert section.answer[1].endswith(
+        f"as the article does): {line}; 0 runs missed. For good: saved 19.9% (17.4% to 24.0%), where {there}."
+    )
+    assert section.answer[3].endswith(f"{line}, where {there}. At first touch: saved 19.9% (17.4% to 24.0%).")
     pair = "The article's single pair (29.9%) lies above 93 of these 100. But 214 steps from scratch (here 121 to 153) "
     assert section.answer[-1].startswith(pair)  # one run of three missed, so that 145 lies among the others
     assert section.tables[0].rows == [
@@ -70,26 +74,23 @@ def test_the_word_of_every_cell_stands_with_its_interval_pairs_and_misses():
     assert section.notes[0].startswith(
         "The claim cell: sign test against no saving, p <0.0001; the article's pair saved"
     )
-    assert section.notes[2].startswith(
-        "Honest cell: mean accuracy stays at 89.3% for good from step 151 on from scratch"
-    )
-    assert '"direction only" means: something is saved, and less than 25%' in section.notes[3]
+    assert section.notes[2].startswith('"direction only" means: something is saved, and less than 25%')
     assert section.facts.keys() == {"claim", "claim_64", "honest"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "ending"),
+    ("changes", "told"),
     [
-        ({"missed": 3}, "100 pairs); 3 runs missed."),  # first_hits has none: what counts is the cell's own number
-        ({"missed": 1}, "100 pairs); 1 run missed."),
+        ({"missed": 3}, "; 3 runs missed. "),  # first_hits has none: what counts is the cell's own number
+        ({"missed": 1}, "; 1 run missed. "),
         (
             {"estimand": "E2", "missed": 100, "stable_steps": {"scratch": 151, "class-means": None}},
-            "100 pairs); the mean accuracy averages first does not stay at the target.",
+            "100 pairs), where the mean accuracy averages first does not stay at the target. ",
         ),
     ],
 )
-def test_misses_are_those_of_the_cells_own_question(changes, ending):
-    assert verdict_line({**FOUND, **changes}).endswith(ending)
+def test_misses_are_those_of_the_cells_own_question(changes, told):
+    assert told in verdict_line({**FOUND, **changes})
 
 
 def test_a_reason_stands_beside_the_word():
@@ -100,24 +101,21 @@ def test_a_reason_stands_beside_the_word():
 @pytest.mark.parametrize(
     ("words", "first"),
     [
-        ({"honest": "costs more"}, "the claim falls: honest cell costs more, tuned no material saving."),
-        ({}, "No: something is saved, but less. By the rules set beforehand the claim falls: honest cell direction"),
-        ({"tuned": "direction only"}, "the claim does not stand (its cell does not say reproduced) and does not fall"),
-        (
-            {"tuned": "direction only", "claim": "reproduced"},
-            "Yes. By the rules set beforehand the claim stands.",
-        ),
+        ({"honest": "costs more"}, "it falls: held-out cell costs more, tuned no material saving."),
+        ({}, "By the rules set beforehand it falls: held-out cell direction only, tuned no material saving."),
+        ({"tuned": "direction only"}, "it neither stands (its cell does not say reproduced) nor falls (neither"),
+        ({"tuned": "direction only", "claim": "reproduced"}, "By the rules set beforehand it stands."),
         (
             {"tuned": "not established", "claim": "reproduced"},
-            "the claim does not stand (whether it is gone when tuned stays open) and",
+            "it neither stands (whether it is gone when tuned stays open) nor falls",
         ),
         (
             {"tuned": "direction only", "claim": "reproduced", "honest": "not established"},
-            "the claim does not stand (the honest cell is not established) and",
+            "it neither stands (the held-out cell is not established) nor falls",
         ),
         (
             {"tuned": "direction only", "claim": "reproduced", "explained_by": ["exemplar"]},
-            "Yes. By the rules set beforehand the claim does not stand (a control of cheap steps explains it) and",
+            "it neither stands (a control of cheap steps explains it) nor falls",
         ),
     ],
 )
@@ -127,20 +125,20 @@ def test_the_first_line_says_whether_the_claim_stands(words, first):
 
 @pytest.mark.parametrize("lacking", [{"honest": ""}, {"tuned": ""}, {"parts": ("claim", "honest", "tuned")}])
 def test_nothing_stands_or_falls_while_a_cell_or_the_controls_are_missing(lacking):
-    assert verdict(study(**lacking)).answer[0] == "No: something is saved, but less."
+    assert verdict(study(**lacking)).answer[0].startswith("By the rules set beforehand that stays open.")
 
 
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        ({}, "Explained by: none of the controls."),
+        ({}, "Saves as much as the averages: none of the controls."),
         (
             {"explained_by": ["exemplar", "medoid"]},
-            "Explained by: exemplar (one fixed real image of each class, drawn at random); medoid (the real image",
+            "Saves as much as the averages: exemplar (one fixed real image of each class, drawn at random); medoid",
         ),
         (
             {"parts": ALL[:3]},
-            "Explained by: not known. Not finished: part controls (python -m nnlite.study run controls).",
+            "as the averages: not known. Not finished: part controls (python -m nnlite.study run controls).",
         ),
         ({}, "Gone when tuned: yes (no material saving)."),
         ({"tuned": "direction only"}, "Gone when tuned: no (tuned: direction only)."),
@@ -151,17 +149,24 @@ def test_nothing_stands_or_falls_while_a_cell_or_the_controls_are_missing(lackin
         ),
         (
             {},
-            "Depends on the counting: no, the claim cell has one word under the 5 cost models that count by the shape "
-            "of the network. Apart from that rule, by operations that ran, zeros skipped: costs more in the claim "
-            "cell, -4.2% (-6.4% to -1.0%, 100 pairs); costs more in the claim cell with 784-64-10, -4.2%",
+            "Depends on the counting: yes. By operations that ran, zeros skipped, the averages cost 4.2% more (1.0% to "
+            "6.4%) in the claim cell; cost 4.2% more (1.0% to 6.4%) in the claim cell with 784-64-10; cost",
+        ),
+        (
+            {},
+            "As registered: the claim cell has one word under the 5 cost models that count by the shape of the",
+        ),
+        (
+            {"changes": {key: {"sensitivity": [{**RAN, "saved": SAVED}, *FOUND["sensitivity"][1:]]} for key in CELLS}},
+            "Depends on the counting: no. By operations that ran, zeros skipped, the averages saved 22.1%",
         ),
         (
             {"changes": {"claim": {"depends_on_counting": ["flop", "torch"]}}},
-            "Depends on the counting: yes, the claim cell has another word under operations and PyTorch's count. Apart",
+            "As registered: the claim cell has another word under operations and PyTorch's count.",
         ),
         (
             {"changes": {"honest": {"depends_on_counting": ["3x-forward"]}}},
-            "of the network. The honest cell has another word under 3 x the forward pass. Apart from that rule,",
+            "of the network; the held-out cell has another word under 3 x the forward pass.",
         ),
         (
             {"claim": "", "parts": ()},
@@ -176,5 +181,5 @@ def test_every_qualifier_is_told_or_says_why_not(found, sentence):
 def test_cells_that_were_not_run_are_named():
     nothing = dict.fromkeys(("claim", "claim_64", "honest", "tuned"), "")
     section = verdict(study(parts=(), **nothing))
-    assert section.answer[2].endswith("not answered. Not finished: part honest (python -m nnlite.study run honest).")
-    assert (section.tables, len(section.notes)) == ([], 2)
+    assert section.answer[3].endswith("not answered. Not finished: part honest (python -m nnlite.study run honest).")
+    assert (section.tables, section.notes) == ([], [])

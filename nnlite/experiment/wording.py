@@ -151,20 +151,34 @@ def saved(interval: Interval, n_pairs: int) -> str:
     >>> saved(Interval(0.221, 0.203, 0.246), 100)
     'saved 22.1% (95% interval 20.3% to 24.6%; 100 pairs)'
     >>> saved(Interval(-0.1, -0.12, -0.08), 30)
-    'cost 10.0% more (a saving of -10.0%, 95% interval -12.0% to -8.0%; 30 pairs)'
+    'cost 10.0% more (95% interval 8.0% to 12.0%; 30 pairs)'
     """
     if math.isinf(interval.median) and interval.median < 0:
         return f"never got there in most pairs ({bounds(interval)}; {pairs(n_pairs)})"
     if interval.median < 0:
-        found = percent(-interval.median)
-        return f"cost {found} more (a saving of -{found}, {bounds(interval)}; {pairs(n_pairs)})"
+        more = _turned(interval)
+        return f"cost {percent(more.median)} more ({bounds(more)}; {pairs(n_pairs)})"
     return f"saved {percent(interval.median)} ({bounds(interval)}; {pairs(n_pairs)})"
 
 
-def brief(interval: Interval, n_pairs: int) -> str:
-    """Write a reduction in the fewest words that keep its interval and n."""
-    found = "no interval" if interval.low is None or interval.high is None else ends(interval.low, interval.high)
-    return f"{percent(interval.median)} ({found}, {pairs(n_pairs)})"
+def brief(interval: Interval) -> str:
+    """Write a reduction in the fewest words that keep its interval.
+
+    Examples
+    --------
+    >>> brief(Interval(0.221, 0.203, 0.246)), brief(Interval(-0.1, -0.12, 0.01)), brief(Interval(0.2, None, None))
+    ('saved 22.1% (20.3% to 24.6%)', 'cost 10.0% more (-1.0% to 12.0%)', 'saved 20.0%')
+    """
+    cost = -math.inf < interval.median < 0
+    of = _turned(interval) if cost else interval
+    known = "" if of.low is None or of.high is None else f" ({ends(of.low, of.high)})"
+    return f"cost {percent(of.median)} more{known}" if cost else f"saved {percent(of.median)}{known}"
+
+
+def _turned(reduction: Interval) -> Interval:
+    """What a reduction says of the costs on top."""
+    low, high = (None if end is None else -end for end in (reduction.high, reduction.low))
+    return Interval(-reduction.median, low, high)
 
 
 def steps(value: float | None) -> str:

@@ -21,8 +21,8 @@ from ..experiment.exits import OK, Interrupted, answered, leave, noted_signals
 from ..experiment.options import read_whole
 from ..experiment.progress import Progress
 from ..files import path_name, replacing
-from .parts import Work, is_done, minutes_of, run_parts
-from .protocol import PARTS
+from .parts import Work, blocks_of, data_of, is_done, minutes_of, run_parts
+from .protocol import PARTS, Block
 
 COMMAND = "python -m nnlite.study"
 REGISTERED = os.path.join("data", "runs")  # the kept records, in a clone; one's own runs go before them
@@ -42,11 +42,13 @@ def _answer(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=COMMAND, description="The registered study, in parts, and what it found.")
+    words = "The registered study, in parts, and what it found."
+    parser = argparse.ArgumentParser(prog=COMMAND, description=words, allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="list | run | report")
-    listing = commands.add_parser("list", help="name the parts, and about how long each takes")
+    add = partial(commands.add_parser, allow_abbrev=False)
+    listing = add("list", help="name the parts, and how many runs and minutes each takes")
     listing.set_defaults(do=_list)
-    running = commands.add_parser("run", help="run what is missing; stop whenever you like, it goes on")
+    running = add("run", help="run what is missing; stop whenever you like, it goes on")
     running.add_argument("part", nargs="?", metavar="PART", choices=[part.name for part in PARTS], help="one alone")
     running.add_argument(
         "--data-dir", type=_path, metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)"
@@ -55,12 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     running.set_defaults(do=_run)
     for command in (listing, running):
         command.add_argument("--workers", type=_workers, default=available_cores(), metavar="N", help="runs at a time")
-    reporting = commands.add_parser("report", help="say what the finished parts found, without training")
+    reporting = add("report", help="say what the finished parts found, without training")
     reporting.add_argument("--json", action="store_true", help="one JSON object of all facts instead of the text")
     reporting.add_argument(
         "--figures", type=_path, metavar="DIR", help="draw the pictures (extra: plot); with --write beside FOLDER"
     )
-    reporting.add_argument("--write", action="store_true", help="write the page README.md beside the records")
+    reporting.add_argument("--write", action="store_true", help="write README.md and details.md beside the records")
+    reporting.add_argument("--readme", type=_path, metavar="FILE", help="put the headline where FILE has its place")
     reporting.set_defaults(do=_report)
     running.add_argument("--runs", type=_path, default="runs", metavar="FOLDER", help="of the parts' records (runs)")
     own = any(is_done("runs", part.name) for part in PARTS)  # an unfinished study hides no finished one
@@ -86,11 +89,19 @@ def _path(text: str) -> str:
 
 
 def _list(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    print(f"part         runs  min on {options.workers} cores")
     for part in PARTS:
-        minutes = minutes_of(part, options.workers)
-        length = "   -   " if minutes is None else f"{minutes:3.0f} min"
-        print(f"{part.name:14s}{length}  {part.sentence}")
+        blocks, minutes = blocks_of(part), minutes_of(part, options.workers)
+        ahead = "   -    -" if blocks is None or minutes is None else f"{_n_runs(blocks):4d}  {minutes:3.0f}"
+        mark = "*" if data_of(part) != ["mnist"] else ""
+        print(f"{part.name + mark:12s} {ahead}  {part.sentence}")
+    print("-: what other parts find decides what it runs. *: needs Fashion-MNIST too, which")
+    print("nnlite-data fashion-mnist downloads; all others need MNIST alone.")
     return OK
+
+
+def _n_runs(blocks: Sequence[Block]) -> int:
+    return sum(len(block.runs()) for block in blocks)
 
 
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
@@ -117,26 +128,30 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         folder = os.path.normpath(os.path.join(options.runs, "..", "figures"))
     if folder is not None:
         require_matplotlib()
+    from . import page
     from .figures import draw_all
-    from .page import facts, page, text
     from .runs import Study
 
     # The wait is worth a line to someone who looks at it, and none in a log.
     progress = Progress(sys.stderr, quiet=options.quiet or not sys.stderr.isatty())
     try:
         study = Study.read(options.runs, lambda line: progress.show(line.split()[0], line))
-        printed = json.dumps(facts(study), indent=2, allow_nan=False) if options.json else text(study)
+        printed = json.dumps(page.facts(study), indent=2, allow_nan=False) if options.json else page.text(study)
     finally:
         progress.clear()
     told = Progress(sys.stderr, options.quiet)
     drawn = draw_all(folder, study) if folder is not None else []
     for path in drawn:
         told.line(f"figure: {path}")
-    if options.write:
-        shown = {path.stem: Path(os.path.relpath(path, options.runs)).as_posix() for path in drawn}
-        with replacing(os.path.join(options.runs, "README.md")) as file:
-            file.write(page(study, shown).encode())
-        told.line(f"page: {os.path.join(options.runs, 'README.md')}")
+    shown = {path.stem: Path(os.path.relpath(path, options.runs)).as_posix() for path in drawn}
+    written = page.pages(study, shown) if options.write else {}
+    texts = {os.path.join(options.runs, name): text for name, text in written.items()}
+    if options.readme is not None:
+        texts[options.readme] = page.with_headline(options.readme, study)
+    for name, text in texts.items():
+        with replacing(name) as file:
+            file.write(text.encode())
+        told.line(f"page: {name}")
     print(printed)
     return OK
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..experiment.stats import as_numbers, binomial_tail, median_interval
+from ..experiment.stats import Interval, as_numbers, binomial_tail, median_interval
 
 EQUIVALENCE_MARGIN = 0.0015
 """Accuracies closer than this, 0.15 points, are the same accuracy."""
@@ -77,8 +77,8 @@ class Explanation:
     """How far a control's saving lies from the class means', per pair, and both one-sided tests at the margin.
 
     `difference` is the median of saving(control) - saving(class-means); `low` and `high` are one-sided 95% bounds
-    each, None under 5 pairs. A small `p_explains` says that the control explains the saving, a small `p_worse` that it
-    does not.
+    each, None under 5 pairs, as the tests use them; `interval` is two-sided, to be shown. A small `p_explains` says
+    that the control explains the saving, a small `p_worse` that it does not.
     """
 
     difference: float
@@ -86,6 +86,7 @@ class Explanation:
     high: float | None
     p_explains: float
     p_worse: float
+    interval: Interval
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -171,6 +172,7 @@ def explained(control: ArrayLike, class_means: ArrayLike, margin: float = EXPLAI
         high=bound.high,
         p_explains=float(binomial_tail(n_pairs, n_pairs - n_above)),
         p_worse=float(binomial_tail(n_pairs, n_pairs - n_below)),
+        interval=median_interval(differences),
     )
 
 

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Sequence
 from ..experiment.config import BASELINE, EXPLANATORY, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
 from ..experiment.records import RunRecord, paired
-from ..experiment.stats import Interval, compare, paired_ratios
-from ..experiment.wording import OUTCOMES, cell, p_value, percent, saved, several, steps
+from ..experiment.stats import compare, paired_ratios
+from ..experiment.wording import OUTCOMES, brief, cell, p_value, percent, saved, several, steps
 from . import cells
 from .comparisons import EXPLAINED_MARGIN, explained, holm
 from .document import Facts, Section, Table
@@ -40,7 +40,7 @@ NO_DIRECTION = {**CHEAP, "permuted": "averages under wrong labels"}
 
 DECIDING = {**DIRECTION, **NO_DIRECTION}
 
-SAVED = {"article's count, %": "saved", "every operation, %": "saved_every_operation"}
+SAVED = {"article's count, %": "saved", "dense operations, %": "saved_every_operation"}
 """The two columns that say what is saved, and where a row has them."""
 
 BEFORE_PUT_BACK = ("adam-state", "first-layer", "output-layer")
@@ -179,7 +179,7 @@ def averages_or_steps(study: Study) -> Section:
     rows = [
         [
             row["arm"],
-            cell(Interval(test.difference, test.low, test.high)),
+            cell(test.interval),
             p_value(row["explains_p"]),
             p_value(row["worse_p"]),
             OUTCOMES[row["outcome"]],
@@ -190,11 +190,12 @@ def averages_or_steps(study: Study) -> Section:
     ]
     tables = [_table_of_arms("What each saves", found)]
     if rows:
-        head = ["control", "difference, points", "p yes", "p no", "explains it?", "article"]
-        caption = "Its saving less the averages' own, by pair, every operation counted; 95% bounds:"
+        head = ["control", "difference, points", "p yes", "p no", "as much?", "article"]
+        caption = "Its saving less the averages' own, by pair, every dense operation counted (95%):"
         tables.append(Table(head, rows, caption))
     pictures = {"controls": "savings of the controls, with intervals"}
-    answer = [said] if (said := facts["averages_or_steps"]) else []
+    said = conclusion(found)
+    answer = [said] if said else []
     return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
 
 
@@ -210,20 +211,19 @@ def conclusion(found: Sequence[Facts]) -> str:
     cheap, direction = ([arm for arm in arms if arm in explained_by(found)] for arms in (CHEAP, DIRECTION))
 
     def listed(arms: Iterable[str], with_outcome: bool = False) -> str:
-        words = {arm: f" ({by_arm[arm]['outcome']})" if with_outcome else "" for arm in arms}
-        return several([f"{DECIDING[arm]} {_effect(savings[arm])}{word}" for arm, word in words.items()])
+        words = {arm: f": {by_arm[arm]['outcome']}" if with_outcome else "" for arm in arms}
+        return several([f"{DECIDING[arm]} {brief(savings[arm])}{word}" for arm, word in words.items()])
 
-    averages = f"the class averages' {_bounded(savings[TREATMENT])}"
-    margin = f"at most {100 * EXPLAINED_MARGIN:.0f} points less than"
     above = all(savings[arm].median > savings[TREATMENT].median for arm in cheap or direction)
-    near = f"{'more than' if above else margin} {averages}"
-    source = f"({min(by_arm[arm]['n_pairs'] for arm in DECIDING)} pairs, every operation counted)"
+    near = f"{'more' if above else f'at most {100 * EXPLAINED_MARGIN:.0f} points less'} than the averages"
+    averages = f"the class averages {brief(savings[TREATMENT])}"
+    source = f"{min(by_arm[arm]['n_pairs'] for arm in DECIDING)} pairs, every dense operation counted"
     if cheap:
-        return f"Cheap steps: {listed(cheap)}, {near} {source}."
+        return f"Cheap steps: {listed(cheap)}, {near}; {averages} ({source})."
     if direction and all(by_arm[arm]["outcome"] == "worse" for arm in NO_DIRECTION):
-        rest = listed(NO_DIRECTION)
-        return f"The averages' direction, not the steps: {listed(direction)}, {near}, but {rest} {source}."
-    return f"Neither alone: beside {averages}, {listed(DECIDING, with_outcome=True)} {source}."
+        taught = f"taught by as many steps, {averages}, but {listed(NO_DIRECTION)} ({source})"
+        return f"Not cheap steps: {taught}. Registered word: the averages' direction, as {listed(direction)}, {near}."
+    return f"Neither alone: beside {averages}, {listed(DECIDING, with_outcome=True)} ({source})."
 
 
 def one_flag(study: Study) -> Section:
@@ -301,19 +301,3 @@ def _cells(name: str, told: str, row: Facts) -> list[str]:
 
 def _saved_in_words(row: Facts) -> str:
     return saved(row["saved"].interval, row["n_pairs"])
-
-
-def _effect(saved: Interval) -> str:
-    """saved 22.1% [20.3%, 24.6%]; cost 3.1% more [2.4%, 3.3%]."""
-    if saved.median >= 0 or math.isinf(saved.median):
-        return f"saved {_bounded(saved)}"
-    low, high = (None if end is None else -end for end in (saved.high, saved.low))
-    return f"cost {_bounded(Interval(-saved.median, low, high), ' more')}"
-
-
-def _bounded(saved: Interval, more: str = "") -> str:
-    """22.1% [20.3%, 24.6%]; without the brackets where there is no interval."""
-    middle = percent(saved.median) + more
-    if saved.low is None or saved.high is None:
-        return middle
-    return f"{middle} [{percent(saved.low)}, {percent(saved.high)}]"

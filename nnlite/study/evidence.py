@@ -25,6 +25,7 @@ def what_was_run(study: Study) -> Section:
         answer.append(f"Finished: {', '.join(done)}.")
     if lacking:
         answer.append(f"Not finished, so open above: {', '.join(lacking)}.")
+    answer += [f"Begun: {name}, of which {what}." for name, what in study.begun.items()]
     if records:
         where = f"all but {n_disagreeing} runs" if n_disagreeing else "every run"
         answer.append(f"Costs by formula and costs counted by the kernels agree in {where}.")

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..experiment import article
 from ..experiment import stats as rule
+from ..experiment.exits import DATA, Exit
 from ..experiment.stats import interval_ranks
 from . import cells, controls, evidence, protocol, targets, tuning, verdict
 from .comparisons import EXPLAINED_MARGIN
@@ -62,6 +63,18 @@ def short(study: Study) -> str:
     """Write the headline in at most twelve lines of 80 columns."""
     _, *lines = as_text(replace(sections(study)[0], notes=[])).splitlines()
     return "\n".join(line for line in lines if line)
+
+
+_PLACE = re.compile(r"(<!-- generated: verdict[^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def with_headline(path: str, study: Study) -> str:
+    """Return a README's text with the short form between its markers; raise Exit where it has none."""
+    readme = Path(path).read_text(encoding="utf-8")
+    place = _PLACE.search(readme)
+    if place is None:
+        raise Exit(f"{path}: expected a line `<!-- generated: verdict -->` and one `<!-- end -->`, found none", DATA)
+    return f"{readme[: place.end(1)]}```\n{short(study)}\n```\n{readme[place.start(2) :]}"
 
 
 def facts(study: Study) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import lzma
 import os
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, reading
 from ..experiment.keeping import Workers, carry_out
 from ..experiment.progress import Progress
 from ..experiment.records import FAILED, RecordsError, RunRecord, prepare_to_append, read_records, require_same
+from ..experiment.wording import several
 from ..files import held, replacing
 from .protocol import Block, Earlier, Part
 
@@ -45,13 +47,34 @@ def is_done(folder: str | os.PathLike[str], name: str) -> bool:
         return _exists(done_file(folder, name))
 
 
-def records_of(folder: str | os.PathLike[str], name: str) -> list[RunRecord]:
-    """Read what there is of a part, finished or not; raise Exit where that cannot be read."""
+def records_of(
+    folder: str | os.PathLike[str], name: str, tell: Callable[[str], None] = lambda text: None
+) -> list[RunRecord]:
+    """Read what there is of a part, finished or not; raise Exit where that cannot be read.
+
+    `tell` is given what is left out, in words: a line that was cut short, runs that failed.
+    """
     with reading():
         for path in (done_file(folder, name), open_file(folder, name)):
             if _exists(path):
-                return read_records(path)
+                return read_records(path, tell)
     return []
+
+
+def remove_leftover(folder: str | os.PathLike[str], name: str) -> None:
+    """Remove the gathered lines of a finished part, which a kill just before their removal left; never anything else.
+
+    They stay where a program holds them, where they are not all in the finished file, and where nobody may remove them.
+    """
+    path = open_file(folder, name)
+    with suppress(OSError, RecordsError, Exit):
+        if not (_exists(path) and is_done(folder, name)):
+            return
+        with held(path):
+            done = {record.to_line() for record in records_of(folder, name)}
+            spare = {record.to_line() for record in read_records(path)} <= done
+        if spare:
+            path.unlink()
 
 
 def _exists(path: Path) -> bool:
@@ -84,16 +107,28 @@ def strays(blocks: Sequence[Block], records: Iterable[RunRecord]) -> list[RunRec
     return [record for record in records if run_of(record) not in asked]
 
 
-def n_lacking(part: Part, records: Iterable[RunRecord], earlier: Earlier) -> int:
-    """Count the runs of a part that are not among the records; 0 where a part is not there that decides what it runs.
+def n_lacking(path: str | os.PathLike[str], part: Part, records: Sequence[RunRecord], earlier: Earlier) -> int:
+    """Count the runs of a part that are not among the records of its file; raise Exit where others are.
 
-    `earlier` returns the records of a part by its name, or raises LookupError where it is not finished.
+    0 where a part is not there that decides what it runs. `earlier` returns the records of a part by its name, or
+    raises LookupError where it is not finished.
     """
     try:
         blocks = part.blocks(earlier)
     except LookupError:
         return 0
+    refuse_strays(path, part, blocks, records)
     return sum(map(len, missing_runs(blocks, records).values()))
+
+
+def refuse_strays(
+    path: str | os.PathLike[str], part: Part, blocks: Sequence[Block], records: Sequence[RunRecord]
+) -> None:
+    """Raise Exit where a part's file holds runs that are not the part's: nothing is left out of it in silence."""
+    if others := strays(blocks, records):
+        example = f"{others[0].arm}, seed {others[0].seed}, on {others[0].dataset['name']}"
+        mend = "move the file away and the part begins anew"
+        raise Exit(f"{path}: {len(others)} of its runs are not part {part.name}'s, like {example}; {mend}", DATA)
 
 
 class _NotFinished(LookupError):
@@ -110,10 +145,11 @@ class Work(NamedTuple):
 
 
 def run_parts(parts: Sequence[Part], folder: str, work: Work) -> None:
-    """Carry out parts in a folder, made if missing, one after the other; every run is kept as soon as it is done.
+    """Carry out parts in a folder, one after the other; every run is kept as soon as it is done.
 
-    A ConfigError says that a part needs another first or was begun otherwise, an Exit what else cannot be done, and
-    Interrupted that a signal was noted.
+    All data is read before anything is run; the folder is made when there is something to keep. A ConfigError says that
+    a part needs another first or was begun otherwise, an Exit what else cannot be done, and Interrupted that a signal
+    was noted.
     """
 
     def earlier(name: str) -> list[RunRecord]:
@@ -121,9 +157,9 @@ def run_parts(parts: Sequence[Part], folder: str, work: Work) -> None:
             raise _NotFinished(name)
         return records_of(folder, name)
 
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    to_do = [part for part in parts if not is_done(folder, part.name)]
+    work = work._replace(load=_loaded(to_do, work.load))
     if len(parts) > 1:
-        to_do = [part for part in parts if not is_done(folder, part.name)]
         work.progress.line(_plan(to_do, len(parts), work.workers[1]))
     for number, part in enumerate(parts, 1):
         if work.signals:
@@ -136,11 +172,26 @@ def run_parts(parts: Sequence[Part], folder: str, work: Work) -> None:
                 needs = f"needs part {error} first, which {folder} does not hold"
                 raise ConfigError(f"part {part.name}: {needs}") from error
             _run_part(part, blocks, where, folder, work)
-        elif n := n_lacking(part, records_of(folder, part.name), earlier):
-            mend = f"after xz -d {done} the same command makes them"
-            raise Exit(f"{done}: lacks {n} of the part's runs; {mend}", DATA)
         else:
+            remove_leftover(folder, part.name)
+            if n := n_lacking(done, part, records_of(folder, part.name), earlier):
+                mend = f"after xz -d {done} the same command makes them"
+                raise Exit(f"{done}: lacks {n} of the part's runs; {mend}", DATA)
             work.progress.line(f"{where}: done, in {done}")
+
+
+def _loaded(parts: Sequence[Part], load: Callable[[str], Dataset]) -> Callable[[str], Dataset]:
+    """Read what parts need before the first one runs, each data set once."""
+    cached = cache(load)
+    for name in dict.fromkeys(name for part in parts for name in data_of(part)):
+        by = [part.name for part in parts if name in data_of(part)]
+        with reading():
+            try:
+                cached(name)
+            except FileNotFoundError as error:
+                whom = f"part{'s' if len(by) > 1 else ''} {several(by)}"
+                raise Exit(f"{error} (needed by {whom}; run PART runs another alone)", DATA) from error
+    return cached
 
 
 def _plan(to_do: Sequence[Part], n_parts: int, n_workers: int) -> str:
@@ -155,18 +206,13 @@ def _plan(to_do: Sequence[Part], n_parts: int, n_workers: int) -> str:
 def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work: Work) -> None:
     """Run what is missing of a part, keep every run, and pack them all."""
     path, (load, workers, signals, progress) = str(open_file(folder, part.name)), work
-    with held(path):
+    with _gathering(Path(path)):
         kept = records_of(folder, part.name)
-        if others := strays(blocks, kept):  # nothing is left out of a finished part in silence
-            example = f"{others[0].arm}, seed {others[0].seed}, on {others[0].dataset['name']}"
-            mend = "move the file away and the part begins anew"
-            raise Exit(f"{path}: {len(others)} of its runs are not part {part.name}'s, like {example}; {mend}", DATA)
+        refuse_strays(path, part, blocks, kept)
         missing = missing_runs(blocks, kept)
-        with reading():
-            datasets = {name: load(name) for name in {block.dataset: None for block in blocks}} if missing else {}
+        datasets = {block.dataset: load(block.dataset) for block in blocks}
         for record in kept:  # of other kernels, which round differently, or of another data set of that name?
-            if record.dataset["name"] in datasets:
-                require_same(path, [record], RunConfig.from_record(record.config), datasets[record.dataset["name"]])
+            require_same(path, [record], RunConfig.from_record(record.config), datasets[record.dataset["name"]])
         if aside := prepare_to_append(path):
             progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
         n_runs, n_missing = sum(len(block.runs()) for block in blocks), sum(map(len, missing.values()))
@@ -188,7 +234,21 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
             raise Exit(f"{where}: {n_failed} runs could not be carried out; {mend}", FAILED_RUN)
         progress.clear()
         progress.line(f"{where}: kept in {finish(folder, part, blocks)}")
-    Path(path).unlink(missing_ok=True)  # when nothing holds it any more: Windows removes no open file
+    remove_leftover(folder, part.name)  # when nothing holds it any more: Windows removes no open file
+
+
+@contextmanager
+def _gathering(path: Path) -> Iterator[None]:
+    """Hold the file of a part that runs; make its folder, and leave none behind where nothing was kept."""
+    made = not path.parent.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with held(path):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):  # it holds what was kept
+                path.parent.rmdir()
 
 
 def finish(folder: str | os.PathLike[str], part: Part, blocks: Sequence[Block]) -> Path:
@@ -206,16 +266,28 @@ def finish(folder: str | os.PathLike[str], part: Part, blocks: Sequence[Block]) 
     return target
 
 
-def minutes_of(part: Part, n_workers: int) -> float | None:
-    """Estimate how long a part takes; None where an earlier one decides what it runs."""
+def blocks_of(part: Part) -> list[Block] | None:
+    """What a part runs, as the protocol says by itself; None where an earlier part decides that."""
 
     def none_yet(name: str) -> list[RunRecord]:
-        raise LookupError(name)
+        raise _NotFinished(name)
 
     try:
-        return estimated_seconds(part.blocks(none_yet), n_workers) / 60
-    except LookupError:
+        return part.blocks(none_yet)
+    except _NotFinished:
         return None
+
+
+def data_of(part: Part) -> list[str]:
+    """The data sets that a part needs, by name; one that an earlier part decides runs on what that ran on, MNIST."""
+    blocks = blocks_of(part)
+    return ["mnist"] if blocks is None else list({block.dataset: None for block in blocks})
+
+
+def minutes_of(part: Part, n_workers: int) -> float | None:
+    """Estimate how long a part takes; None where an earlier one decides what it runs."""
+    blocks = blocks_of(part)
+    return None if blocks is None else estimated_seconds(blocks, n_workers) / 60
 
 
 def estimated_seconds(blocks: Sequence[Block], n_workers: int) -> float:

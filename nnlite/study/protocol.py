@@ -237,7 +237,7 @@ DESCRIPTIVE = (
 PARTS = (
     Part(
         "pilot",
-        "what froze the honest cell's and Fashion's targets",
+        "what froze the held-out cell's and Fashion's targets",
         _fixed(
             Block(HONEST, BOTH, PILOT_SEEDS),
             Block(FASHION, ("scratch",), PILOT_SEEDS, "fashion-mnist"),
@@ -248,7 +248,7 @@ PARTS = (
         "the claim cell: the article's accounting and stop",
         _fixed(Block(CLAIM, BOTH, MAIN_SEEDS), Block(CLAIM_64, BOTH, MAIN_SEEDS)),
     ),
-    Part("honest", "the honest cell: stop on validation, every operation", _fixed(Block(HONEST, BOTH, MAIN_SEEDS))),
+    Part("honest", "the held-out cell: stop on validation, every operation", _fixed(Block(HONEST, BOTH, MAIN_SEEDS))),
     Part("controls", "the eight explanatory controls", _fixed(Block(CONTROLS, EXPLANATORY, MAIN_SEEDS))),
     Part(
         "flags",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
@@ -14,7 +15,7 @@ from ..experiment.exits import DATA, Exit
 from ..experiment.records import FAILED, RunRecord, paired
 from ..experiment.wording import several
 from .estimands import Curves
-from .parts import is_done, n_lacking, records_of
+from .parts import done_file, is_done, n_lacking, records_of, remove_leftover
 from .protocol import PARTS
 
 P = ParamSpec("P")
@@ -28,10 +29,15 @@ class Study:
     ----------
     parts : mapping of str to sequence of RunRecord
         A part's name to its records; none for a part that was not run.
+    begun : mapping of str to str
+        What there is of parts that are not finished, in words.
     """
 
-    def __init__(self, parts: Mapping[str, Sequence[RunRecord]]) -> None:
+    def __init__(
+        self, parts: Mapping[str, Sequence[RunRecord]], begun: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.parts = {name: list(records) for name, records in parts.items() if records}
+        self.begun = dict(begun)
         self.answers: dict[Hashable, Any] = {}
         self._sorted = {name: _by_configuration(records) for name, records in self.parts.items()}
 
@@ -52,6 +58,7 @@ class Study:
             A file that cannot be read, or no finished part.
         """
         of: dict[str, list[RunRecord]] = {}
+        begun: dict[str, str] = {}
 
         def earlier(name: str) -> list[RunRecord]:
             if not of[name]:
@@ -60,12 +67,19 @@ class Study:
 
         for number, part in enumerate(PARTS, 1):
             tell(f"reading part {number}/{len(PARTS)}, {part.name}")
-            records = records_of(folder, part.name) if is_done(folder, part.name) else []
-            of[part.name] = [] if n_lacking(part, records, earlier) else records
+            left_out: list[str] = []
+            remove_leftover(folder, part.name)
+            records, done = records_of(folder, part.name, left_out.append), is_done(folder, part.name)
+            lacks = n_lacking(done_file(folder, part.name), part, records, earlier) if done else 0
+            of[part.name] = records if done and not lacks else []
+            if (records or left_out) and not of[part.name]:
+                begun[part.name] = "; ".join(
+                    [f"{len(records)} runs are kept", *(f"left out: {what}" for what in left_out)]
+                )
         if not any(of.values()):
             raise Exit(f"{folder}: holds no finished part of the study; python -m nnlite.study run makes them", DATA)
         tell(f"comparing {sum(map(len, of.values())):,} runs")
-        return cls(of)
+        return cls(of, begun)
 
     @property
     def records(self) -> list[RunRecord]:

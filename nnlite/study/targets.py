@@ -293,7 +293,7 @@ def matched(digits: Curves, clothes: Curves, wanted: Sequence[float]) -> list[fl
 
 
 def stopping_on_test(study: Study) -> Section:
-    """Answer what stopping on the test set does: how it flatters, and what the honest cell would have said."""
+    """Answer what stopping on the test set does: how it flatters, and what the held-out cell would have said."""
     rows = [row for arm in BOTH if (row := optimism(study.runs("claim", arm, CLAIM)))]
     honest, runs = cells.cell(study, "honest"), both_arms(study, *cells.CELLS["honest"][1:3])
     found = {**stops(*runs), "saved_by_validation": honest["saved"]} if honest and runs else None
@@ -301,11 +301,11 @@ def stopping_on_test(study: Study) -> Section:
     facts = {"optimism": rows, "stops": found}
     if not rows and found is None:
         return Section(title, facts=facts, lacking=lacking)
-    answer = [flattery(row) for row in rows]
+    answer = [" ".join(flattery(row) for row in rows)] if rows else []
     if found and honest:
         by_test, by_validation = (saved(found[f"saved_by_{on}"], honest["n_pairs"]) for on in ("test", "validation"))
         answer.append(
-            f"The honest cell's runs, stopped on test instead: {by_test}; on held-out images: {by_validation}."
+            f"The held-out cell's runs, stopped on test instead: {by_test}; on held-out images: {by_validation}."
         )
         read = [
             f"{percent(statistics.median(accuracy), 2)} {PEOPLE[arm]} (median of {len(accuracy)})"
@@ -344,7 +344,7 @@ def optimism(runs: Sequence[RunRecord]) -> Facts | None:
 
 
 def stops(treated: Curves, scratch: Curves) -> Facts:
-    """Stop runs of the honest cell on test, E2 and every operation; and read test where validation stops each."""
+    """Stop runs of the held-out cell on test, E2 and every operation; and read test where validation stops each."""
     on_test, accuracy = Goal(_goal(CLAIM.target).target, images="apart"), {}
     for arm, curves in ((BASELINE, scratch), (TREATMENT, treated)):
         read = _accuracy_at(curves.first_checks(_goal(HONEST.target)), curves, "apart")

@@ -15,9 +15,9 @@ from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.costs import EVERY_OPERATION, PHASES, cost_at_checks, spent_at_stop
 from ..experiment.records import RunRecord
 from ..experiment.stats import MAX_WIDTH
-from ..experiment.wording import PEOPLE, operations, percent, saved, several, steps
+from ..experiment.wording import PEOPLE, brief, operations, percent, saved, several, steps
 from . import protocol
-from .cells import cell, verdict_line
+from .cells import by_the_other_estimand, cell
 from .document import Facts, Section, Table
 from .protocol import BOTH, best, by_arm, score
 from .runs import Study, once
@@ -43,8 +43,10 @@ def tuned(study: Study) -> Section:
     facts, lacking = {"tuned": found}, study.missing("tuning", "finals", "tuned")
     if found is None or honest is None:
         return Section(title, facts=facts, lacking=lacking)
+    reason = f" ({word.reason})" if (word := found["cell"]["verdict"]).reason else ""
     answer = [
-        f"Tuned against tuned: {verdict_line(found['cell'])} Untuned, the honest cell: the averages "
+        _in_all_ways(found["cell"]),
+        f"Registered word: {word.word.upper()}{reason}. Untuned, the held-out cell: the averages "
         f"{saved(found['untuned'], honest['n_pairs'])}.",
         *_on_the_width(found["cell"]),
     ]
@@ -60,7 +62,11 @@ def tuned(study: Study) -> Section:
     never = [f"{sum(map(math.isinf, scores[arm]))} of {len(scores[arm])} {PEOPLE[arm]}" for arm in BOTH]
     tables = [
         Table(["best settings found", *people], rows),
-        Table(["draws", *people], best_of, f"Operations to the target, expected best of k draws; {several(never)} never do:"),
+        Table(
+            ["draws", *people],
+            best_of,
+            f"Operations to the target, expected best of k draws, of which {several(never)} never get there:",
+        ),
     ]
     return Section(title, answer, tables, facts=facts, lacking=lacking)
 
@@ -121,8 +127,25 @@ def all_spent(run: RunRecord) -> int:
 
 
 def _drawn(arm: str, config: RunConfig) -> Facts:
-    """What was drawn of a winner; the rest is the honest cell's."""
+    """What was drawn of a winner; the rest is the held-out cell's."""
     return {name: getattr(config, name) for name in SETTINGS if arm == TREATMENT or not name.startswith("pretrain")}
+
+
+def _in_all_ways(contest: Facts) -> str:
+    """Say from which steps on both arms' mean stays at the target, and what is saved then, at first touch, nearby."""
+    at = [steps(contest["stable_steps"][arm]) for arm in BOTH]
+    bill, own = EVERY_OPERATION, {"estimand": contest["estimand"], "model": EVERY_OPERATION.model}
+    near = [
+        f"to {percent(row['target'])} {brief(row['saved'])}"
+        for row in contest["sensitivity"]
+        if row["scope"] == bill.scope and own.items() <= row.items() and row["target"] != contest["target"]
+    ]
+    return (
+        f"The mean accuracy stays at {percent(contest['target'])} from step {at[0]} on from scratch and from step "
+        f"{at[1]} on after averages first, which {saved(contest['saved'], contest['n_pairs'])}. At first touch "
+        f"averages first {brief(by_the_other_estimand(contest))}, by expected cost {brief(contest['expected_costs'])}, "
+        f"{', '.join(near)}."
+    )
 
 
 def _on_the_width(contest: Facts) -> list[str]:
