@@ -57,7 +57,7 @@ def headline(study: Study) -> Section:
     )
     beside = {
         "--learning-rate 2e-3": ("first_touch", "twice the learning rate without them"),
-        "tuned": ("for_good", "with both arms tuned they"),
+        "tuned": ("for_good", "tuned alike they"),
     }
     said = [f"{what} {_said(row[way])}" for row in rows if row["key"] in beside for way, what in [beside[row["key"]]]]
     if said:
