@@ -58,6 +58,7 @@ def test_the_three_savings_of_the_article_and_what_it_left_out():
         "flops_with_averaging": "26.5%",  # 1 - (995,354,880 + 47,047,840) / 1,419,179,520
         "flops_with_one_evaluation": "17.5%",  # 1,004,800,000 on both bills
         "flops_with_evaluation_every_step": "32.2%",  # 145 and 214 of them
+        "flops_with_evaluation_in_both_phases": "19.2%",  # 28 + 145 and 214 of them
         "flops_with_backward_per_image": "30.2%",  # then the bill is proportional to images
     }
 
@@ -116,6 +117,7 @@ def test_accounting_is_json_with_whole_operations_and_fractional_savings():
         "averaging 60,000 images 47,047,840 26.5%",
         "10,000 test images, once in each run 1,004,800,000 17.5%",
         "the same after every real batch 32.2%",
+        "and after every epoch on averages 19.2%",
         "backward for every image, not every step 30.2%",
         "Backward is 1.013 x forward in multiply-adds, not 2 x: the images need no",
         "(per image) and the update (per step: 173 against 214, 19.2% fewer).",

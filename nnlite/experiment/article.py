@@ -152,6 +152,8 @@ def savings() -> dict[str, Fraction]:
         "flops_with_averaging": 1 - (pretrained + AVERAGING) / scratch,
         "flops_with_one_evaluation": 1 - (pretrained + EVALUATION) / (scratch + EVALUATION),
         "flops_with_evaluation_every_step": 1 - (pretrained + looks[0]) / (scratch + looks[1]),
+        # Phase 1 ended at about 80% of the test images, which someone had to look at as well.
+        "flops_with_evaluation_in_both_phases": 1 - (pretrained + EVALUATION * PRETRAINED.steps) / (scratch + looks[1]),
         # Then the bill is proportional to images, whatever a backward pass costs.
         "flops_with_backward_per_image": 1 - Fraction(PRETRAINED.forward_passes, SCRATCH.forward_passes),
     }
@@ -262,6 +264,7 @@ def accounting_text() -> str:
         _row(f"  averaging {N_TRAIN_IMAGES:,} images", AVERAGING, saved["flops_with_averaging"]),
         _row(f"  {N_TEST_IMAGES:,} test images, once in each run", EVALUATION, saved["flops_with_one_evaluation"]),
         _row("  the same after every real batch", "", saved["flops_with_evaluation_every_step"]),
+        _row("  and after every epoch on averages", "", saved["flops_with_evaluation_in_both_phases"]),
         _row("  backward for every image, not every step", "", saved["flops_with_backward_per_image"]),
         "One look at the test set costs more than the whole pretrained run it reports.",
         f"Backward is {ratio} x forward in multiply-adds, not 2 x: the images need no",
