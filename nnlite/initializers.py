@@ -54,8 +54,23 @@ def glorot_uniform(n_in: int, n_out: int, rng: np.random.Generator) -> Layer:
     return rng.uniform(-bound, bound, (n_in, n_out)), np.zeros(n_out)
 
 
+def normal_001(n_in: int, n_out: int, rng: np.random.Generator) -> Layer:
+    """Draw the weight normal with standard deviation 0.01, whatever the layer's width; the bias is zero.
+
+    Returns
+    -------
+    float64 array (n_in, n_out), float64 array (n_out,)
+
+    Source
+    ------
+    Krizhevsky, Sutskever, Hinton 2012, *ImageNet Classification with Deep Convolutional Neural Networks*, section 5
+    """
+    return rng.normal(0, 0.01, (n_in, n_out)), np.zeros(n_out)
+
+
 INITIALIZERS = {
     "fan_in_uniform": fan_in_uniform,
     "he_normal": he_normal,
     "glorot_uniform": glorot_uniform,
+    "normal_0.01": normal_001,
 }

@@ -8,7 +8,7 @@ for nothing at all, and what it changes in the two phases.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,6 @@ Ints = npt.NDArray[np.int64]
 
 K_MEANS_ROUNDS = 10  # of Lloyd's algorithm
 STREAM_IMAGES = 9600  # 150 batches of 64: what a run to 90% reads anyhow
-CLOSED_FORM_GAIN = 8.0  # output weight of its units: the best of 0.5, 1, 2 .. 32 on the pilot seeds, then frozen
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def real_images(data: TrainingData, rows: Ints, per_epoch: int) -> Pretraining:
 
 
 Prepare = Callable[[TrainingData, np.random.Generator], Pretraining | None]
-Start = Callable[[MLP, Pretraining, Tally], None]
+Start = Callable[[MLP, Pretraining, float, Tally], None]
 
 
 @dataclass(frozen=True)
@@ -171,14 +170,29 @@ def _global_mean(data: TrainingData, rng: np.random.Generator) -> Pretraining:
     return own_images(means, np.arange(data.n_classes), data.rows, tally)
 
 
-def _closed_form(mlp: MLP, pretraining: Pretraining, tally: Tally) -> None:
-    """Make the network the nearest-class-mean classifier: its first hidden units measure, the others start unheard."""
+def _shuffled_pixels(data: TrainingData, rng: np.random.Generator) -> Pretraining:
+    """Give the pixels of each average an order of its own."""
+    means = _class_means(data, rng)
+    return replace(means, images=rng.permuted(np.asarray(means.images), axis=1))
+
+
+def _own_exemplars(data: TrainingData, rng: np.random.Generator) -> Pretraining:
+    """Copy the images of arm `exemplar`, for a formula that needs them as arrays."""
+    rows = data.one_of_each_class(1, rng)
+    return own_images(data.floats()[rows], np.arange(data.n_classes), rows, Tally())
+
+
+def _closed_form(mlp: MLP, pretraining: Pretraining, gain: float, tally: Tally) -> None:
+    """Make the network say the label of the image that is nearest: a hidden unit an image, the others start unheard.
+
+    `gain` is the weight from an image's unit to the output of its label.
+    """
     means = np.asarray(pretraining.images)
     c, n_features = means.shape
     weight, bias = control_images.nearest_mean_start(means, mlp.layer_sizes[1], n_features**-0.5, tally)
     mlp.weights[0][:, :c], mlp.biases[0][:c] = weight, bias
     mlp.weights[1][:], mlp.biases[1][:] = 0, 0
-    mlp.weights[1][np.arange(c), np.arange(c)] = CLOSED_FORM_GAIN
+    mlp.weights[1][np.arange(c), pretraining.labels] = gain
 
 
 ARMS: dict[str, Arm] = {
@@ -206,5 +220,10 @@ ARMS: dict[str, Arm] = {
     "reset-optimizer": Arm(_class_means, resets_optimizer=True),
     "first-layer": Arm(_class_means, puts_back=slice(1, None)),
     "output-layer": Arm(_class_means, puts_back=slice(0, -1)),
+    "closed-form-global-mean": Arm(_global_mean, start=_closed_form),
+    "closed-form-pixels": Arm(_shuffled_pixels, draws=True, start=_closed_form),
+    "closed-form-noise": Arm(_noise, draws=True, start=_closed_form),
+    "closed-form-wrong-labels": Arm(_permuted, draws=True, start=_closed_form),
+    "closed-form-exemplar": Arm(_own_exemplars, draws=True, start=_closed_form),
 }
 """Every arm by name."""

@@ -43,6 +43,11 @@ ARMS = {
     "reset-optimizer": "class averages, then a new optimizer",
     "first-layer": "class averages, then all but the first layer put back",
     "output-layer": "class averages, then all but the output layer put back",
+    "closed-form-global-mean": "the closed-form start from the average of all images, once under every label",
+    "closed-form-pixels": "the closed-form start from class averages, the pixels of each shuffled",
+    "closed-form-noise": "the closed-form start from noise with the mean and the variance of each class average",
+    "closed-form-wrong-labels": "the closed-form start from class averages under wrong labels",
+    "closed-form-exemplar": "the closed-form start from one real image of each class, drawn at random",
 }
 """Every arm's name, with a sentence for people; what each does is in `arms`."""
 
@@ -66,7 +71,8 @@ ARM_WORDS = {"averages": "class-means", "average-images": "class-means", "means"
 
 OPTIMIZERS = ("adam", "sgd", "momentum")
 ACTIVATIONS = tuple(ops.ACTIVATIONS)
-INITIALIZERS = ("fan_in_uniform", "he_normal", "glorot_uniform")
+INITIALIZERS = ("fan_in_uniform", "he_normal", "glorot_uniform", "normal_0.01")
+INPUTS = ("unit", "bytes", "standardised")
 STOP_ON = ("test", "validation")
 EVALUATE = ("decide", "full")
 DECAY = ("constant", "linear")
@@ -110,6 +116,8 @@ class RunConfig:
     pretrain_rate_factor: float = 1.0  # learning rate of phase 1 / learning rate of training
     check_every: str = "step"  # unit of the grid of full evaluations
     count_apart: str = "nothing"  # at full evaluations: right answers in a random half of the test set, or in all of it
+    inputs: str = "unit"  # pixels from 0 to 1, bytes from 0 to 255, or less their mean and divided by their deviation
+    closed_form_gain: float = 8.0  # output weight of the closed-form start: the best of 0.5 .. 32 on the pilot's seeds
 
     def __post_init__(self) -> None:
         if len(self.hidden_layer_sizes) > 8 or not all(1 <= size <= 8192 for size in self.hidden_layer_sizes):
@@ -125,8 +133,11 @@ class RunConfig:
         _choice("decay", self.decay, DECAY)
         _choice("check-every", self.check_every, CHECK_EVERY)
         _choice("count-apart", self.count_apart, COUNT_APART)
+        _choice("inputs", self.inputs, INPUTS)
         _rate("learning-rate", self.learning_rate, 1)
         _rate("pretrain-rate-factor", self.pretrain_rate_factor, self.learning_rate)
+        if not 0 < self.closed_form_gain < math.inf:
+            raise ConfigError(f"--closed-form-gain {self.closed_form_gain:g}: must be above 0 and finite")
         _whole("batch-size", self.batch_size, 1, 1 << 20)
         _whole("pretrain-epochs", self.pretrain_epochs, 0, 1_000_000)
         _whole("max-steps", self.max_steps, 1, 10_000_000)
@@ -167,12 +178,21 @@ class RunConfig:
     @classmethod
     def from_record(cls, config: Mapping[str, Any]) -> RunConfig:
         """Rebuild a configuration from a record; ConfigError where its fields are not those of `to_record`."""
-        names = {field.name for field in fields(cls)}
+        config, names = with_added_fields(config), {field.name for field in fields(cls)}
         differing = sorted(set(config) ^ {*names, "article_pass", "kernels"})
         if differing:
             raise ConfigError(f"of another version: fields of its configuration differ: {', '.join(differing)}")
         values = {name: config[name] for name in names}
         return cls(**{**values, "hidden_layer_sizes": tuple(values["hidden_layer_sizes"])})
+
+
+ADDED_FIELDS = {"inputs": "unit", "closed_form_gain": 8.0}
+"""Fields of a configuration that the first records lack, and what held when those were made."""
+
+
+def with_added_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a record with the fields that were added after it was made."""
+    return {**ADDED_FIELDS, **config}
 
 
 def grid(last: int) -> list[int]:

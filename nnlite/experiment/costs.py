@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from ..flops import COST_MODELS, total
 from ..kernels.ops import ACTIVATIONS
+from .config import with_added_fields
 from .records import RunRecord
 
 MEASURES = {
@@ -255,22 +256,29 @@ def _prices(record: RunRecord, model: str) -> _Prices:
         return _MEASURED[model]
     config, dataset = record.config, record.dataset
     sizes = (dataset["n_features"], *config["hidden_layer_sizes"], dataset["n_classes"])
+    inputs = with_added_fields(config)["inputs"]
     prices = _prices_of_shapes(
-        model, sizes, config["activation"], config["optimizer"], record.n_checked, config["article_pass"]
+        model, sizes, config["activation"], config["optimizer"], inputs, record.n_checked, config["article_pass"]
     )
     return prices if _is_scaled(record) else prices._replace(image_read=0, first_check=0)
 
 
 @lru_cache(maxsize=1024)
 def _prices_of_shapes(
-    model: str, sizes: tuple[int, ...], activation: str, optimizer: str, n_checked: int, article_pass: int
+    model: str,
+    sizes: tuple[int, ...],
+    activation: str,
+    optimizer: str,
+    inputs: str,
+    n_checked: int,
+    article_pass: int,
 ) -> _Prices:
     def price(kernels: Kernels, steps: int = 0, images: int = 0) -> int:
         passes = {"steps": steps, "images_forward": images, "images_backward": images}
         return total({"train": kernels}, {"train": passes}, model, ["train"], article_pass)
 
     step = price(step_counts(sizes, activation, optimizer, n_images=0), steps=1)
-    scaling = price({"scale_pixels": {"div": sizes[0]}})
+    scaling = price({"scale_pixels": scaling_counts(sizes[0], inputs)})
     return _Prices(
         step=step,
         image=price(step_counts(sizes, activation, optimizer, n_images=1), steps=1, images=1) - step,
@@ -366,6 +374,17 @@ def evaluation_counts(layer_sizes: Sequence[int], activation: str, n_images: int
     """
     argmax = {"cmp": n_images * (layer_sizes[-1] - 1)}
     return _without_zeros({**_forward_counts(layer_sizes, activation, n_images), "argmax": argmax})
+
+
+def scaling_counts(n_pixels: int, inputs: str) -> dict[str, int]:
+    """Count what makes numbers of bytes: a division a pixel, an addition more where they are standardised.
+
+    Examples
+    --------
+    >>> scaling_counts(4, "unit"), scaling_counts(4, "standardised"), scaling_counts(4, "bytes")
+    ({'div': 4}, {'add': 4, 'div': 4}, {})
+    """
+    return {"unit": {"div": n_pixels}, "standardised": {"add": n_pixels, "div": n_pixels}, "bytes": {}}[inputs]
 
 
 def _forward_counts(layer_sizes: Sequence[int], activation: str, n_images: int) -> Kernels:

@@ -27,7 +27,9 @@ from .config import (
     EVALUATE,
     EXECUTORS,
     EXPLANATORY,
+    DECAY,
     INITIALIZERS,
+    INPUTS,
     OPTIMIZERS,
     PRESETS,
     STOP_ON,
@@ -72,7 +74,8 @@ STUDY = _mode(
     "a run",
     "which trains",
     f"{_DATA} preset seeds first-seed arms pretrain-epochs pretrain-target target stop-on max-steps evaluate hidden "
-    "activation initializer optimizer learning-rate batch-size out resume figures bill json quick workers executor",
+    "activation initializer inputs optimizer learning-rate decay pretrain-rate-factor closed-form-gain batch-size "
+    "out resume figures bill json quick workers executor",
 )
 LIST_ARMS = _mode("--list-arms", "which only lists them", "list-arms json")
 ARTICLE = _mode("--article", "which recomputes the article's own numbers", "article json")
@@ -250,6 +253,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--arms", metavar="A,B", help="what is compared (scratch,class-means)")
     add("--list-arms", action="store_true", help="a sentence on each arm")
     add("--pretrain-epochs", read=read_whole, metavar="N", help="passes over the averages in phase 1 (28)")
+    add("--pretrain-rate-factor", read=read_number, metavar="X", help="learning rate of phase 1, times the other (1)")
+    add("--closed-form-gain", read=read_number, metavar="X", help="output weight of the closed-form start (8)")
     add("--pretrain-target", read=read_number, metavar="SHARE", help="end phase 1 at this accuracy instead, 0 to 1")
     add("--target", read=read_number, metavar="SHARE", help="accuracy that ends a run, 0 to 1 (0.90)")
     add("--stop-on", metavar="SET", help=f"whose accuracy: {' or '.join(STOP_ON)} (test)")
@@ -261,8 +266,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--hidden", read=read_units, metavar="N[,N]", help="units of each hidden layer, or none (128)")
     add("--activation", metavar="NAME", help=f"{', '.join(ACTIVATIONS)} (relu)")
     add("--initializer", metavar="NAME", help=f"{', '.join(INITIALIZERS)} (fan_in_uniform)")
+    add("--inputs", metavar="HOW", help=f"pixels: {', '.join(INPUTS)} (unit: 0 to 1)")
     add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)} (adam)")
     add("--learning-rate", read=read_number, metavar="X", help="of both phases (1e-3)")
+    add("--decay", metavar="HOW", help=f"of the learning rate over max-steps: {' or '.join(DECAY)} (constant)")
     add("--batch-size", read=read_whole, metavar="N", help="images a step (64)")
     group = parser.add_argument_group("output")
     add("--out", read=read_path, metavar="FILE", help="keep a JSON line for every run")
@@ -376,7 +383,7 @@ def _changes(mode: Mode, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the command line changes in the preset."""
     names = (
         "activation initializer optimizer learning-rate batch-size pretrain-epochs pretrain-target target stop-on "
-        "max-steps evaluate"
+        "max-steps evaluate decay pretrain-rate-factor inputs closed-form-gain"
     )
     changes = {name.replace("-", "_"): given[f"--{name}"] for name in names.split() if f"--{name}" in given}
     if "--hidden" in given:
@@ -391,8 +398,9 @@ def _changes(mode: Mode, given: Mapping[str, Any]) -> dict[str, Any]:
 def _require_closed_form(config: RunConfig, settings: StudySettings) -> None:
     """Refuse the closed form where no data set could make the network hold it; units for its classes: `run`."""
     fits = len(config.hidden_layer_sizes) == 1 and config.activation == "relu"
-    if "closed-form" in settings.arms and not fits:
-        raise ConfigError("--arms closed-form: needs one hidden layer, of relu")
+    for arm in settings.arms:
+        if arm.startswith("closed-form") and not fits:
+            raise ConfigError(f"--arms {arm}: needs one hidden layer, of relu")
 
 
 def _arms(given: str) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ def pretrain(learner: Learner, arm: Arm, pretraining: Pretraining) -> tuple[str,
     initial = learner.mlp.copy()
     learner.tally.merge(pretraining.tally)
     if arm.start is not None:
-        arm.start(learner.mlp, pretraining, learner.tally)
+        arm.start(learner.mlp, pretraining, learner.config.closed_form_gain, learner.tally)
         status, fields = REACHED, {"accuracy_after_pretrain": _look(learner, "report") / learner.checks.n_images}
     else:
         status, fields = _epochs(learner, pretraining)

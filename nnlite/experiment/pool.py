@@ -296,8 +296,8 @@ class _Worker:
             if self.dataset is None:
                 self.dataset = _read_again(self.job)
             if config not in self.prepared:
-                other = next(iter(self.prepared.values()), (None, 0.0))[0]
-                data = RunData(self.dataset, config, other)
+                alike = (data for data, _ in self.prepared.values() if data.config.inputs == config.inputs)
+                data = RunData(self.dataset, config, next(alike, None))
                 began = time.perf_counter()
                 warm_up(data)
                 self.prepared[config] = data, time.perf_counter() - began

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from ..flops import PASSES, PHASES
 from ..kernels.ops import KERNELS, KINDS
-from .config import ARMS, PRESETS, RunConfig
+from .config import ARMS, PRESETS, RunConfig, with_added_fields
 
 STATUSES = ("reached", "budget", "diverged", "failed")
 """How a run ended; `failed` could not be carried out, all others are results."""
@@ -75,6 +75,7 @@ def checked(line: str, schema: int, types: Mapping[str, Any]) -> Values:
 def _frame(text: str) -> tuple[RunConfig, list[int]]:
     """Check a configuration and a data set, which many records of a file share; return it and its checks' steps."""
     values, data = json.loads(text)
+    values = with_added_fields(values)
     _require_fields("configuration", values, _CONFIG)
     _require_fields("data set", data, _DATASET)
     config = RunConfig.from_record(values)

@@ -28,7 +28,7 @@ from ..access import keep_access
 from ..datasets import Dataset
 from ..files import GZIP_MAGIC, XZ_MAGIC, held, reading
 from ..flops import Counts, Tally
-from .config import ConfigError, RunConfig
+from .config import ConfigError, RunConfig, with_added_fields
 from .record_rules import STATUSES, NotCut, checked, parse, signed
 
 SCHEMA = 1
@@ -327,9 +327,10 @@ def _identity(dataset: Mapping[str, Any]) -> tuple[str, ...]:
 def config_differences(records: Iterable[RunRecord], config: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
     """List how kept records differ from what is asked for, as `learning_rate: 0.001 in the file, 0.002 asked for`."""
     for record in records:
-        if record.config == config and record.dataset == dataset:
+        known = with_added_fields(record.config)
+        if known == config and record.dataset == dataset:
             continue
-        kept = {**record.config, **{f"dataset {name}": value for name, value in record.dataset.items()}}
+        kept = {**known, **{f"dataset {name}": value for name, value in record.dataset.items()}}
         asked = {**config, **{f"dataset {name}": value for name, value in dataset.items()}}
         if _identity(record.dataset) == _identity(dataset):
             kept["dataset name"] = dataset["name"]  # its folder may have moved

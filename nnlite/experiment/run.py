@@ -21,6 +21,7 @@ import numpy.typing as npt
 from .._version import __version__
 from ..datasets import Dataset, validation_split
 from ..flops import Tally
+from ..kernels.ops import ADD
 from ..mlp import MLP
 from ..schedule import (
     DECIDE,
@@ -39,6 +40,7 @@ from ..schedule import (
 from ..training import count_scaling, evaluate, prepare_images, train
 from .arms import ARMS, Arm, Pretraining, TrainingData
 from .config import PRETRAIN_EPOCHS_LIMIT, DataError, RunConfig
+from .control_images import pixel_moments
 from .phases import OPTIMIZERS, Learner, Piece, distinct_seen, go_through, joined, real_pieces, real_schedule
 from .records import FAILED, RunRecord, describe
 
@@ -70,15 +72,17 @@ class RunData:
     dataset : Dataset
     config : RunConfig
     other : RunData, optional
-        Of the same data set: its images are used, in the form that they have there.
+        Of the same data set and the same inputs: its images are used, in the form that they have there.
     """
 
     def __init__(self, dataset: Dataset, config: RunConfig, other: RunData | None = None) -> None:
         self.dataset, self.config = dataset, config
         # Test images follow the training images in one store, so that one look can take from both.
         self.n_train = len(dataset.train_labels)
-        parts = (dataset.train_pixels, dataset.test_pixels)
-        self.images: Images = prepare_images(parts, lambda: _floats(parts)) if other is None else other.images
+        if other is None:
+            self.images, self.moments = _prepared(dataset, config.inputs)
+        else:
+            self.images, self.moments = other.images, other.moments
         self.labels: Ints = other.labels if other else np.concatenate([dataset.train_labels, dataset.test_labels])
         self.n_features = dataset.train_pixels.shape[1]
         self.n_checked = stop_set_size(dataset, config)
@@ -154,6 +158,26 @@ class RunData:
 
     def _refusal(self, why: str) -> DataError:
         return DataError(f"{self.dataset.name}: {why}")
+
+
+def _prepared(dataset: Dataset, inputs: str) -> tuple[Images, Tally]:
+    """Return all images, training first, as the network takes them, and what the moments of all their pixels cost.
+
+    Moments are those of the training images, the held-out ones among them; inputs that are not standardised need none.
+    """
+    parts, moments = (dataset.train_pixels, dataset.test_pixels), Tally()
+    if inputs == "unit":
+        return prepare_images(parts, lambda: _floats(parts)), moments
+    if any(part.dtype != np.uint8 for part in parts):
+        raise DataError(f"--inputs {inputs}: needs images of bytes, found {parts[0].dtype}")
+    images = np.concatenate(parts).astype(np.float32)
+    if inputs == "standardised":
+        mean, deviation = pixel_moments(parts[0], moments)
+        if deviation == 0:
+            raise DataError(f"--inputs {inputs}: all training pixels are {mean:g}, there is nothing to divide by")
+        images -= np.float32(mean)
+        images /= np.float32(deviation)
+    return images, moments
 
 
 def _floats(parts: Sequence[Array]) -> Array:
@@ -344,15 +368,24 @@ def _with_images(pieces: Sequence[Piece]) -> list[tuple[int, Piece]]:
 
 
 def _charge_scaling(tally: Tally, data: RunData, rows_read: Ints, checks: Checks) -> None:
-    """Put byte / 255 on the bill, one division a pixel, of each distinct image the run read and of those it checked.
+    """Put on the bill what makes numbers of the bytes of each distinct image that the run read, and of those it checked.
 
-    The floats are computed once for all runs; each run is charged as if it were alone.
+    They are computed once for all runs; each run is charged as if it were alone.
     """
-    if data.dataset.train_pixels.dtype != np.uint8:
-        return  # floats of one's own are used as they are
+    if data.dataset.train_pixels.dtype != np.uint8 or data.config.inputs == "bytes":
+        return  # used as they are
+    tally.merge(data.moments)
     with tally.phase("data"):
-        count_scaling(data.images, rows_read, tally.kernel("scale_pixels"))
+        _count_scaling(data, data.images, rows_read, tally)
     if "evaluate" in tally.passes():  # a run may diverge before its first check
         rows = np.arange(checks.n_images) if checks.rows is None else checks.rows
         with tally.phase("evaluate"):
-            count_scaling(checks.images, rows, tally.kernel("scale_pixels"))
+            _count_scaling(data, checks.images, rows, tally)
+
+
+def _count_scaling(data: RunData, images: Images, rows: Ints, tally: Tally) -> None:
+    """Count one division a pixel, and with a mean to take away one addition."""
+    counters = tally.kernel("scale_pixels")
+    count_scaling(images, rows, counters)
+    if data.config.inputs == "standardised":
+        counters[:, ADD] += len(rows) * data.n_features
