@@ -22,7 +22,8 @@ from ..experiment.options import read_whole
 from ..experiment.progress import Progress
 from ..files import path_name, replacing
 from .parts import Work, blocks_of, data_of, is_done, minutes_of, run_parts
-from .protocol import PARTS, Block
+from .protocol import Block
+from .second_protocol import ALL_PARTS
 
 COMMAND = "python -m nnlite.study"
 REGISTERED = os.path.join("data", "runs")  # the kept records, in a clone; one's own runs go before them
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = add("list", help="name the parts, and how many runs and minutes each takes")
     listing.set_defaults(do=_list)
     running = add("run", help="run what is missing; stop whenever you like, it goes on")
-    running.add_argument("part", nargs="?", metavar="PART", choices=[part.name for part in PARTS], help="one alone")
+    running.add_argument("part", nargs="?", metavar="PART", choices=[part.name for part in ALL_PARTS], help="one alone")
     running.add_argument(
         "--data-dir", type=_path, metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)"
     )
@@ -66,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     reporting.add_argument("--readme", type=_path, metavar="FILE", help="put the headline where FILE has its place")
     reporting.set_defaults(do=_report)
     running.add_argument("--runs", type=_path, default="runs", metavar="FOLDER", help="of the parts' records (runs)")
-    own = any(is_done("runs", part.name) for part in PARTS)  # an unfinished study hides no finished one
+    own = any(is_done("runs", part.name) for part in ALL_PARTS)  # an unfinished study hides no finished one
     kept = "runs" if own or not os.path.isdir(REGISTERED) else REGISTERED
     reporting.add_argument("--runs", type=_path, default=kept, metavar="FOLDER", help=f"of the parts' records ({kept})")
     for command in (running, reporting):
@@ -90,7 +91,7 @@ def _path(text: str) -> str:
 
 def _list(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     print(f"part         runs  min on {options.workers} cores")
-    for part in PARTS:
+    for part in ALL_PARTS:
         blocks, minutes = blocks_of(part), minutes_of(part, options.workers)
         ahead = "   -    -" if blocks is None or minutes is None else f"{_n_runs(blocks):4d}  {minutes:3.0f}"
         mark = "*" if data_of(part) != ["mnist"] else ""
@@ -108,7 +109,7 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     from ..datasets import load_dataset
 
     settings = StudySettings(workers=options.workers, executor=options.executor)
-    parts = [part for part in PARTS if options.part in (None, part.name)]
+    parts = [part for part in ALL_PARTS if options.part in (None, part.name)]
     progress = Progress(sys.stderr, options.quiet, repeat=_REPEAT)
     load = partial(load_dataset, data_dir=options.data_dir)
     with noted_signals() as signals:

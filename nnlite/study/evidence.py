@@ -5,14 +5,14 @@ from __future__ import annotations
 from ..experiment.costs import agrees_at_stop
 from ..experiment.records import RunRecord
 from .document import Section
-from .protocol import PARTS
+from .second_protocol import ALL_PARTS
 from .runs import Study
 
 
 def what_was_run(study: Study) -> Section:
     """Name the parts, machines and versions, and whether costs by formula are what the kernels counted."""
     records, done = study.records, list(study.parts)
-    lacking = [part.name for part in PARTS if part.name not in study.parts]
+    lacking = [part.name for part in ALL_PARTS if part.name not in study.parts]
     n_disagreeing = sum(not agrees_at_stop(record) for record in records)
     machines = sorted({_machine(record) for record in records})
     versions: dict[str, set[str]] = {}
@@ -20,7 +20,7 @@ def what_was_run(study: Study) -> Section:
         for name, version in record.versions.items():
             versions.setdefault(name, set()).add(version)
     programs = {name: ", ".join(sorted(found)) for name, found in versions.items()}
-    answer = [f"{len(done)} of {len(PARTS)} parts are finished, {len(records):,} runs in all."]
+    answer = [f"{len(done)} of {len(ALL_PARTS)} parts are finished, {len(records):,} runs in all."]
     if done:
         answer.append(f"Finished: {', '.join(done)}.")
     if lacking:

@@ -16,7 +16,7 @@ from ..experiment.records import FAILED, RunRecord, paired
 from ..experiment.wording import several
 from .estimands import Curves
 from .parts import done_file, is_done, n_lacking, records_of, remove_leftover
-from .protocol import PARTS
+from .second_protocol import ALL_PARTS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,8 +65,8 @@ class Study:
                 raise LookupError(name)
             return of[name]
 
-        for number, part in enumerate(PARTS, 1):
-            tell(f"reading part {number}/{len(PARTS)}, {part.name}")
+        for number, part in enumerate(ALL_PARTS, 1):
+            tell(f"reading part {number}/{len(ALL_PARTS)}, {part.name}")
             left_out: list[str] = []
             remove_leftover(folder, part.name)
             records, done = records_of(folder, part.name, left_out.append), is_done(folder, part.name)
