@@ -78,6 +78,7 @@ BILLS = {
     "exemplar": Counter(),
     # each image from its own class's mean, 16 add and fma; the nearest of 20, in each of 3 classes
     "medoid": MEANS + bill(N_TRAIN * N_PIXELS, 0, fma=N_TRAIN * N_PIXELS, cmp=N_TRAIN - N_CLASSES),
+    "closed-form-exemplar": Counter(),
     "means-10": bill(10 * N_CLASSES * N_PIXELS, N_CLASSES * N_PIXELS),
     # 60 steps are 7 epochs of 60 images in 8 steps and 4 batches of 8
     "stream-means": bill((7 * 60 + 4 * 8) * N_PIXELS, N_CLASSES * N_PIXELS),
@@ -97,6 +98,7 @@ BILLS = {
     },
 }
 """Operations that make an arm's images; those of the class averages for all others."""
+BILLS |= {"closed-form-global-mean": BILLS["global-mean"], "closed-form-noise": BILLS["noise"]}
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
@@ -206,6 +208,49 @@ def test_the_closed_form_start_is_the_nearest_class_mean(tmp_path):
     assert record.accuracy_after_pretrain == right / N_TEST
     assert (record.pretrain_epochs, "pretrain" in record.passes) == (0, False)  # no step
     assert record.counts["dense"]["data"]["nearest_mean_layer"]["fma"] == N_CLASSES * N_PIXELS
+
+
+def test_every_closed_form_start_feeds_an_images_unit_to_the_output_of_its_label(dataset):
+    """By hand: images (1, 0, 2), (0, 3, 0), halves of their squared norms 2.5 and 4.5, scale 3 ** -0.5, gain 5."""
+    mlp = MLP((3, 4, 2), np.random.default_rng(0))
+    untouched = mlp.weights[0][:, 2:].copy()
+    images = np.float32([[1, 0, 2], [0, 3, 0]])
+    pretraining = arms.own_images(images, np.array([1, 0]), np.arange(0), Tally())
+    ARMS["closed-form-wrong-labels"].start(mlp, pretraining, 5.0, Tally())
+    np.testing.assert_allclose(mlp.weights[0][:, :2], images.T / 3**0.5, rtol=1e-6)
+    np.testing.assert_allclose(mlp.biases[0][:2], [2 / 3**0.5, 0], rtol=1e-6)
+    np.testing.assert_array_equal(mlp.weights[0][:, 2:], untouched)
+    assert mlp.weights[1].tolist() == [[0, 5], [5, 0], [0, 0], [0, 0]]
+    assert mlp.biases[1].tolist() == [0, 0]
+
+
+def test_the_closed_form_gain_is_the_configurations(dataset):
+    data = RunData(dataset, small_config(closed_form_gain=3.0))
+    mlp = MLP((N_PIXELS, 5, N_CLASSES), np.random.default_rng(0))
+    learner = Learner(data.config, mlp, data.split(0)[1], Tally(), Watch())
+    pretrain(learner, ARMS["closed-form"], prepared(dataset, "closed-form", data=data)[0])
+    assert learner.mlp.weights[1][:N_CLASSES].tolist() == (3 * np.eye(N_CLASSES)).tolist()
+
+
+def test_shuffled_averages_keep_the_pixels_of_each_in_an_order_of_its_own(dataset):
+    found, means = np.asarray(prepared(dataset, "closed-form-pixels")[0].images), class_averages(dataset)
+    np.testing.assert_allclose(np.sort(found, axis=1), np.sort(means, axis=1), rtol=1e-6)
+    assert (found != means.astype(np.float32)).any(axis=1).all()
+    order = [np.argsort(image, kind="stable") for image in found]
+    assert any((order[0] != other).any() for other in order[1:])
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("global-mean",) * 2, ("noise",) * 2, ("wrong-labels", "permuted")])
+def test_closed_form_starts_have_the_images_of_the_arms_that_are_taught(dataset, ours, theirs):
+    one, two = prepared(dataset, f"closed-form-{ours}")[0], prepared(dataset, theirs)[0]
+    np.testing.assert_array_equal(one.images, two.images)
+    np.testing.assert_array_equal(one.labels, two.labels)
+
+
+def test_exemplars_of_the_closed_form_are_the_real_images_of_arm_exemplar(dataset):
+    ours, theirs = prepared(dataset, "closed-form-exemplar")[0], prepared(dataset, "exemplar")[0]
+    np.testing.assert_array_equal(ours.images, dataset.train_images[theirs.rows])
+    np.testing.assert_array_equal(ours.rows_read, theirs.rows)
 
 
 def carry_out(dataset, name, **changes):

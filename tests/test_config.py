@@ -100,6 +100,21 @@ def test_a_configuration_survives_a_record():
     assert record["article_pass"] == 785 * 5
 
 
+def test_a_record_made_before_a_field_was_added_has_what_held_then():
+    record = RunConfig().to_record(784, 10)
+    old = {name: value for name, value in record.items() if name not in ("inputs", "closed_form_gain")}
+    assert RunConfig.from_record(old) == RunConfig(inputs="unit", closed_form_gain=8.0)
+    assert RunConfig.from_record({**old, "inputs": "bytes"}).inputs == "bytes"
+
+
+def test_a_record_that_lacks_or_has_another_field_is_still_refused():
+    record = RunConfig().to_record(784, 10)
+    lacking = {name: value for name, value in record.items() if name != "decay"}
+    for others, name in ((lacking, "decay"), ({**record, "colour": "red"}, "colour")):
+        with pytest.raises(ConfigError, match=f"of another version: fields of its configuration differ: {name}$"):
+            RunConfig.from_record(others)
+
+
 def test_runs_go_pair_by_pair():
     settings = StudySettings(seeds=2, first_seed=7)
     assert settings.runs() == [("scratch", 7), ("class-means", 7), ("scratch", 8), ("class-means", 8)]
@@ -130,6 +145,9 @@ def test_runs_go_pair_by_pair():
         ({"activation": "gelu"}, "--activation gelu: unknown; did you mean relu?"),
         ({"initializer": "zeros"}, "--initializer zeros: unknown; there are fan_in_uniform"),
         ({"evaluate": "ful"}, "--evaluate ful: unknown; did you mean full?"),
+        ({"inputs": "byte"}, "--inputs byte: unknown; did you mean bytes?"),
+        ({"closed_form_gain": 0.0}, "--closed-form-gain 0: must be above 0 and finite"),
+        ({"closed_form_gain": float("inf")}, "--closed-form-gain inf: must be above 0 and finite"),
         ({"decay": "liner"}, "--decay liner: unknown; did you mean linear?"),
         ({"check_every": "epoch"}, "--check-every epoch: unknown; there are step, 64 images"),
         ({"count_apart": "hlaf"}, "--count-apart hlaf: unknown; did you mean half?"),

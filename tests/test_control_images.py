@@ -16,6 +16,7 @@ from nnlite.experiment.control_images import (
     nearest_mean_start,
     stretched_means,
 )
+from nnlite.experiment.control_images import pixel_moments as moments_of_all
 from nnlite.kernels.distance import nearest_mean_layer, pixel_moments
 
 pytestmark = pytest.mark.kernels
@@ -187,6 +188,12 @@ def test_the_global_mean_is_one_image_as_often_as_there_are_classes():
     means = global_mean(np.float32([[0, 3], [1, 3], [5, 0]]), 4, tally)
     assert means.tolist() == [[2, 2]] * 4  # 6 / 3, 6 / 3
     assert bill(tally) == {"class_sums": {"add": 6}, "divide_sums": {"div": 2}}  # averaged once
+
+
+def test_the_moments_of_all_pixels_together_are_two_numbers_with_their_bill():
+    tally = Tally()
+    assert moments_of_all(np.uint8([[0, 0, 6], [6, 3, 3]]), tally) == (3.0, 6**0.5)  # squares 9 9 9 9 0 0: 36 / 6
+    assert bill(tally) == {"pixel_moments": {"add": 12, "fma": 6, "div": 2, "sqrt": 1}}
 
 
 @given(st.integers(0, 999), st.integers(1, 6), st.integers(1, 5), st.sampled_from([0.25, 1, 3]))

@@ -37,6 +37,10 @@ OPTIONS = {
     "--hidden": "none",
     "--activation": "tanh",
     "--initializer": "he_normal",
+    "--inputs": "standardised",
+    "--decay": "linear",
+    "--pretrain-rate-factor": "2",
+    "--closed-form-gain": "4",
     "--optimizer": "sgd",
     "--learning-rate": "0.5",
     "--batch-size": "8",
@@ -53,7 +57,7 @@ OPTIONS = {
     "--quiet": None,
 }
 ASKS = ("--list-arms", "--article", "--report", "--figures")
-BESIDE = {"--resume": ["--out", "kept.jsonl"]}  # without which it is refused
+BESIDE = {"--resume": ["--out", "kept.jsonl"], "--closed-form-gain": ["--arms", "closed-form"]}  # or it is refused
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ import pytest
 from synthetic import N_CLASSES, N_TEST, N_TRAIN, SIDE, small_config, small_dataset
 
 from nnlite import MLP, Adam
-from nnlite.experiment.run import BATCH_ORDER, INITIAL_VALUES, RunData, generator, run_one, stop_set_size
+from nnlite.experiment.costs import agrees_at_stop, spent_at_stop
+from nnlite.experiment.run import BATCH_ORDER, INITIAL_VALUES, DataError, RunData, generator, run_one, stop_set_size
 from nnlite.flops import Tally
 from nnlite.training import answers_needed, epochs, train
 
@@ -233,3 +234,59 @@ def test_a_watched_run_keeps_the_network_of_its_stop(tmp_path):
     )
     assert watched.steps_to_target == stopped.steps_to_target < 60
     assert watched.test_accuracy_at_stop == stopped.test_accuracy_at_stop
+
+
+def test_inputs_are_bytes_or_have_mean_0_and_deviation_1_over_all_training_pixels(tmp_path):
+    dataset = small_dataset(tmp_path)
+    raw = RunData(dataset, small_config(inputs="bytes")).images
+    np.testing.assert_array_equal(raw[:N_TRAIN], dataset.train_pixels)
+    images = RunData(dataset, small_config(inputs="standardised")).images
+    assert (images.dtype, images.shape) == (np.float32, (N_TRAIN + N_TEST, N_PIXELS))
+    assert images[:N_TRAIN].mean() == pytest.approx(0, abs=1e-6)
+    assert images[:N_TRAIN].std() == pytest.approx(1, rel=1e-6)
+    mean, deviation = dataset.train_pixels.mean(), dataset.train_pixels.std()
+    np.testing.assert_allclose(images[N_TRAIN:], (dataset.test_pixels - mean) / deviation, rtol=1e-5, atol=1e-6)
+
+
+def test_bytes_cost_no_scaling_and_standardising_costs_the_moments_and_an_addition_a_pixel_more(tmp_path):
+    dataset = small_dataset(tmp_path)
+    bills = {
+        inputs: carry_out(dataset, small_config(inputs=inputs), arm="class-means").counts["dense"]
+        for inputs in ("unit", "bytes", "standardised")
+    }
+    n_pixels = N_TRAIN * N_PIXELS  # averaging reads all of them
+    made = {"class_sums", "divide_sums"}
+    assert bills["unit"]["data"].keys() == {*made, "scale_pixels"}
+    assert bills["bytes"]["data"].keys() == made
+    assert "scale_pixels" not in bills["bytes"]["evaluate"]
+    assert bills["standardised"]["data"].keys() == {*made, "scale_pixels", "pixel_moments"}
+    assert bills["standardised"]["data"]["scale_pixels"] == {"add": n_pixels, "div": n_pixels}
+    assert bills["standardised"]["data"]["pixel_moments"] == {"add": 2 * n_pixels, "fma": n_pixels, "div": 2, "sqrt": 1}
+    assert bills["standardised"]["evaluate"]["scale_pixels"] == {"add": N_TEST * N_PIXELS, "div": N_TEST * N_PIXELS}
+
+
+@pytest.mark.parametrize("inputs", ["bytes", "standardised"])
+@pytest.mark.parametrize("arm", ["scratch", "class-means"])
+def test_a_whole_curve_of_other_inputs_costs_what_its_closed_form_says(tmp_path, inputs, arm):
+    record = carry_out(small_dataset(tmp_path), small_config(inputs=inputs, evaluate="full"), arm=arm)
+    assert agrees_at_stop(record)
+    assert spent_at_stop(record, "flop", ("data",)) == sum(
+        (1 + (kind == "fma")) * n
+        for kernel in record.counts["dense"].get("data", {}).values()
+        for kind, n in kernel.items()
+    )
+
+
+@pytest.mark.parametrize(("inputs", "pixels"), [("bytes", np.float64), ("standardised", np.float32)])
+def test_other_inputs_need_bytes(tmp_path, inputs, pixels):
+    dataset = small_dataset(tmp_path)
+    floats = replace(dataset, train_pixels=dataset.train_pixels.astype(pixels))
+    with pytest.raises(DataError, match=f"--inputs {inputs}: needs images of bytes, found {np.dtype(pixels)}"):
+        RunData(floats, small_config(inputs=inputs))
+
+
+def test_pixels_that_are_all_alike_cannot_be_standardised(tmp_path):
+    dataset = small_dataset(tmp_path)
+    dataset.train_pixels[:] = 7
+    with pytest.raises(DataError, match="--inputs standardised: all training pixels are 7"):
+        RunData(dataset, small_config(inputs="standardised"))

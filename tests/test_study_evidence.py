@@ -8,8 +8,8 @@ from test_records import record
 
 from nnlite.study import evidence
 from nnlite.study.evidence import what_was_run
-from nnlite.study.protocol import PARTS
 from nnlite.study.runs import Study
+from nnlite.study.second_protocol import ALL_PARTS
 
 
 def run(seed, nnlite="0.1", processor="EPYC"):
@@ -23,8 +23,8 @@ def test_every_machine_and_every_version_that_occurs_is_told(monkeypatch):
     section = what_was_run(Study({"claim": runs[:2], "pilot": runs[2:]}))
     assert section.facts["versions"] == {"nnlite": "0.1, 0.2", "numpy": "2.0"}
     assert section.facts["machines"] == ["2 cores of EPYC, Linux", "2 cores of Xeon, Linux"]
-    assert section.facts["parts_missing"] == [part.name for part in PARTS if part.name not in ("claim", "pilot")]
-    assert section.answer[0] == f"2 of {len(PARTS)} parts are finished, 3 runs in all."
+    assert section.facts["parts_missing"] == [part.name for part in ALL_PARTS if part.name not in ("claim", "pilot")]
+    assert section.answer[0] == f"2 of {len(ALL_PARTS)} parts are finished, 3 runs in all."
     assert "Costs by formula and costs counted by the kernels agree in every run." in section.answer
 
 

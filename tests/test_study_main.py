@@ -9,8 +9,8 @@ import pytest
 
 from nnlite.experiment.exits import FAILED_RUN, OK, Interrupted
 from nnlite.study import __main__ as command
-from nnlite.study.protocol import PARTS
 from nnlite.study.runs import Study
+from nnlite.study.second_protocol import ALL_PARTS
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +29,12 @@ def test_the_list_names_every_part_with_its_runs_and_minutes(capsys):
     assert command.main(["list", "--workers", "2"]) == OK
     head, *lines = capsys.readouterr().out.splitlines()
     assert head == "part         runs  min on 2 cores"
-    rows = [line.split()[:3] for line in lines[: len(PARTS)]]
-    assert [name.rstrip("*") for name, *_ in rows] == [part.name for part in PARTS]
+    rows = [line.split()[:3] for line in lines[: len(ALL_PARTS)]]
+    assert [name.rstrip("*") for name, *_ in rows] == [part.name for part in ALL_PARTS]
     assert [name for name, *_ in rows if name.endswith("*")] == ["pilot*", "fashion*"]  # what needs Fashion-MNIST
     assert rows[1] == ["claim", "400", "16"]  # 2 configurations x 2 arms x 100 seeds
     assert rows[6] == ["finals", "-", "-"]
-    assert " ".join(lines[len(PARTS) :]).startswith("-: what other parts find decides what it runs. *: needs Fashion")
+    assert " ".join(lines[len(ALL_PARTS) :]).startswith("-: what other parts find decides what it runs. *: needs Fashion")
     assert max(map(len, lines)) <= 80
 
 

@@ -34,7 +34,8 @@ from nnlite.study.parts import (
     run_parts,
     strays,
 )
-from nnlite.study.protocol import PARTS, Block, Part
+from nnlite.study.protocol import Block, Part
+from nnlite.study.second_protocol import ALL_PARTS
 
 FULL = small_config(evaluate="full", max_steps=12)
 BLOCKS = [
@@ -380,7 +381,8 @@ def test_the_estimate_grows_with_looks_units_and_runs():
 def test_a_part_that_others_decide_has_no_estimate():
     assert minutes_of(FIRST, 2) == pytest.approx(estimated_seconds(BLOCKS, 2) / 60)
     assert minutes_of(SECOND, 2) is None
-    assert [part.name for part in PARTS if minutes_of(part, 2) is None] == ["finals", "tuned"]
+    decided = ["finals", "tuned", "start-images", "finals-2", "tuned-2"]
+    assert [part.name for part in ALL_PARTS if minutes_of(part, 2) is None] == decided
 
 
 def test_what_is_ahead_is_said_before_it_begins(carry_out):

@@ -14,10 +14,11 @@ from nnlite.experiment.exits import DATA, Exit
 from nnlite.study import runs as module
 from nnlite.study.__main__ import main
 from nnlite.study.parts import done_file, records_of
-from nnlite.study.protocol import PARTS, Block, Part
+from nnlite.study.protocol import Block, Part
 from nnlite.study.runs import Study, once
+from nnlite.study.second_protocol import ALL_PARTS
 
-FLAGS = next(part for part in PARTS if part.name == "flags")  # two configurations, 100 seeds of scratch each
+FLAGS = next(part for part in ALL_PARTS if part.name == "flags")  # two configurations, 100 seeds of scratch each
 
 
 def nothing_earlier(name):
@@ -54,7 +55,7 @@ def test_people_who_wait_are_told_what_is_read_and_how_many_runs_are_compared(tm
     told = []
     Study.read(str(tmp_path), told.append)
     assert told == [
-        *(f"reading part {number}/{len(PARTS)}, {part.name}" for number, part in enumerate(PARTS, 1)),
+        *(f"reading part {number}/{len(ALL_PARTS)}, {part.name}" for number, part in enumerate(ALL_PARTS, 1)),
         "comparing 200 runs",
     ]
 
@@ -98,7 +99,7 @@ def test_a_part_that_depends_on_others_is_held_against_what_the_folder_says(tmp_
     depends = Part(
         "finals", "", lambda earlier: [Block(config, ("scratch",), range(20000, 20000 + len(earlier("flags"))))]
     )
-    monkeypatch.setattr(module, "PARTS", [depends if part.name == "finals" else part for part in PARTS])
+    monkeypatch.setattr(module, "ALL_PARTS", [depends if part.name == "finals" else part for part in ALL_PARTS])
     keep(tmp_path, "flags", flags)
     keep(tmp_path, "finals", flags[:100])  # 100 of the 200 that are wanted now
     assert list(Study.read(str(tmp_path)).parts) == ["flags"]

@@ -24,10 +24,10 @@ from ..places import KNOWN_SETS
 from .config import (
     ACTIVATIONS,
     ARMS,
+    DECAY,
     EVALUATE,
     EXECUTORS,
     EXPLANATORY,
-    DECAY,
     INITIALIZERS,
     INPUTS,
     OPTIMIZERS,
@@ -328,6 +328,8 @@ def parse(arguments: Sequence[str]) -> Options:
         executor=given.get("--executor", defaults.executor),
     )
     _require_closed_form(config, settings)
+    if "--closed-form-gain" in given and not any(arm.startswith("closed-form") for arm in settings.arms):
+        raise ConfigError("--closed-form-gain: goes with an arm that starts so, like --arms scratch,closed-form")
     return Options(
         mode=mode,
         config=config,

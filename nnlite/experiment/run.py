@@ -368,7 +368,7 @@ def _with_images(pieces: Sequence[Piece]) -> list[tuple[int, Piece]]:
 
 
 def _charge_scaling(tally: Tally, data: RunData, rows_read: Ints, checks: Checks) -> None:
-    """Put on the bill what makes numbers of the bytes of each distinct image that the run read, and of those it checked.
+    """Put on the bill what makes numbers of the bytes of each distinct image that a run read, and of those it checked.
 
     They are computed once for all runs; each run is charged as if it were alone.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..experiment.costs import agrees_at_stop
 from ..experiment.records import RunRecord
 from .document import Section
-from .second_protocol import ALL_PARTS
 from .runs import Study
+from .second_protocol import ALL_PARTS
 
 
 def what_was_run(study: Study) -> Section:

@@ -190,7 +190,7 @@ def _tuned(earlier: Earlier) -> list[Block]:
 
 
 SECOND_PARTS = (
-    Part("start-gains", "the closed-form start's free size, chosen on seeds of its own", _start_gains),
+    Part("start-gains", "the closed-form start's size, chosen on seeds of its own", _start_gains),
     Part("start-images", "other images in the closed-form start", _start_images),
     Part("counting", "averages of fewer images, counted two ways", _counting),
     Part("regime", "settings near the article's 214, 80% and 145", _regime),
