@@ -68,7 +68,7 @@ _RATES = {"sgd": (0.05, 0.1, 0.15, 0.2, 0.3, 0.5), "momentum": (0.005, 0.01, 0.0
 
 SCANNED = {
     **{
-        f"Adam 1e-3, {start}, pixels {words}": replace(DECIDED, initializer=start, inputs=inputs)
+        f"{start}, pixels {words}": replace(DECIDED, initializer=start, inputs=inputs)
         for start in _INITIALIZERS
         for inputs, words in _INPUTS.items()
     },
@@ -152,14 +152,19 @@ def shown_gains(records: Sequence[RunRecord]) -> list[float]:
     return sorted({*SHOWN_GAINS, *(chosen_gain(arm, records) for arm in CHOSEN)})
 
 
+def with_gain(gain: float) -> RunConfig:
+    """Return the configuration of a closed-form start of this size."""
+    return replace(DECIDED, closed_form_gain=gain)
+
+
 def _start_gains(earlier: Earlier) -> list[Block]:
-    blocks = [Block(replace(DECIDED, closed_form_gain=gain), CHOSEN, GAIN_SEEDS) for gain in GAINS]
+    blocks = [Block(with_gain(gain), CHOSEN, GAIN_SEEDS) for gain in GAINS]
     return [*blocks, Block(DECIDED, ("scratch",), GAIN_SEEDS)]
 
 
 def _start_images(earlier: Earlier) -> list[Block]:
     gains = shown_gains(earlier("start-gains"))
-    blocks = [Block(replace(DECIDED, closed_form_gain=gain), tuple(STARTS), PAIR_SEEDS) for gain in gains]
+    blocks = [Block(with_gain(gain), tuple(STARTS), PAIR_SEEDS) for gain in gains]
     return [Block(DECIDED, BOTH, PAIR_SEEDS), *blocks]
 
 

@@ -1,0 +1,229 @@
+"""QUESTION: in the closed-form start, is it the averages or the start? The second registration's.
+
+That control writes class averages into the first hidden units by a formula, and so replaces the initial weights as
+well. Here other images go through the same formula: the global mean ten times knows nothing of the classes, so what it
+saves is the start, and what the averages save more, pair by pair, is theirs.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..experiment.config import BASELINE, TREATMENT
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
+from ..experiment.records import RunRecord, paired
+from ..experiment.stats import Interval, median_interval, paired_ratios
+from ..experiment.wording import OUTCOMES, brief, cell, p_value, percent, several
+from . import controls
+from .comparisons import EXPLAINED_MARGIN, explained, holm
+from .document import Facts, Section, Table
+from .estimands import compare
+from .protocol import MAIN_SEEDS
+from .runs import Study, once
+from .second_protocol import CHOSEN, DECIDED, PAIR_SEEDS, STARTS, chosen_gain, shown_gains, with_gain
+
+AVERAGES, GLOBAL_MEAN = CHOSEN
+WITHOUT_CLASSES = (GLOBAL_MEAN, "closed-form-pixels", "closed-form-noise")
+"""Starts whose images say nothing of the classes."""
+
+TAUGHT = {"permuted": "under wrong labels", "noise": "noise", "exemplar": "one real image a class"}
+"""Arms that are taught by steps as the averages are, on other images."""
+
+BILLS = {"saved": ARTICLE, "saved_every_operation": EVERY_OPERATION}
+
+Runs = Sequence[RunRecord]
+Floats = NDArray[np.float64]
+
+
+def cause(study: Study) -> Section:
+    """Answer how much of the closed-form start's saving is the start, and how much the averages."""
+    title, found = "Started by a formula: is it the averages, or the start?", causes(study)
+    facts, lacking = {"cause": found}, study.missing("start-gains", "start-images")
+    if found is None:
+        return Section(title, facts=facts, lacking=lacking)
+    answer = [_answer(found), *_on_the_first_test(found), *_taught_by_steps(study)]
+    gains = sorted({row["gain"] for row in found["starts"]})
+    tables = [
+        Table(
+            ["images in the start", *(f"size {gain:g}" for gain in gains)],
+            [[words, *(cell(_row(found, arm, gain)[which].interval) for gain in gains)] for arm, words in STARTS.items()],
+            f"Saved, % (95%), {counted}; {found['n_pairs']} pairs, by the size of the output weights:",
+        )
+        for which, counted in (("saved_every_operation", "every operation, dense"), ("saved", "the article's count"))
+    ]
+    tested = [
+        [
+            STARTS[row["arm"]],
+            cell(row["difference"]),
+            p_value(row["explains_p"]),
+            p_value(row["worse_p"]),
+            OUTCOMES[row["outcome"]],
+        ]
+        for row in found["explains"]
+    ]
+    caption = "Saving less that of the averages taught by steps, by pair, size 8; the first registration's test:"
+    tables.append(Table(["images in the start", "difference, points", "p yes", "p no", "explains it?"], tested, caption))
+    pictures = {"controls": "what each control and each start saves, with intervals"}
+    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
+
+
+@once
+def causes(study: Study) -> Facts | None:
+    """Compare the six starts with scratch, with each other and with the averages taught by steps; None without runs."""
+    if not {"start-gains", "start-images"} <= study.parts.keys():
+        return None
+    choosing = study.parts["start-gains"]
+    chosen = {arm: chosen_gain(arm, choosing) for arm in CHOSEN}
+    starts = [_start(study, arm, gain) for gain in shown_gains(choosing) for arm in STARTS]
+    averages, mean = (_ratios(study, arm, chosen[arm]) for arm in CHOSEN)
+    more = median_interval(_less(mean, averages))
+    half = median_interval(_less(0.5 + averages / 2, mean))
+    return {
+        "n_pairs": starts[0]["n_pairs"],
+        "seeds": (PAIR_SEEDS.start, PAIR_SEEDS.stop - 1),
+        "chosen_gains": chosen,
+        "starts": starts,
+        "class_means": {name: _compared(study, TREATMENT, DECIDED.closed_form_gain, bill) for name, bill in BILLS.items()},
+        "averages_more": more,
+        "averages_more_word": _adds(more),
+        "averages_more_at_equal_gain": {
+            gain: median_interval(_less(_ratios(study, GLOBAL_MEAN, gain), _ratios(study, AVERAGES, gain)))
+            for gain in shown_gains(choosing)
+        },
+        "start_less_half": half,
+        "start_share_word": _share(half),
+        "explains": _first_test(study),
+    }
+
+
+def _adds(more: Interval) -> str:
+    """The registered word for what the averages save more than the start."""
+    if more.low is None or more.high is None:
+        return "open"
+    if more.low > 0:
+        return "add to the start"
+    return "add nothing" if -EXPLAINED_MARGIN <= more.low and more.high <= EXPLAINED_MARGIN else "open"
+
+
+def _share(half: Interval) -> str:
+    """The registered word for the start's share of the formula's saving."""
+    if half.low is not None and half.low > 0:
+        return "more than half"
+    return "less than half" if half.high is not None and half.high < 0 else "about half"
+
+
+def _less(ratios: ArrayLike, others: ArrayLike) -> Floats:
+    """By how much the first ratios of costs lie above the others: what the second saves more. Two misses: nothing."""
+    one, two = np.asarray(ratios, np.float64), np.asarray(others, np.float64)
+    return np.subtract(one, two, out=np.zeros_like(one), where=~(np.isinf(one) & np.isinf(two)))
+
+
+def _runs(study: Study, arm: str, gain: float) -> tuple[Runs, Runs]:
+    """An arm's runs at a gain, and scratch's of the same seeds."""
+    ours, scratch = paired(
+        study.runs("start-images", arm, with_gain(gain)), study.runs("start-images", BASELINE, DECIDED)
+    )
+    return ours, scratch
+
+
+def _costs(runs: Runs, bill: Bill) -> list[float]:
+    return [cost_at_stop(run, bill) for run in runs]
+
+
+def _ratios(study: Study, arm: str, gain: float) -> Floats:
+    return paired_ratios(*(_costs(runs, EVERY_OPERATION) for runs in _runs(study, arm, gain))).ratios
+
+
+def _compared(study: Study, arm: str, gain: float, bill: Bill) -> object:
+    return compare(*(_costs(runs, bill) for runs in _runs(study, arm, gain)))
+
+
+def _start(study: Study, arm: str, gain: float) -> Facts:
+    ours, _ = _runs(study, arm, gain)
+    after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
+    savings = {name: _compared(study, arm, gain, bill) for name, bill in BILLS.items()}
+    return {"arm": arm, "gain": gain, "n_pairs": len(ours), **savings, "after_start": statistics.fmean(after)}
+
+
+def _first_test(study: Study) -> list[Facts]:
+    """Put the five other starts, at the first study's gain, to its test of what explains the averages' saving."""
+    gain = DECIDED.closed_form_gain
+    means, others = _ratios(study, TREATMENT, gain), [arm for arm in STARTS if arm != AVERAGES]
+    ratios = {arm: _ratios(study, arm, gain) for arm in others}
+    tests = {arm: explained(found, means) for arm, found in ratios.items()}
+    yes, no = (holm([getattr(test, p) for test in tests.values()]).tolist() for p in ("p_explains", "p_worse"))
+    return [
+        {
+            "arm": arm,
+            "outcome": "explains" if p <= controls.LEVEL else "worse" if q <= controls.LEVEL else "open",
+            "difference": median_interval(_less(means, ratios[arm])),
+            "explains_p": p,
+            "worse_p": q,
+        }
+        for arm, p, q in zip(others, yes, no, strict=True)
+    ]
+
+
+def _row(found: Facts, arm: str, gain: float) -> Facts:
+    row: Facts = next(row for row in found["starts"] if (row["arm"], row["gain"]) == (arm, gain))
+    return row
+
+
+def _answer(found: Facts) -> str:
+    """Say what the start saves, what the averages save in it, and what is theirs."""
+    start, averages = (
+        brief(_row(found, arm, found["chosen_gains"][arm])["saved_every_operation"].interval) for arm in CHOSEN[::-1]
+    )
+    more, share = found["averages_more"], found["start_share_word"]
+    theirs = {
+        "add to the start": f"the averages add {cell(more)} points, pair by pair",
+        "add nothing": f"the averages add nothing to it ({cell(more)} points, pair by pair)",
+        "open": f"whether the averages add to it stays open ({cell(more)} points, pair by pair)",
+    }[found["averages_more_word"]]
+    return (
+        f"Started by the formula from the global mean ten times, which knows nothing of the classes, training {start} of "
+        f"every operation; from the averages it {averages}. {share.capitalize()} of the formula's saving is the start: "
+        f"{theirs} ({found['n_pairs']} pairs, each start at the size chosen for it)."
+    )
+
+
+def _on_the_first_test(found: Facts) -> list[str]:
+    """Say whether starts without classes pass the test by which the first study said explained."""
+    fooling = [STARTS[row["arm"]] for row in found["explains"] if _fools(row)]
+    if not fooling:
+        return ["No start without class information passes the first study's test of what explains the averages' saving."]
+    verb = "pass" if len(fooling) > 1 else "passes"
+    return [
+        f"Explained by closed-form, the first study's registered word, says nothing about the averages: {several(fooling)} "
+        f"in the same start {verb} its test too."
+    ]
+
+
+def _fools(row: Facts) -> bool:
+    return row["arm"] in WITHOUT_CLASSES and row["outcome"] == "explains"
+
+
+def _taught_by_steps(study: Study) -> list[str]:
+    """Say which images help where they are taught by steps, from the first study."""
+    rows = {row["arm"]: row for row in (*controls.controls(study), *controls.descriptive(study))}
+    if not {TREATMENT, *TAUGHT} <= rows.keys():
+        return []
+    savings = {arm: rows[arm]["saved_every_operation"].interval for arm in (TREATMENT, *TAUGHT)}
+    others = [f"{words} {brief(savings[arm])}" for arm, words in TAUGHT.items()]
+    helps = all(savings[arm].high is not None and savings[arm].high < savings[TREATMENT].low for arm in TAUGHT)
+    lead = "only true averages help" if helps else "other images help as well"
+    n = f"first study, {len(MAIN_SEEDS)} pairs, noise {rows['noise']['n_pairs']}"
+    return [f"Taught by steps, {lead}: the averages {brief(savings[TREATMENT])}; {'; '.join(others)} ({n})."]
+
+
+def start_saving(found: Facts) -> str:
+    """What the start and the averages in it save, in the fewest words, for a title."""
+    start, averages = (
+        percent(_row(found, arm, found["chosen_gains"][arm])["saved_every_operation"].interval.median, 0)
+        for arm in CHOSEN[::-1]
+    )
+    return f"{averages} by the closed-form start with them, {start} by that start with the global mean ten times"

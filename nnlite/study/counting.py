@@ -1,0 +1,102 @@
+"""QUESTION: does the saving depend on counting zeros? The second registration's.
+
+The bill by the network's shape, dense, counts a multiplication by zero; the executed one leaves it out, as the kernels
+do. Averaging looks at every pixel of every image it averages, so by what ran it is dear, and fewer images make it cheap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..experiment.config import BASELINE
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
+from ..experiment.records import paired
+from ..experiment.stats import Interval
+from ..experiment.wording import brief, cell, n_missed
+from .document import Facts, Section, Table
+from .estimands import compare
+from .runs import Study, once
+from .second_protocol import COUNTED, DECIDED, HELD_OUT, PAIR_SEEDS
+
+WORDS = {
+    "class-means": "all images",
+    "means-100": "100 images a class",
+    "stream-means": "the first 9,600 it trains on",
+}
+"""What the averages are of."""
+
+STOPS = {"test": ("start-images", DECIDED), "held-out": ("counting", HELD_OUT)}
+"""Whose accuracy stops a run: the part that has scratch and the averages of all images, and its configuration."""
+
+COUNTS: dict[str, dict[str, Any]] = {
+    "article": {"bill": ARTICLE},
+    "dense": {"bill": EVERY_OPERATION},
+    "executed": {"bill": EVERY_OPERATION, "executed": True},
+}
+"""The ways to count, and how `cost_at_stop` is asked for them."""
+
+
+def counting(study: Study) -> Section:
+    """Answer whether the saving depends on counting zeros, and whether fewer images change that."""
+    title, rows = "Does it depend on how operations are counted?", counted(study)
+    facts = {"counting": rows, "sign_turns": any(row["sign_turns"] for row in rows)}
+    lacking = study.missing("start-images", "counting")
+    if not rows:
+        return Section(title, facts=facts, lacking=lacking)
+    turned = [row for row in rows if row["sign_turns"]]
+    answer = [
+        f"{'Yes' if turned else 'No'}. {_both(rows, 'class-means')}",
+        *(f"{_both(rows, arm)}" for arm in COUNTED if arm != "class-means"),
+    ]
+    lines = [
+        [f"{WORDS[row['arm']]}, {row['stop']}", *(cell(row[count]) for count in COUNTS)] for row in rows
+    ]
+    caption = f"Saved, % (95%), by averages of what and whose accuracy stops; {rows[0]['n_pairs']} pairs:"
+    head = ["averages of", "the article's count", "dense", "zeros skipped"]
+    return Section(title, answer, [Table(head, lines, caption)], facts=facts, lacking=lacking)
+
+
+@once
+def counted(study: Study) -> list[Facts]:
+    """Compare averages of all and of fewer images with scratch by every count; nothing while a part is missing."""
+    if not {"start-images", "counting"} <= study.parts.keys():
+        return []
+    return [_row(study, arm, stop) for stop in STOPS for arm in COUNTED]
+
+
+def _row(study: Study, arm: str, stop: str) -> Facts:
+    part, config = STOPS[stop]
+    own = study.runs("counting", arm, config) or study.runs(part, arm, config)
+    ours, scratch = paired(own, study.runs(part, BASELINE, config))
+    found = {
+        count: compare(*([cost_at_stop(run, **asked) for run in runs] for runs in (ours, scratch)))
+        for count, asked in COUNTS.items()
+    }
+    intervals = {count: comparison.interval for count, comparison in found.items()}
+    return {
+        "arm": arm,
+        "stop": stop,
+        "n_pairs": len(ours),
+        "seeds": (PAIR_SEEDS.start, PAIR_SEEDS.stop - 1),
+        "missed": n_missed(found["dense"]),
+        **intervals,
+        "sign_turns": _sign(intervals["dense"]) * _sign(intervals["executed"]) < 0,
+    }
+
+
+def _sign(saving: Interval) -> int:
+    """1 where all of the interval lies above nothing saved, -1 below, else 0."""
+    if saving.low is None or saving.high is None:
+        return 0
+    return (saving.low > 0) - (saving.high < 0)
+
+
+def _both(rows: list[Facts], arm: str) -> str:
+    """Say what averages saved by the shapes and by what ran, for both stops."""
+    told = [
+        f"stopped on {'the test set' if row['stop'] == 'test' else 'held-out images'} they {brief(row['dense'])} by the "
+        f"network's shape, and with zeros skipped {brief(row['executed'])}"
+        for row in rows
+        if row["arm"] == arm
+    ]
+    return f"Averages of {WORDS[arm]}: {'; '.join(told)}."

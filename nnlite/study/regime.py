@@ -1,0 +1,148 @@
+"""QUESTION: which settings give the article's own numbers, what do they save, and where does its pair lie among theirs?
+
+The article names no optimizer, rate, start or scaling of its pixels. The second registration runs the settings that
+pilots saw nearest to its 214 steps, 80% and 145 steps, and others of one thing changed; exploratory.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
+from ..experiment.config import BASELINE, TREATMENT, RunConfig
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
+from ..experiment.records import RunRecord, paired
+from ..experiment.stats import article_rank
+from ..experiment.wording import brief, cell, ends, n_missed, percent, several, steps
+from .document import Facts, Section, Table
+from .estimands import compare
+from .runs import Study, once
+from .second_protocol import DECIDED, NEAREST, SCANNED
+from .tuning import nearest
+
+PRINTED = {
+    "scratch_steps": float(SCRATCH.real_steps),
+    "after_pretrain": float(ACCURACY_AFTER_PRETRAIN_PRINTED),
+    "then_steps": float(PRETRAINED.real_steps),
+}
+"""The article's three numbers."""
+
+N_SHOWN = 15
+
+
+def regime(study: Study) -> Section:
+    """Answer which settings give the article's numbers, and what they save."""
+    title, rows = "Which settings give the article's own numbers?", settings(study)
+    facts, lacking = {"regime": rows, "calibration": nearest(study)}, study.missing("start-images", "regime")
+    if not rows:
+        return Section(title, facts=facts, lacking=lacking)
+    wanted = f"{SCRATCH.real_steps} steps, {PRINTED['after_pretrain']:.0%} and {PRETRAINED.real_steps} steps"
+    well_run = [row for row in rows if row["setting"] in NEAREST]
+    giving = [row for row in well_run if row["gives"]]
+    told = [f"{row['setting']}: averages first {brief(row['saved'])}, {_lies(row)}" for row in giving]
+    few = sum(row["gives"] for row in rows) - len(giving)
+    lead = f"The article's {wanted} lie together within the pairs of {len(giving)} of {len(well_run)} settings"
+    answer = [
+        f"{lead}, 100 pairs each{': ' if told else ''}{'; '.join(told)}. Of {len(rows) - len(well_run)} others with ten "
+        f"pairs each, {few} {'does' if few == 1 else 'do'}.",
+        _on_the_claim(rows),
+    ]
+    by_median = [
+        [
+            row["setting"],
+            steps(_middle(row["scratch_steps"])),
+            percent(_middle(row["after_pretrain"])),
+            steps(_middle(row["then_steps"])),
+            cell(row["saved"]),
+        ]
+        for row in rows[:N_SHOWN]
+    ]
+    ranges = [
+        [
+            row["setting"],
+            _range(row["scratch_steps"]),
+            _range(row["after_pretrain"], in_percent=True),
+            _range(row["then_steps"]),
+            f"{row['article_rank']} of {row['n_pairs']}",
+        ]
+        for row in well_run
+    ]
+    head = ["setting", "scratch", "phase 1", "then", "saved, % (95%)"]
+    tables = [
+        Table(head, by_median, f"Medians, the nearest {len(by_median)} of {len(rows)} settings; the article's count:"),
+        Table([*head[:4], "article above"], ranges, "Smallest to largest of 100 pairs, and the article's pair among them:"),
+    ]
+    return Section(title, answer, tables, facts=facts, lacking=lacking)
+
+
+@once
+def settings(study: Study) -> list[Facts]:
+    """Hold every setting against the article's three numbers, the nearest first; nothing while a part is missing.
+
+    distance = max of |log(median / printed)| over the three, infinite where the median run missed; a setting gives the
+    article's numbers where each of the three lies within the range of its pairs.
+    """
+    if not {"start-images", "regime"} <= study.parts.keys():
+        return []
+    rows = [_row(study, name, config) for name, config in {**NEAREST, **SCANNED}.items()]
+    return sorted(rows, key=lambda row: row["distance"])
+
+
+def _row(study: Study, name: str, config: RunConfig) -> Facts:
+    part = "start-images" if config == DECIDED else "regime"
+    treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
+    found = {
+        "scratch_steps": [_steps(run) for run in scratch],
+        "after_pretrain": [run.accuracy_after_pretrain or 0.0 for run in treated],
+        "then_steps": [_steps(run) for run in treated],
+    }
+    saved, every = (
+        compare(*([cost_at_stop(run, bill) for run in runs] for runs in (treated, scratch)))
+        for bill in (ARTICLE, EVERY_OPERATION)
+    )
+    return {
+        "setting": name,
+        "n_pairs": len(treated),
+        **found,
+        "saved": saved.interval,
+        "saved_every_operation": every.interval,
+        "missed": n_missed(saved),
+        "article_rank": article_rank(saved.reductions, float(savings()["flops"])),
+        "distance": max(_off(_middle(found[name]), printed) for name, printed in PRINTED.items()),
+        "gives": all(min(found[name]) <= printed <= max(found[name]) for name, printed in PRINTED.items()),
+    }
+
+
+def _steps(run: RunRecord) -> float:
+    return math.inf if run.steps_to_target is None else float(run.steps_to_target)
+
+
+def _middle(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def _off(found: float, printed: float) -> float:
+    return abs(math.log(found / printed)) if 0 < found < math.inf else math.inf
+
+
+def _range(values: Sequence[float], in_percent: bool = False) -> str:
+    if in_percent:
+        return ends(min(values), max(values), 0)
+    return " to ".join(map(steps, (min(values), max(values))))
+
+
+def _lies(row: dict[str, Any]) -> str:
+    return f"and the article's pair above {row['article_rank']} of {row['n_pairs']}"
+
+
+def _on_the_claim(rows: Sequence[Facts]) -> str:
+    """Say in which settings the interval of the saving reaches what the article claims."""
+    claimed = float(savings()["flops"])
+    reaching = [row["setting"] for row in rows if row["saved"].high is not None and row["saved"].high >= claimed]
+    return (
+        f"The saving's interval reaches the article's {percent(claimed)} in {len(reaching)} of {len(rows)} settings"
+        f"{f', {several(reaching)}' if reaching else ''}."
+    )

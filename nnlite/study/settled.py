@@ -1,0 +1,171 @@
+"""QUESTION: is anything left when both arms are tuned, by an estimand that can be settled? The second registration's.
+
+The first study's tuned cell asked from which step on the mean stays at the target: one step for all runs, whose ratio
+jumps by whole looks, so that 192 pairs gave no word. Here each run is there at the third of three looks in a row at the
+target, E3, and phase 1 was searched once more, on the settings that won for both arms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ..experiment.config import BASELINE, TREATMENT
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop, spent_at_stop
+from ..experiment.stats import Interval, median_interval
+from ..experiment.stats import verdict as rule
+from ..experiment.wording import cell, n_missed, percent, saved, steps
+from .document import Facts, Section, Table
+from .estimands import Goal, compare, stable_ratio, target_of
+from .protocol import BOTH
+from .resampling import ratio_of_expected_costs
+from .runs import Pairs, Study, both_arms, once
+from .second_protocol import FIRST_WINNER, SETTLING_SEEDS, best_phase_1, phase_1_draws, settled_goal, settled_score
+
+NEIGHBOURHOOD = [Fraction(n, 1000) for n in range(887, 895)]
+"""Targets beside the judged one, 89.3%."""
+
+
+def settled(study: Study) -> Section:
+    """Answer what is left when both arms are tuned, by three looks in a row."""
+    title, found = "Tuned against tuned, settled?", settlement(study)
+    facts, lacking = {"settled": found}, study.missing("tuning-2", "finals-2", "tuned-2")
+    if found is None:
+        return Section(title, facts=facts, lacking=lacking)
+    at = [steps(found["stable_steps"][arm]) for arm in BOTH]
+    word, n_tried = found["verdict"], len(found["scores"])
+    reason = f" ({word.reason})" if word.reason else ""
+    answer = [
+        f"With both arms tuned, averages first {saved(found['saved'], found['n_pairs'])}, every operation counted, at the "
+        f"third look in a row at {percent(found['target'])}: {word.word.upper()}{reason}.",
+        f"Phase 1 and its averages are {cell(found['phase_1_share'])}% of scratch's cost; the real steps after it are "
+        f"{cell(found['steps_saved'])}% fewer. The means stay at the target from step {at[0]} on from scratch and from "
+        f"step {at[1]} on after averages first. {n_tried} phases 1 were tried on the settings that won for both arms; "
+        f"the best has {found['winner']['pretrain_epochs']} epochs at {found['winner']['pretrain_rate_factor']:g} times "
+        "the rate. Scratch got no new draws.",
+    ]
+    ways = [[row["how"], str(row["missed"]), cell(row["saved"])] for row in found["ways"]]
+    near = [
+        [percent(row["target"]), cell(row["in_a_row"]), cell(row["first_touch"]), cell(row["for_good"])]
+        for row in found["neighbourhood"]
+    ]
+    tables = [
+        Table(["how it is asked", "missed", "saved, % (95%)"], ways, f"{found['n_pairs']} pairs; below 0, it costs more:"),
+        Table(["target", "three in a row", "first touch", "for good"], near, "Saved, % (95%), every operation, by target:"),
+    ]
+    pictures = {"tuning": "both tuned arms' mean accuracy against operations, near the target"}
+    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
+
+
+@once
+def settlement(study: Study) -> Facts | None:
+    """Judge the settled comparison, with what found its phase 1; None while a part is missing."""
+    arms = settled_arms(study)
+    if arms is None or not {"tuning-2", "finals-2"} <= study.parts.keys():
+        return None
+    treated, scratch = arms
+    goal = settled_goal(scratch.runs[0])
+    found = compare(*(arm.first_costs(EVERY_OPERATION, goal) for arm in arms))
+    word = rule(found.n_pairs, found.both_missed / found.n_pairs, found.interval.low, found.interval.high)
+    (winner,) = best_phase_1(study.parts["finals-2"], 1)
+    tried = study.by_configuration("tuning-2")
+    return {
+        "n_pairs": found.n_pairs,
+        "seeds": (SETTLING_SEEDS.start, SETTLING_SEEDS.stop - 1),
+        "target": float(goal.target),
+        "saved": found.interval,
+        "missed": n_missed(found),
+        "verdict": word,
+        "stable_steps": {BASELINE: scratch.stable_step(_first(goal)), TREATMENT: treated.stable_step(_first(goal))},
+        "phase_1_share": _phase_1_share(arms, goal),
+        "steps_saved": compare(*(arm.first_steps(goal) for arm in arms)).interval,
+        "ways": _ways(arms, goal),
+        "neighbourhood": [_near(arms, goal, target) for target in NEIGHBOURHOOD],
+        "winner": {name: getattr(winner, name) for name in ("pretrain_epochs", "pretrain_rate_factor")},
+        "winner_was_the_first_studys": winner == FIRST_WINNER,
+        "scores": [
+            {
+                "pretrain_epochs": config.pretrain_epochs,
+                "pretrain_rate_factor": config.pretrain_rate_factor,
+                "score": settled_score(tried[config, TREATMENT]),
+            }
+            for config in phase_1_draws()
+            if (config, TREATMENT) in tried
+        ],
+    }
+
+
+def settled_arms(study: Study) -> Pairs | None:
+    """Return both arms of the settled comparison; None while it was not run."""
+    return both_arms(study, "tuned-2")
+
+
+def _first(goal: Goal) -> Goal:
+    return replace(goal, in_a_row=1)
+
+
+def _phase_1_share(arms: Pairs, goal: Goal) -> Interval:
+    """What averaging and phase 1 cost, in shares of scratch's cost at E3: the median over pairs.
+
+    Scaling is left out: both arms scale what they read.
+    """
+    treated, scratch = arms
+    below = scratch.first_costs(EVERY_OPERATION, goal)
+    above = []
+    for run in treated.runs:
+        made = {name: n for name, n in run.counts["dense"]["data"].items() if name != "scale_pixels"}
+        averaging = sum((1 + (kind == "fma")) * n for kinds in made.values() for kind, n in kinds.items())
+        above.append(averaging + spent_at_stop(run, EVERY_OPERATION.model, ("pretrain",)))
+    return median_interval(np.array(above) / below)
+
+
+def _ways(arms: Pairs, goal: Goal) -> list[Facts]:
+    """List what else can be asked of the same pairs."""
+    first = _first(goal)
+    asked = [
+        ("three looks in a row, every operation", EVERY_OPERATION, goal),
+        ("five in a row", EVERY_OPERATION, replace(goal, in_a_row=5)),
+        ("ten in a row", EVERY_OPERATION, replace(goal, in_a_row=10)),
+        ("first touch", EVERY_OPERATION, first),
+        ("three in a row, without data", Bill("flop", "training"), goal),
+        ("three in a row, multiply-adds", Bill("mac", "bill"), goal),
+        ("three in a row, with looks", Bill("flop", "bill and evaluation"), goal),
+        ("three in a row, the article's count", ARTICLE, goal),
+    ]
+    rows = []
+    for how, bill, when in asked:
+        found = compare(*(arm.first_costs(bill, when) for arm in arms))
+        rows.append({"how": how, "missed": n_missed(found), "saved": found.interval})
+    executed = ([cost_at_stop(run, EVERY_OPERATION, executed=True) for run in arm.runs] for arm in arms)
+    ran = compare(*executed)
+    for_good = stable_ratio(*arms, EVERY_OPERATION, first).as_reduction()
+    never = sum(len(arm) for arm in arms if arm.stable_step(first) is None)
+    return [
+        *rows,
+        {"how": "first touch, operations that ran", "missed": n_missed(ran), "saved": ran.interval},
+        {"how": "for good, ratio of totals", "missed": never, "saved": for_good},
+        {"how": "expected cost of a first touch", "missed": rows[3]["missed"], "saved": _expected(arms, first)},
+    ]
+
+
+def _expected(arms: Pairs, goal: Goal) -> Interval:
+    """Reduction of what a success costs; a miss has spent all that is on its bill."""
+    columns = []
+    for arm in arms:
+        hit = arm.first_costs(EVERY_OPERATION, goal)
+        in_all = [float(spent_at_stop(run, EVERY_OPERATION.model, EVERY_OPERATION.phases)) for run in arm.runs]
+        columns += [np.where(np.isinf(hit), in_all, hit), np.isfinite(hit)]
+    spent, reached, scratch_spent, scratch_reached = columns
+    return ratio_of_expected_costs(spent, reached, scratch_spent, scratch_reached).as_reduction()
+
+
+def _near(arms: Pairs, goal: Goal, target: Fraction) -> Facts:
+    here = replace(goal, target=target)
+    return {
+        "target": float(target),
+        "in_a_row": compare(*(arm.first_costs(EVERY_OPERATION, here) for arm in arms)).interval,
+        "first_touch": compare(*(arm.first_costs(EVERY_OPERATION, _first(here)) for arm in arms)).interval,
+        "for_good": stable_ratio(*arms, EVERY_OPERATION, _first(here)).as_reduction(),
+    }
