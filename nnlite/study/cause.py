@@ -16,12 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..experiment.config import BASELINE, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
 from ..experiment.records import RunRecord, paired
-from ..experiment.stats import Interval, median_interval, paired_ratios
-from ..experiment.wording import OUTCOMES, brief, cell, p_value, percent, several
+from ..experiment.stats import Comparison, Interval, compare, median_interval, paired_ratios
+from ..experiment.wording import OUTCOMES, brief, cell, p_value, several
 from . import controls
 from .comparisons import EXPLAINED_MARGIN, explained, holm
 from .document import Facts, Section, Table
-from .estimands import compare
 from .protocol import MAIN_SEEDS
 from .runs import Study, once
 from .second_protocol import CHOSEN, DECIDED, PAIR_SEEDS, STARTS, chosen_gain, shown_gains, with_gain
@@ -50,8 +49,11 @@ def cause(study: Study) -> Section:
     tables = [
         Table(
             ["images in the start", *(f"size {gain:g}" for gain in gains)],
-            [[words, *(cell(_row(found, arm, gain)[which].interval) for gain in gains)] for arm, words in STARTS.items()],
-            f"Saved, % (95%), {counted}; {found['n_pairs']} pairs, by the size of the output weights:",
+            [
+                [words, *(cell(_row(found, arm, gain)[which].interval) for gain in gains)]
+                for arm, words in STARTS.items()
+            ],
+            f"Saved, % (95%), {counted}; {found['n_pairs']} pairs, by the output weights' size:",
         )
         for which, counted in (("saved_every_operation", "every operation, dense"), ("saved", "the article's count"))
     ]
@@ -66,9 +68,10 @@ def cause(study: Study) -> Section:
         for row in found["explains"]
     ]
     caption = "Saving less that of the averages taught by steps, by pair, size 8; the first registration's test:"
-    tables.append(Table(["images in the start", "difference, points", "p yes", "p no", "explains it?"], tested, caption))
-    pictures = {"controls": "what each control and each start saves, with intervals"}
-    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
+    tables.append(
+        Table(["images in the start", "difference, points", "p yes", "p no", "explains it?"], tested, caption)
+    )
+    return Section(title, answer, tables, facts=facts, lacking=lacking)
 
 
 @once
@@ -87,7 +90,9 @@ def causes(study: Study) -> Facts | None:
         "seeds": (PAIR_SEEDS.start, PAIR_SEEDS.stop - 1),
         "chosen_gains": chosen,
         "starts": starts,
-        "class_means": {name: _compared(study, TREATMENT, DECIDED.closed_form_gain, bill) for name, bill in BILLS.items()},
+        "class_means": {
+            name: _compared(study, TREATMENT, DECIDED.closed_form_gain, bill) for name, bill in BILLS.items()
+        },
         "averages_more": more,
         "averages_more_word": _adds(more),
         "averages_more_at_equal_gain": {
@@ -106,7 +111,7 @@ def _adds(more: Interval) -> str:
         return "open"
     if more.low > 0:
         return "add to the start"
-    return "add nothing" if -EXPLAINED_MARGIN <= more.low and more.high <= EXPLAINED_MARGIN else "open"
+    return "add nothing" if more.low >= -EXPLAINED_MARGIN and more.high <= EXPLAINED_MARGIN else "open"
 
 
 def _share(half: Interval) -> str:
@@ -138,7 +143,7 @@ def _ratios(study: Study, arm: str, gain: float) -> Floats:
     return paired_ratios(*(_costs(runs, EVERY_OPERATION) for runs in _runs(study, arm, gain))).ratios
 
 
-def _compared(study: Study, arm: str, gain: float, bill: Bill) -> object:
+def _compared(study: Study, arm: str, gain: float, bill: Bill) -> Comparison:
     return compare(*(_costs(runs, bill) for runs in _runs(study, arm, gain)))
 
 
@@ -150,7 +155,7 @@ def _start(study: Study, arm: str, gain: float) -> Facts:
 
 
 def _first_test(study: Study) -> list[Facts]:
-    """Put the five other starts, at the first study's gain, to its test of what explains the averages' saving."""
+    """Put the five other starts, at the first study's gain, to its test of what explains the saving."""
     gain = DECIDED.closed_form_gain
     means, others = _ratios(study, TREATMENT, gain), [arm for arm in STARTS if arm != AVERAGES]
     ratios = {arm: _ratios(study, arm, gain) for arm in others}
@@ -185,9 +190,9 @@ def _answer(found: Facts) -> str:
         "open": f"whether the averages add to it stays open ({cell(more)} points, pair by pair)",
     }[found["averages_more_word"]]
     return (
-        f"Started by the formula from the global mean ten times, which knows nothing of the classes, training {start} of "
-        f"every operation; from the averages it {averages}. {share.capitalize()} of the formula's saving is the start: "
-        f"{theirs} ({found['n_pairs']} pairs, each start at the size chosen for it)."
+        f"Started by the formula from the global mean ten times, which knows nothing of the classes, training {start} "
+        f"of every operation; from the averages it {averages}. {share.capitalize()} of the formula's saving is the "
+        f"start: {theirs} ({found['n_pairs']} pairs, each start at the size chosen for it)."
     )
 
 
@@ -195,11 +200,11 @@ def _on_the_first_test(found: Facts) -> list[str]:
     """Say whether starts without classes pass the test by which the first study said explained."""
     fooling = [STARTS[row["arm"]] for row in found["explains"] if _fools(row)]
     if not fooling:
-        return ["No start without class information passes the first study's test of what explains the averages' saving."]
+        return ["No start without class information passes the first study's test of what explains the saving."]
     verb = "pass" if len(fooling) > 1 else "passes"
     return [
-        f"Explained by closed-form, the first study's registered word, says nothing about the averages: {several(fooling)} "
-        f"in the same start {verb} its test too."
+        "Explained by closed-form, the first study's registered word, says nothing about the averages: "
+        f"{several(fooling)} in the same start {verb} its test too."
     ]
 
 
@@ -214,16 +219,11 @@ def _taught_by_steps(study: Study) -> list[str]:
         return []
     savings = {arm: rows[arm]["saved_every_operation"].interval for arm in (TREATMENT, *TAUGHT)}
     others = [f"{words} {brief(savings[arm])}" for arm, words in TAUGHT.items()]
-    helps = all(savings[arm].high is not None and savings[arm].high < savings[TREATMENT].low for arm in TAUGHT)
-    lead = "only true averages help" if helps else "other images help as well"
+    lead = "other images help as well" if any(_is_saved(savings[arm]) for arm in TAUGHT) else "only true averages help"
     n = f"first study, {len(MAIN_SEEDS)} pairs, noise {rows['noise']['n_pairs']}"
     return [f"Taught by steps, {lead}: the averages {brief(savings[TREATMENT])}; {'; '.join(others)} ({n})."]
 
 
-def start_saving(found: Facts) -> str:
-    """What the start and the averages in it save, in the fewest words, for a title."""
-    start, averages = (
-        percent(_row(found, arm, found["chosen_gains"][arm])["saved_every_operation"].interval.median, 0)
-        for arm in CHOSEN[::-1]
-    )
-    return f"{averages} by the closed-form start with them, {start} by that start with the global mean ten times"
+def _is_saved(saving: Interval) -> bool:
+    """Whether all of an interval lies above nothing saved."""
+    return saving.low is not None and saving.low > 0

@@ -1,7 +1,7 @@
 """QUESTION: does the saving depend on counting zeros? The second registration's.
 
 The bill by the network's shape, dense, counts a multiplication by zero; the executed one leaves it out, as the kernels
-do. Averaging looks at every pixel of every image it averages, so by what ran it is dear, and fewer images make it cheap.
+do. Averaging looks at every pixel of every image, so by what ran it is dear, and fewer images make it cheap.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from typing import Any
 from ..experiment.config import BASELINE
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
 from ..experiment.records import paired
-from ..experiment.stats import Interval
-from ..experiment.wording import brief, cell, n_missed
+from ..experiment.stats import Interval, compare
+from ..experiment.wording import brief, cell
 from .document import Facts, Section, Table
-from .estimands import compare
 from .runs import Study, once
 from .second_protocol import COUNTED, DECIDED, HELD_OUT, PAIR_SEEDS
 
@@ -48,9 +47,7 @@ def counting(study: Study) -> Section:
         f"{'Yes' if turned else 'No'}. {_both(rows, 'class-means')}",
         *(f"{_both(rows, arm)}" for arm in COUNTED if arm != "class-means"),
     ]
-    lines = [
-        [f"{WORDS[row['arm']]}, {row['stop']}", *(cell(row[count]) for count in COUNTS)] for row in rows
-    ]
+    lines = [[f"{WORDS[row['arm']]}, {row['stop']}", *(cell(row[count]) for count in COUNTS)] for row in rows]
     caption = f"Saved, % (95%), by averages of what and whose accuracy stops; {rows[0]['n_pairs']} pairs:"
     head = ["averages of", "the article's count", "dense", "zeros skipped"]
     return Section(title, answer, [Table(head, lines, caption)], facts=facts, lacking=lacking)
@@ -78,7 +75,7 @@ def _row(study: Study, arm: str, stop: str) -> Facts:
         "stop": stop,
         "n_pairs": len(ours),
         "seeds": (PAIR_SEEDS.start, PAIR_SEEDS.stop - 1),
-        "missed": n_missed(found["dense"]),
+        "missed": found["dense"].n_missed,
         **intervals,
         "sign_turns": _sign(intervals["dense"]) * _sign(intervals["executed"]) < 0,
     }
@@ -94,8 +91,8 @@ def _sign(saving: Interval) -> int:
 def _both(rows: list[Facts], arm: str) -> str:
     """Say what averages saved by the shapes and by what ran, for both stops."""
     told = [
-        f"stopped on {'the test set' if row['stop'] == 'test' else 'held-out images'} they {brief(row['dense'])} by the "
-        f"network's shape, and with zeros skipped {brief(row['executed'])}"
+        f"stopped on {'the test set' if row['stop'] == 'test' else 'held-out images'} they {brief(row['dense'])} by "
+        f"the network's shape, and with zeros skipped {brief(row['executed'])}"
         for row in rows
         if row["arm"] == arm
     ]

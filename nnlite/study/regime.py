@@ -15,10 +15,9 @@ from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SC
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
 from ..experiment.records import RunRecord, paired
-from ..experiment.stats import article_rank
-from ..experiment.wording import brief, cell, ends, n_missed, percent, several, steps
+from ..experiment.stats import article_rank, compare
+from ..experiment.wording import brief, cell, ends, percent, several, steps
 from .document import Facts, Section, Table
-from .estimands import compare
 from .runs import Study, once
 from .second_protocol import DECIDED, NEAREST, SCANNED
 from .tuning import nearest
@@ -46,8 +45,8 @@ def regime(study: Study) -> Section:
     few = sum(row["gives"] for row in rows) - len(giving)
     lead = f"The article's {wanted} lie together within the pairs of {len(giving)} of {len(well_run)} settings"
     answer = [
-        f"{lead}, 100 pairs each{': ' if told else ''}{'; '.join(told)}. Of {len(rows) - len(well_run)} others with ten "
-        f"pairs each, {few} {'does' if few == 1 else 'do'}.",
+        f"{lead}, 100 pairs each{': ' if told else ''}{'; '.join(told)}. Of {len(rows) - len(well_run)} others with "
+        f"ten pairs each, {few} {'does' if few == 1 else 'do'}.",
         _on_the_claim(rows),
     ]
     by_median = [
@@ -73,7 +72,7 @@ def regime(study: Study) -> Section:
     head = ["setting", "scratch", "phase 1", "then", "saved, % (95%)"]
     tables = [
         Table(head, by_median, f"Medians, the nearest {len(by_median)} of {len(rows)} settings; the article's count:"),
-        Table([*head[:4], "article above"], ranges, "Smallest to largest of 100 pairs, and the article's pair among them:"),
+        Table([*head[:4], "article above"], ranges, "Smallest to largest of 100 pairs, and where the article's lies:"),
     ]
     return Section(title, answer, tables, facts=facts, lacking=lacking)
 
@@ -109,7 +108,7 @@ def _row(study: Study, name: str, config: RunConfig) -> Facts:
         **found,
         "saved": saved.interval,
         "saved_every_operation": every.interval,
-        "missed": n_missed(saved),
+        "missed": saved.n_missed,
         "article_rank": article_rank(saved.reductions, float(savings()["flops"])),
         "distance": max(_off(_middle(found[name]), printed) for name, printed in PRINTED.items()),
         "gives": all(min(found[name]) <= printed <= max(found[name]) for name, printed in PRINTED.items()),

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..experiment.config import BASELINE, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop, spent_at_stop
-from ..experiment.stats import Interval, median_interval
+from ..experiment.stats import Interval, compare, median_interval
 from ..experiment.stats import verdict as rule
-from ..experiment.wording import cell, n_missed, percent, saved, steps
+from ..experiment.wording import cell, percent, saved, steps
 from .document import Facts, Section, Table
-from .estimands import Goal, compare, stable_ratio, target_of
+from .estimands import Goal, stable_ratio
 from .protocol import BOTH
 from .resampling import ratio_of_expected_costs
 from .runs import Pairs, Study, both_arms, once
@@ -37,14 +37,15 @@ def settled(study: Study) -> Section:
     at = [steps(found["stable_steps"][arm]) for arm in BOTH]
     word, n_tried = found["verdict"], len(found["scores"])
     reason = f" ({word.reason})" if word.reason else ""
+    share, fewer = cell(found["phase_1_share"]), cell(found["steps_saved"])
+    epochs, factor = (found["winner"][name] for name in ("pretrain_epochs", "pretrain_rate_factor"))
     answer = [
-        f"With both arms tuned, averages first {saved(found['saved'], found['n_pairs'])}, every operation counted, at the "
-        f"third look in a row at {percent(found['target'])}: {word.word.upper()}{reason}.",
-        f"Phase 1 and its averages are {cell(found['phase_1_share'])}% of scratch's cost; the real steps after it are "
-        f"{cell(found['steps_saved'])}% fewer. The means stay at the target from step {at[0]} on from scratch and from "
-        f"step {at[1]} on after averages first. {n_tried} phases 1 were tried on the settings that won for both arms; "
-        f"the best has {found['winner']['pretrain_epochs']} epochs at {found['winner']['pretrain_rate_factor']:g} times "
-        "the rate. Scratch got no new draws.",
+        f"With both arms tuned, averages first {saved(found['saved'], found['n_pairs'])}, every operation counted, at "
+        f"the third look in a row at {percent(found['target'])}: {word.word.upper()}{reason}.",
+        f"Averaging and phase 1 cost {share}% of scratch's bill; the real steps after them are {fewer}% fewer. The means "
+        f"stay at the target from step {at[0]} on from scratch and from step {at[1]} on after averages first. "
+        f"{n_tried} phases 1 were tried on the settings that won for both arms; the best has {epochs} epochs at "
+        f"{factor:g} times the rate. Scratch got no new draws.",
     ]
     ways = [[row["how"], str(row["missed"]), cell(row["saved"])] for row in found["ways"]]
     near = [
@@ -52,8 +53,12 @@ def settled(study: Study) -> Section:
         for row in found["neighbourhood"]
     ]
     tables = [
-        Table(["how it is asked", "missed", "saved, % (95%)"], ways, f"{found['n_pairs']} pairs; below 0, it costs more:"),
-        Table(["target", "three in a row", "first touch", "for good"], near, "Saved, % (95%), every operation, by target:"),
+        Table(
+            ["how it is asked", "missed", "saved, % (95%)"], ways, f"{found['n_pairs']} pairs; below 0, it costs more:"
+        ),
+        Table(
+            ["target", "three in a row", "first touch", "for good"], near, "Saved, % (95%), every operation, by target:"
+        ),
     ]
     pictures = {"tuning": "both tuned arms' mean accuracy against operations, near the target"}
     return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
@@ -76,7 +81,7 @@ def settlement(study: Study) -> Facts | None:
         "seeds": (SETTLING_SEEDS.start, SETTLING_SEEDS.stop - 1),
         "target": float(goal.target),
         "saved": found.interval,
-        "missed": n_missed(found),
+        "missed": found.n_missed,
         "verdict": word,
         "stable_steps": {BASELINE: scratch.stable_step(_first(goal)), TREATMENT: treated.stable_step(_first(goal))},
         "phase_1_share": _phase_1_share(arms, goal),
@@ -137,14 +142,14 @@ def _ways(arms: Pairs, goal: Goal) -> list[Facts]:
     rows = []
     for how, bill, when in asked:
         found = compare(*(arm.first_costs(bill, when) for arm in arms))
-        rows.append({"how": how, "missed": n_missed(found), "saved": found.interval})
+        rows.append({"how": how, "missed": found.n_missed, "saved": found.interval})
     executed = ([cost_at_stop(run, EVERY_OPERATION, executed=True) for run in arm.runs] for arm in arms)
     ran = compare(*executed)
     for_good = stable_ratio(*arms, EVERY_OPERATION, first).as_reduction()
     never = sum(len(arm) for arm in arms if arm.stable_step(first) is None)
     return [
         *rows,
-        {"how": "first touch, operations that ran", "missed": n_missed(ran), "saved": ran.interval},
+        {"how": "first touch, operations that ran", "missed": ran.n_missed, "saved": ran.interval},
         {"how": "for good, ratio of totals", "missed": never, "saved": for_good},
         {"how": "expected cost of a first touch", "missed": rows[3]["missed"], "saved": _expected(arms, first)},
     ]
