@@ -16,14 +16,6 @@ hypothesis.settings.register_profile("nnlite", max_examples=25, deadline=None, d
 hypothesis.settings.load_profile("nnlite")
 
 
-@pytest.fixture(scope="module")
-def plain_kernels():
-    """Keep to the reading path, also where the fast kernels apply."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NNLITE_KERNELS", "plain")
-        yield
-
-
 def pytest_make_parametrize_id(val, argname):
     """Name a case of bytes by its argument: compressed bytes hold the clock, and an id is the same in every process."""
     return argname if isinstance(val, bytes) else None

@@ -1,25 +1,35 @@
-"""Whole runs: steps and losses of the reference, every way a run ends, schedules, the same bits from the same seed."""
+"""Whole runs: steps and losses of the reference, every way a run ends, its bill phase by phase, what is refused."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 import threading
-from fractions import Fraction
+from collections import Counter
 
 import numpy as np
 import pytest
 import reference
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nnlite import MLP, SGD, Adam, Momentum, Tally
-from nnlite.schedule import TO_END, TO_HIT
-from nnlite.training import Checks, Schedule, Watch, answers_needed, epochs, evaluate, train
+from nnlite import MLP, SGD, Adam, Momentum, Tally, class_means
+from nnlite.kernels.ops import ACTIVATIONS
+from nnlite.schedule import TO_END, TO_HIT, Checks, Schedule, Watch, epochs
+from nnlite.training import evaluate, prepare_images, train
 
-pytestmark = [pytest.mark.kernels, pytest.mark.usefixtures("plain_kernels")]
+pytestmark = pytest.mark.kernels
 
 SIZES = (5, 4, 3)
 N_TRAIN, N_CHECK = 14, 9
+
+
+@pytest.fixture(autouse=True)
+def form(request, monkeypatch):
+    """The form of a run: plain Python calls of plain kernels, unless a test asks for another."""
+    monkeypatch.setenv("NNLITE_KERNELS", getattr(request, "param", "plain"))
+
+
+both_forms = pytest.mark.parametrize("form", ["fast", "plain"], indirect=True)
 
 
 def data(n=N_TRAIN, seed=3):
@@ -42,6 +52,7 @@ def checks(needed, steps=range(1, 13), look=TO_HIT):
     return Checks(images, labels, np.array(steps, np.int64), needed, look)
 
 
+@functools.cache
 def curve():
     """Return (step, right answers) after every one of 12 steps, by the reference."""
     mlp, (images, labels), schedule = network(), data(), plan()
@@ -82,27 +93,16 @@ def test_every_step_has_the_rate_of_its_own():
         np.testing.assert_array_equal(parameter, expected)
 
 
-def test_the_curve_that_the_stop_rule_is_tested_on_rises_and_repeats():
-    counts = [correct for _, correct in curve()]
-    assert len(set(counts)) >= 3
-    assert counts[-1] > counts[0]
-
-
-def test_checks_are_the_references_right_answers():
-    outcome = train(network(), SGD(1), *data(), plan(), checks(needed=N_CHECK + 1))
-    assert outcome.checks == curve()
-    assert (outcome.status, outcome.steps, outcome.correct) == ("budget", 12, curve()[-1][1])
-
-
 @pytest.mark.parametrize("needed", range(N_CHECK + 2))
 def test_a_run_stops_at_the_first_check_at_or_above_the_target(needed):
-    hits = [(step, correct) for step, correct in curve() if correct >= needed]
+    points = curve()
+    assert len({correct for _, correct in points}) >= 3  # a curve that rises
+    hits = [(step, correct) for step, correct in points if correct >= needed]
     outcome = train(network(), SGD(1), *data(), plan(), checks(needed))
-    if hits:
-        assert (outcome.status, outcome.steps, outcome.correct) == ("reached", *hits[0])
-        assert outcome.checks == curve()[: hits[0][0]]
-    else:
-        assert (outcome.status, outcome.steps) == ("budget", 12)
+    assert (outcome.status, outcome.steps, outcome.correct) == (
+        ("reached", *hits[0]) if hits else ("budget", *points[-1])
+    )
+    assert outcome.checks == points[: outcome.steps]
 
 
 def test_only_the_steps_of_the_checks_are_looked_at():
@@ -149,8 +149,10 @@ def test_a_pixel_that_is_not_a_number_diverges_at_the_step_that_sees_it():
     assert (outcome.status, outcome.steps) == ("diverged", 3)
 
 
-def test_a_stop_flag_ends_the_run_after_the_step_at_hand():
+def test_a_stop_flag_ends_the_run_after_the_step_at_hand_and_progress_tells_step_and_last_check():
     watch = Watch()
+    train(network(), SGD(1), *data(), plan(), checks(N_CHECK + 1, steps=[5]), watch=watch)
+    assert watch.done.tolist() == [12, dict(curve())[5]]
     watch.stop[0] = 1
     outcome = train(network(), SGD(1), *data(), plan(), checks(N_CHECK + 1), watch=watch)
     assert (outcome.status, outcome.steps, outcome.checks) == ("stopped", 1, curve()[:1])
@@ -171,12 +173,6 @@ def test_a_stop_flag_set_by_another_thread_is_seen():
     watcher.join()
     assert outcome.status == "stopped"
     assert 3 <= outcome.steps == watch.done[0] < 10_000
-
-
-def test_progress_tells_the_steps_done_and_the_last_check():
-    watch = Watch()
-    train(network(), SGD(1), *data(), plan(), checks(N_CHECK + 1, steps=[5]), watch=watch)
-    assert watch.done.tolist() == [12, dict(curve())[5]]
 
 
 def test_no_step_is_no_run():
@@ -220,47 +216,124 @@ def test_rows_choose_the_images_of_a_check_and_its_bill():
     assert outcome.checks == [(1, evaluate(outcome.network, images[rows], labels[rows]))]
 
 
-@given(st.integers(1, 20), st.integers(1, 8), st.integers(0, 12), st.booleans())
-def test_every_epoch_is_a_permutation_cut_into_batches(n_samples, batch_size, n_steps, shuffled):
-    rows = np.arange(n_samples) * 10
-    schedule = epochs(rows, batch_size, n_steps, 0.5, np.random.default_rng(0) if shuffled else None)
-    assert schedule.n_steps == n_steps == len(schedule.starts) - 1
-    assert schedule.learning_rates.tolist() == [0.5] * n_steps
-    assert schedule.starts[0] == 0
-    assert len(schedule.order) == schedule.starts[-1]
-    sizes = np.diff(schedule.starts)
-    steps_per_epoch = math.ceil(n_samples / batch_size)
-    last = n_samples - (steps_per_epoch - 1) * batch_size  # the short batch at an epoch's end
-    one_epoch = [batch_size] * (steps_per_epoch - 1) + [last]
-    assert sizes.tolist() == (one_epoch * 12)[:n_steps]
-    for start in range(0, len(schedule.order), n_samples):
-        epoch = schedule.order[start : start + n_samples]
-        assert set(epoch) <= set(rows)
-        assert len(set(epoch)) == len(epoch)
-        if not shuffled:
-            assert epoch.tolist() == rows[: len(epoch)].tolist()
+OPTIMIZERS = {"sgd": lambda: SGD(0.1), "momentum": lambda: Momentum(0.1), "adam": lambda: Adam(0.1)}
 
 
-def test_epochs_are_shuffled_afresh_and_a_longer_plan_begins_as_the_shorter():
-    schedule = epochs(np.arange(50), 10, 10, 0.1, np.random.default_rng(0))
-    assert schedule.order[:50].tolist() != schedule.order[50:].tolist()
-    shorter = epochs(np.arange(50), 10, 7, 0.1, np.random.default_rng(0))
-    np.testing.assert_array_equal(schedule.order[:70], shorter.order)
+@pytest.mark.parametrize("hidden", [(), (4,), (4, 2)])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_whole_run_costs_its_closed_form(name, activation, hidden):
+    """Averages of 14 images, 2 epochs on the 3 averages, 9 real steps of 4 or 2 images, 3 checks, a last look."""
+    sizes, update = (5, *hidden, 3), f"{name}_update"
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((14, 5), np.float32), np.arange(14) % 3
+    mlp, optimizer, tally = MLP(sizes, rng, activation), OPTIMIZERS[name](), Tally()
+
+    means = class_means(images, labels, tally=tally)
+    with tally.phase("pretrain"):
+        train(mlp, optimizer, means, np.arange(3), epochs(np.arange(3), 3, 2, 0.1), tally=tally)
+    checks = Checks(images[:6], labels[:6], np.array([1, 4, 9]), needed=7)
+    # 14 images in batches of 4: 4 + 4 + 4 + 2 an epoch; nine steps are two epochs and one batch
+    outcome = train(mlp, optimizer, images, labels, epochs(np.arange(14), 4, 9, 0.1, rng), checks, tally)
+    evaluate(mlp, images, labels, tally, phase="report")
+
+    def step(n):
+        return reference.step_counts(sizes, activation, update, n)
+
+    free = {"correct_count": Counter()}  # comparing and counting integers is free by convention
+    dense = {
+        "data": reference.means_counts(14, 5, 3),
+        "pretrain": reference.added(step(3), step(3)),
+        "train": reference.added(*(step(n) for n in (4, 4, 4, 2, 4, 4, 4, 2, 4))),
+        "evaluate": reference.added(*(reference.check_counts(sizes, activation, 6) for _ in range(3))) | free,
+        "report": reference.check_counts(sizes, activation, 14) | free,
+    }
+    executed = {phase: reference.executed(counts) for phase, counts in dense.items()}
+    assert outcome.tally is tally
+    assert tally.to_record() == {"dense": dense, "executed": executed}
+    assert tally.passes() == {
+        "pretrain": {"steps": 2, "images_forward": 6, "images_backward": 6},
+        "train": {"steps": 9, "images_forward": 32, "images_backward": 32},  # 14 + 14 + 4
+        "evaluate": {"steps": 0, "images_forward": 18, "images_backward": 0},
+        "report": {"steps": 0, "images_forward": 14, "images_backward": 0},
+    }
+    weights = {"fma": 2}  # a multiply-add is two operations
+    operations = {
+        phase: sum(weights.get(kind, 1) * n for kinds in counts.values() for kind, n in kinds.items())
+        for phase, counts in dense.items()
+    }
+    assert tally.total() == sum(operations.values()) - operations["report"]
+    assert tally.total(executed=True) == tally.total()  # plain kernels skip nothing and fuse nothing
 
 
-def test_images_of_the_first_steps_are_listed_with_repeats():
-    schedule = epochs(np.array([7, 8, 9]), 2, 4, 0.1)
-    assert schedule.images_of(3).tolist() == [7, 8, 9, 7, 8]  # 2 + 1 + 2
-    assert schedule.images_of(0).tolist() == []
+# What training refuses before a kernel sees it: compiled loops trust every index
 
 
-@given(st.decimals(0, 1, places=3), st.integers(1, 10_000))
-def test_answers_needed_is_the_smallest_number_whose_share_is_the_target(target, n_samples):
-    needed, exact = answers_needed(float(target), n_samples), Fraction(target)
-    assert Fraction(needed, n_samples) >= exact
-    assert needed == 0 or Fraction(needed - 1, n_samples) < exact
+PIXELS = np.zeros((6, 4), np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
-def test_answers_needed_reads_the_targets_decimal_digits():
-    # 0.07 x 100 is 7.000000000000001 and 0.29 x 100 is 28.999999999999996 in binary floats
-    assert [answers_needed(0.07, 100), answers_needed(0.29, 100), answers_needed(1e-5, 10)] == [7, 29, 1]
+def start(images=None, labels=LABELS, order=None, optimizer=None, checks=None, **changes):
+    """Train one epoch of three steps on six images, with something wrong."""
+    mlp = MLP((4, 3, 3), np.random.default_rng(0))
+    images = prepare_images([PIXELS], lambda: PIXELS / np.float32(255)) if images is None else images
+    schedule = epochs(np.arange(6) if order is None else order, 2, 3, 0.1)
+    return train(mlp, optimizer or SGD(0.1), images, labels, dataclasses.replace(schedule, **changes), checks)
+
+
+def looking(labels=LABELS, **changes):
+    return {"images": PIXELS / 1.0, "checks": Checks(PIXELS / 1.0, labels, np.array([1]), needed=1, **changes)}
+
+
+@both_forms
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"images": np.zeros((6, 5), np.float32)}, r"images: expected \(n, 4\), found 6 of 5 features"),
+        ({"images": np.zeros(6, np.float32)}, r"images: expected \(n, 4\)"),
+        ({"images": np.zeros((6, 4), complex)}, "images: expected an array of real numbers, found complex numbers"),
+        ({"labels": LABELS[:5]}, r"labels: expected 6 integers, found int64 of shape \(5,\)"),
+        ({"labels": LABELS / 2}, "labels: expected 6 integers, found float64"),
+        ({"labels": LABELS + 1}, r"labels\[2\] is 3: expected 0 to 2; number them from 0"),
+        ({"labels": LABELS - 1}, r"labels\[0\] is -1: expected 0 to 2"),
+        ({"learning_rates": np.array([0.1, 1e-60, 0.1])}, "learning_rates 1e-60: float32 rounds it to 0"),
+        ({"learning_rates": np.array([0.1, np.nan, 0.1])}, "learning_rates nan: must be above 0 and finite"),
+        ({"learning_rates": np.array([0.1, 1e39, 0.1])}, "learning_rates 1e.39: float32 rounds it to infinity"),
+        ({"optimizer": Adam(epsilon=1e-60)}, r"epsilon 1e-60: float32 rounds it to 0; .* works is 1\.18e-38"),
+        ({"order": np.arange(1, 7)}, "image numbers: expected 0 to 5, found 1 to 6"),
+        ({"order": np.arange(-1, 5)}, "image numbers: expected 0 to 5, found -1 to 4"),
+        (looking(LABELS + 5), r"labels\[0\] is 5: expected 0 to 2"),
+        (looking(rows=np.array([6])), "image numbers: expected 0 to 5, found 6 to 6"),
+        *[
+            (looking(apart=apart), "image numbers: expected")
+            for apart in (np.array([6]), np.array([-1]), np.array([0.5]), np.array([[0]]))
+        ],
+    ],
+)
+def test_training_refuses_what_would_read_outside_an_array(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        start(**wrong)
+
+
+@both_forms
+def test_arrays_of_any_integers_and_order_of_memory_mean_what_they_say():
+    images = np.random.default_rng(1).random((6, 4))
+    assert start(np.asfortranarray(images), LABELS.astype(np.uint8)).steps == 3
+    mlp, numbers = MLP((4, 3, 3), np.random.default_rng(0)), np.array([0, 5, 1, 5, 2, 5])[::2]
+    assert evaluate(mlp, images, LABELS, rows=numbers) == evaluate(mlp, images[:3], LABELS[:3])
+    with pytest.raises(ValueError, match="image numbers: expected 0 to 5, found 6 to 6"):
+        evaluate(mlp, images, LABELS, rows=np.array([6]))
+
+
+@pytest.mark.parametrize("form", ["fast"], indirect=True)
+def test_rows_and_arrays_do_not_mix_in_one_run():
+    checks = Checks(prepare_images([PIXELS], lambda: PIXELS), LABELS, np.array([1]), needed=1)
+    with pytest.raises(ValueError, match="both be arrays or both be rows"):
+        start(np.zeros((6, 4)), checks=checks)
+
+
+@both_forms
+def test_the_learning_rate_ends_where_the_schedule_does():
+    optimizer = SGD(0.5)
+    start(optimizer=optimizer)
+    assert optimizer.learning_rate == 0.1
