@@ -17,6 +17,7 @@ WITHOUT_NUMBA = [
     "nnlite.flops",
     "nnlite.idx",
     "nnlite.datasets",
+    "nnlite.download",
     "nnlite.files",
     "nnlite.initializers",
     "nnlite.kernels",
