@@ -61,24 +61,62 @@ def test_all_mirrors_are_https():
     assert all(len(pair) > 1 for pair in MIRRORS.values())
 
 
-def test_downloaded_set_loads_and_nothing_else_is_left(bodies, tmp_path, capsys):
+def test_downloaded_set_loads_nothing_else_is_left_and_sound_files_are_not_asked_for_again(bodies, tmp_path, capsys):
     assert main(["mnist", "--to", str(tmp_path / "to")], Mirrors(serving(FIRST, bodies))) == 0
     assert sorted(os.listdir(tmp_path / "to/mnist")) == sorted(bodies)
     assert len(load_dataset("mnist", data_dir=tmp_path / "to").train_labels) == 3
     assert "4 files, verified" in capsys.readouterr().out
+    network = Mirrors({})
+    assert len(download("mnist", tmp_path / "to/mnist", network)) == 4
+    assert network.asked == []
 
 
-def test_default_is_the_users_cache_folder(bodies, tmp_path, monkeypatch):
+def test_default_is_the_users_cache_folder_and_a_tilde_the_home(bodies, tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.setattr("nnlite.download.user_cache", lambda: tmp_path / "cache")
-    assert main(["mnist"], Mirrors(serving(FIRST, bodies))) == 0
-    assert (tmp_path / "cache/data/mnist" / f"{STEMS[0]}.gz").is_file()
+    for arguments, folder in (([], "cache/data"), (["--to", "~/sets"], "sets")):
+        assert main(["mnist", *arguments], Mirrors(serving(FIRST, bodies))) == 0
+        assert (tmp_path / folder / "mnist" / f"{STEMS[0]}.gz").is_file()
 
 
-def test_second_mirror_is_asked_when_the_first_fails(bodies, tmp_path):
-    network = Mirrors(serving(SECOND, bodies))
-    download("mnist", tmp_path, network)
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        *[
+            (["mnist", "--mirror", address], 2, "a mirror's address begins with https://")
+            for address in (
+                "http://a.example/",
+                "ftp://a/",
+                "file:///mnist/",
+                "https://",
+                "",
+                "srv",
+                "https://a/\x1b[2J",
+            )
+        ],
+        (["mnist", "--to", ""], 2, "--to: an empty path"),
+        (["mnist", "--to", __file__], 1, __file__),  # a folder that cannot be made
+        (["imagenet"], 2, "imagenet: unknown"),
+        (["mnits"], 2, "nnlite-data: error: mnits: unknown; did you mean mnist?"),
+    ],
+)
+def test_a_mistake_of_the_users_is_named_without_a_request(arguments, status, words, capsys):
+    network = Mirrors({})
+    assert main(arguments, network) == status
+    text = capsys.readouterr().err
+    assert words in text
+    assert "\x1b" not in text
+    assert network.asked == []
+
+
+def test_second_mirror_is_asked_when_the_first_fails_or_serves_a_cut_file(bodies, tmp_path):
     names = [f"{stem}.gz" for stem in STEMS]  # the first is not asked again where the second answers
-    assert network.asked == [FIRST + names[0], *(SECOND + name for name in names)]
+    for folder, first in (("none", {}), ("cut", {FIRST + names[0]: bodies[names[0]][:-1]})):
+        network = Mirrors(first | serving(SECOND, bodies))
+        download("mnist", tmp_path / folder, network)
+        assert network.asked == [FIRST + names[0], *(SECOND + name for name in names)]
+        assert (tmp_path / folder / names[0]).read_bytes() == bodies[names[0]]
 
 
 def test_a_mirror_that_stalled_is_asked_again_only_after_the_others(bodies, tmp_path):
@@ -99,17 +137,6 @@ def test_mirrors_of_ones_own_take_the_place_of_the_known_ones(bodies, tmp_path):
     assert len(network.asked) == 5
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["http://school.example/", "ftp://a.example/", "file:///srv/mnist/", "https://", "", "srv", "https://a/\x1b[2J"],
-)
-def test_a_mirror_is_https_or_on_this_machine(address, capsys):
-    assert main(["mnist", "--mirror", address], Mirrors({})) == 2
-    text = capsys.readouterr().err
-    assert "a mirror's address begins with https://" in text
-    assert "\x1b" not in text
-
-
 def test_control_characters_of_a_server_are_never_printed(bodies, tmp_path, capsys):
     evil = urllib.error.HTTPError(FIRST, 404, "gone\x1b]0;owned\x07\x1b[2J\u202e\r\n", Message(), io.BytesIO())
     name = f"{STEMS[0]}.gz"
@@ -118,15 +145,6 @@ def test_control_characters_of_a_server_are_never_printed(bodies, tmp_path, caps
     text = capsys.readouterr().err
     assert "gone" in text
     assert all(letter.isprintable() or letter == "\n" for letter in text)
-
-
-def test_tilde_is_the_home_folder_and_an_empty_folder_is_refused(bodies, tmp_path, monkeypatch, capsys):
-    for variable in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(variable, str(tmp_path))
-    assert main(["mnist", "--to", "~/sets"], Mirrors(serving(FIRST, bodies))) == 0
-    assert (tmp_path / "sets/mnist" / f"{STEMS[0]}.gz").is_file()
-    assert main(["mnist", "--to", ""], Mirrors({})) == 2
-    assert "--to: an empty path" in capsys.readouterr().err
 
 
 def test_an_unknown_set_is_named_with_the_known_ones(tmp_path):
@@ -156,20 +174,6 @@ def test_unsound_body_never_reaches_its_place_and_every_cause_is_told(body, word
     assert f"copy it to {tmp_path / 'to/mnist' / name}" in text
 
 
-def test_cut_body_is_refused(bodies, tmp_path):
-    name = f"{STEMS[0]}.gz"
-    network = Mirrors({FIRST + name: bodies[name][:-1], **serving(SECOND, bodies)})
-    download("mnist", tmp_path, network)
-    assert (tmp_path / name).read_bytes() == bodies[name]
-
-
-def test_sound_files_are_kept_and_not_asked_for(bodies, tmp_path):
-    download("mnist", tmp_path, Mirrors(serving(FIRST, bodies)))
-    network = Mirrors({})
-    assert len(download("mnist", tmp_path, network)) == 4
-    assert network.asked == []
-
-
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_damaged_file_is_replaced_but_only_by_a_sound_one(ending, bodies, tmp_path):
     damaged = tmp_path / f"{STEMS[0]}{ending}"
@@ -193,12 +197,6 @@ def test_full_disk_names_path_and_bytes_and_asks_no_other_mirror(bodies, tmp_pat
     assert f"{tmp_path / 'mnist' / name}: No space left on device, while writing {len(bodies[name])} bytes" in text
     assert len(network.asked) == 1
     assert os.listdir(tmp_path / "mnist") == []
-
-
-def test_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
-    (tmp_path / "file").touch()
-    assert main(["mnist", "--to", str(tmp_path / "file")], Mirrors({})) == 1
-    assert str(tmp_path / "file") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("limit", "words"), [("SIZE_LIMIT", "more than 0 bytes"), ("FILE_LIMIT", "bytes came in 0 s")])
@@ -234,16 +232,12 @@ def test_two_downloads_at_once_both_succeed(bodies, tmp_path):
 
 
 @pytest.mark.parametrize("address", ["http://example.org/a", "ftp://example.org/a", "file:///etc/passwd"])
-def test_redirect_away_from_https_is_refused(address):
+def test_redirect_away_from_https_is_refused_and_within_it_followed(address):
     request = urllib.request.Request("https://example.org/a")
+    moved = io.BytesIO(), 302, "Found", Message()
     with pytest.raises(urllib.error.HTTPError, match="refused to leave https"):
-        HttpsOnly().redirect_request(request, io.BytesIO(), 302, "Found", Message(), address)
-
-
-def test_redirect_within_https_is_followed():
-    request = urllib.request.Request("https://example.org/a")
-    followed = HttpsOnly().redirect_request(request, io.BytesIO(), 302, "Found", Message(), "https://example.com/b")
-    assert followed.full_url == "https://example.com/b"
+        HttpsOnly().redirect_request(request, *moved, address)
+    assert HttpsOnly().redirect_request(request, *moved, "https://a.example/b").full_url == "https://a.example/b"
 
 
 def test_real_opener_against_a_loopback_server(bodies, tmp_path, monkeypatch):
@@ -271,11 +265,6 @@ def test_real_opener_against_a_loopback_server(bodies, tmp_path, monkeypatch):
         # A redirect over plain http is refused even here, so the first mirror fails and the second serves.
         assert len(download("mnist", tmp_path / "to", mirrors=mirrors)) == 4
         server.shutdown()
-
-
-def test_unknown_name_is_a_usage_error(capsys):
-    assert main(["imagenet"]) == 2
-    assert "mnist" in capsys.readouterr().err
 
 
 def test_interruption_is_130(bodies, tmp_path, capsys):

@@ -91,7 +91,9 @@ class Broken(io.StringIO):
 @pytest.mark.parametrize("arguments", [["--article"], ["--help"], ["--list-arms", "--json"]])
 def test_every_result_goes_through_one_place(arguments, error, status, message, at_once, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdout", Broken(error, at_once))
+    before = sys.stdout, sys.stderr
     assert main(arguments) == status
+    assert (sys.stdout, sys.stderr) == before
     assert capsys.readouterr().err.startswith(message)
 
 
@@ -109,12 +111,6 @@ def test_a_missing_stderr_does_not_send_messages_to_stdout(capsys, monkeypatch):
     assert sys.stderr is None
 
 
-def test_streams_are_what_they_were_afterwards(capsys):
-    before = sys.stdout, sys.stderr
-    main(["--article"])
-    assert (sys.stdout, sys.stderr) == before
-
-
 def test_a_terminal_without_a_character_gets_it_escaped(monkeypatch):
     narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", narrow)
@@ -128,11 +124,6 @@ def test_a_terminal_without_a_character_gets_it_escaped(monkeypatch):
 def test_nnlite_data_returns_a_status_and_never_leaves_by_an_exception(arguments, capsys):
     assert download.main(arguments) == (0 if arguments == ["--help"] else 2)
     assert "Traceback" not in capsys.readouterr().err
-
-
-def test_nnlite_data_guesses_what_was_meant(capsys):
-    assert download.main(["mnits"]) == 2
-    assert "nnlite-data: error: mnits: unknown; did you mean mnist?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--bogus"], ["--answer", "1"]])
