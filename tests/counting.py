@@ -12,6 +12,7 @@ from collections import Counter
 
 import numpy as np
 
+from nnlite.kernels.fast import first_layer, matmul, update
 from nnlite.kernels.jit import plain
 from nnlite.kernels.ops import DENSE, EXECUTED, KINDS, N_KINDS
 
@@ -121,6 +122,8 @@ def new_tally():
 
 
 def _counting(argument, counter):
+    if isinstance(argument, tuple):
+        return type(argument)(*(_counting(part, counter) for part in argument))
     if isinstance(argument, np.ndarray):
         return counted(argument, counter) if argument.dtype.kind == "f" else argument.copy()
     return Counted(argument, counter) if isinstance(argument, float | np.floating) else argument
@@ -162,3 +165,33 @@ def check_tally(kernel, *arguments, **dense):
     compiled = new_tally() + 1000  # a kernel adds to its tally
     kernel(*[a.copy() if isinstance(a, np.ndarray) else a for a in arguments], compiled)
     np.testing.assert_array_equal(compiled - 1000, tally)
+
+
+# The fast kernels, with an fma that counts as one
+
+
+def _minus_fma(accumulator, factor, vector):
+    return fma(accumulator, -values(np.asarray(factor, object)), vector)
+
+
+def count_fast(monkeypatch, kernel, *arguments, n_tallies=1):
+    """Run a fast kernel's plain form on counting numbers; the arguments stay as they are.
+
+    Returns
+    -------
+    (executed as the numbers saw it, executed and dense as the kernel says, summed over its tallies)
+    """
+    for module in (first_layer, matmul, update):
+        monkeypatch.setattr(module, "fma", fma)
+    monkeypatch.setattr(update, "fnma", _minus_fma)
+    counter, tallies = Counter(), [new_tally() for _ in range(n_tallies)]
+    plain(kernel)(*(_counting(part, counter) for part in arguments), *tallies)
+    total = sum(tallies)
+    return dict(counter), by_kind(total[EXECUTED]), by_kind(total[DENSE])
+
+
+def check_fast(monkeypatch, kernel, *arguments, n_tallies=1, **dense):
+    """Hold a fast kernel's executed count to what its numbers saw, and its dense count to the closed form."""
+    seen, executed, says = count_fast(monkeypatch, kernel, *arguments, n_tallies=n_tallies)
+    assert executed == seen
+    assert says == {kind: n for kind, n in dense.items() if n}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import counting
 import numpy as np
 import pytest
+from counting import check_fast
 
 from nnlite.kernels.fast.decide import decide
 from nnlite.kernels.fast.loop import BUDGET, REACHED, Plan, Watch, run
@@ -74,11 +75,9 @@ def test_the_bill_of_a_decision_is_of_the_images_looked_at():
 
 
 def test_splitting_counts_one_test_less_than_classes(monkeypatch):
-    from fast_counting import check
-
     logits, labels = np.random.default_rng(0).standard_normal(4 * 16).astype(np.float32), np.array([0, 1, 2, 0])
     missed, right = np.zeros(4, np.int64), np.zeros(4, np.int64)
-    check(monkeypatch, split_answers, logits, labels, np.arange(4), C, 16, missed, 0, right, 0, cmp=4 * (C - 1))
+    check_fast(monkeypatch, split_answers, logits, labels, np.arange(4), C, 16, missed, 0, right, 0, cmp=4 * (C - 1))
 
 
 def run_to_target(seed, needed, deciding):

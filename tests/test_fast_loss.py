@@ -5,7 +5,7 @@ from __future__ import annotations
 import counting
 import numpy as np
 import pytest
-from fast_counting import check, count
+from counting import check_fast, count_fast
 from reference import PER_UNIT
 
 from nnlite.kernels import activation as plain_activation
@@ -57,7 +57,7 @@ def test_the_loss_counts_what_it_runs(n, c, monkeypatch):
     padded = random_rows(n, c)[1]
     arguments = (padded.ravel(), *labels_of(n, c), c, padded.shape[1])
     dense = {"cmp": n * (c - 1), "add": n * (2 * c + 3), "exp": n * c, "log": n, "div": 2 * n * c + 1}
-    check(monkeypatch, softmax_cross_entropy, *arguments, n_tallies=2, **dense)
+    check_fast(monkeypatch, softmax_cross_entropy, *arguments, n_tallies=2, **dense)
 
 
 @pytest.mark.parametrize(("n", "c"), SHAPES)
@@ -70,7 +70,7 @@ def test_right_answers_are_those_of_argmax(n, c, monkeypatch):
     plain_reduce.argmax(rows, predictions, tally)
     found = count_correct(padded.ravel(), labels, order, c, padded.shape[1], counting.new_tally())
     assert found == np.count_nonzero(predictions == labels[order])
-    check(monkeypatch, count_correct, padded.ravel(), labels, order, c, padded.shape[1], cmp=n * (c - 1))
+    check_fast(monkeypatch, count_correct, padded.ravel(), labels, order, c, padded.shape[1], cmp=n * (c - 1))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -94,13 +94,13 @@ def test_activations_are_the_plain_ones(name, n, n_out, monkeypatch):
         np.testing.assert_array_equal(tally[0], plain_tally[0])
     units = n * n_out
     dense = [{kind: k * units for kind, k in per.items()} for per in PER_UNIT[name]]
-    check(monkeypatch, forward, before[0].ravel(), n, n_out, width, **dense[0])
-    check(monkeypatch, backward, padded.ravel(), before[1].ravel(), n, n_out, width, **dense[1])
+    check_fast(monkeypatch, forward, before[0].ravel(), n, n_out, width, **dense[0])
+    check_fast(monkeypatch, backward, padded.ravel(), before[1].ravel(), n, n_out, width, **dense[1])
 
 
 def test_relu_lets_nan_pass_and_its_padding_is_executed(monkeypatch):
     z = np.full(16, np.nan, np.float32)
     activation.relu_forward_inplace(z, 1, 16, 16, counting.new_tally())
     assert np.isnan(z).all()
-    executed = count(monkeypatch, activation.relu_forward_inplace, np.ones(32, np.float32), 2, 10, 16)[1]
+    executed = count_fast(monkeypatch, activation.relu_forward_inplace, np.ones(32, np.float32), 2, 10, 16)[1]
     assert executed == {"cmp": 2 * 16}

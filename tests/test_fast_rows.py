@@ -5,8 +5,7 @@ from __future__ import annotations
 import counting
 import numpy as np
 import pytest
-from counting import new_tally
-from fast_counting import check, count
+from counting import check_fast, count_fast, new_tally
 
 from nnlite.kernels import matmul as plain_matmul
 from nnlite.kernels.fast.first_layer import GROUP, matmul_forward_rows, transpose_rows
@@ -90,9 +89,9 @@ def test_building_counts_two_compares_a_pixel_and_a_division_a_nonzero(monkeypat
     assert counting.by_kind(tally[1]) == {"cmp": 2 * 3 * 7, "div": n_nonzero}
     pixel, value = np.zeros(21, np.uint16), np.zeros(21, np.float32)
     floats = images.astype(np.float32)
-    check(monkeypatch, count_nonzero, floats, 1, np.zeros(3, np.int64))
-    check(monkeypatch, fill_from_bytes, floats, 0, pixel, value, div=3 * 7)
-    check(monkeypatch, fill_from_floats, floats, 0, pixel, value)
+    check_fast(monkeypatch, count_nonzero, floats, 1, np.zeros(3, np.int64))
+    check_fast(monkeypatch, fill_from_bytes, floats, 0, pixel, value, div=3 * 7)
+    check_fast(monkeypatch, fill_from_floats, floats, 0, pixel, value)
 
 
 @pytest.mark.parametrize("n_out", WIDTHS)
@@ -121,7 +120,7 @@ def test_forward_counts_what_it_runs(n_out, density, monkeypatch):
     rows = rows_of(byte_images(3, 8, density=density))
     width = width_of(n_out, PANEL)
     arguments = (rows, np.array([2, 1]), np.ones(9 * width, np.float32), n_out, width, np.zeros(2 * width, np.float32))
-    check(monkeypatch, matmul_forward_rows, *arguments, fma=2 * 8 * n_out)
+    check_fast(monkeypatch, matmul_forward_rows, *arguments, fma=2 * 8 * n_out)
 
 
 @pytest.mark.parametrize("n", [1, 63, 64, 65, 130])
@@ -145,7 +144,7 @@ def test_more_nonzero_pixels_cost_more_and_the_dense_count_stays(monkeypatch):
     for density in (0.1, 0.9):
         rows = rows_of(byte_images(4, 20, density=density))
         arguments = (rows, np.arange(4), np.ones(21 * 16, np.float32), 10, 16, np.zeros(4 * 16, np.float32))
-        costs.append(count(monkeypatch, matmul_forward_rows, *arguments)[1:])
+        costs.append(count_fast(monkeypatch, matmul_forward_rows, *arguments)[1:])
     (few, dense_few), (many, dense_many) = costs
     assert few["fma"] < many["fma"]
     assert dense_few == dense_many == {"fma": 4 * 20 * 10}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import counting
 import numpy as np
 import pytest
-from fast_counting import check, count
+from counting import check_fast, count_fast
 
 from nnlite.kernels import matmul as plain_matmul
 from nnlite.kernels import update as plain_update
@@ -61,8 +61,8 @@ def test_three_steps_of_a_block_are_three_plain_steps(name):
 def test_a_block_counts_its_padding_as_executed_only(name, monkeypatch):
     kernel = getattr(update, f"{name}_update")
     arguments = (np.ones(32, np.float32), np.ones(32, np.float32), *state_of(name, 32), 20, *scalars_of(name))
-    check(monkeypatch, kernel, *arguments, **operations(name, 20))
-    assert count(monkeypatch, kernel, *arguments)[1] == operations(name, 32)
+    check_fast(monkeypatch, kernel, *arguments, **operations(name, 20))
+    assert count_fast(monkeypatch, kernel, *arguments)[1] == operations(name, 32)
 
 
 class Problem:
@@ -150,12 +150,12 @@ def test_a_fused_step_counts_its_nonzeros_and_the_rows_that_move(name, n, n_out,
     dense = operations(name, n_parameters)
     dense["fma"] += n * 6 * n_out
     dense["add"] = dense.get("add", 0) + n * n_out
-    check(monkeypatch, kernel, *arguments, n_tallies=2, **dense)
+    check_fast(monkeypatch, kernel, *arguments, n_tallies=2, **dense)
     moving = 1 + np.count_nonzero(batch.active) + (0 if name == "sgd" else 1)  # the bias; the pixel with a state
     executed = operations(name, moving * batch.width)
     executed["fma"] += np.count_nonzero(batch.images) * batch.width
     executed["add"] = executed.get("add", 0) + n * batch.width
-    assert count(monkeypatch, kernel, *arguments, n_tallies=2)[1] == executed
+    assert count_fast(monkeypatch, kernel, *arguments, n_tallies=2)[1] == executed
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import reference
 from counting import check_tally, new_tally
 from reference import PER_UNIT
 
@@ -52,15 +53,14 @@ def test_tallies_are_what_ran(name, shape, fill):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(
-    ("name", "formula"),
-    [("relu", lambda z: np.maximum(z, 0)), ("tanh", np.tanh), ("sigmoid", lambda z: 1 / (1 + np.exp(-z)))],
-)
-def test_forward_is_the_formula(name, formula, dtype):
-    z = pre_activations((3, 4)).astype(dtype)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_forward_is_the_formula_and_backward_its_derivative(name, dtype):
+    z, grad_h = pre_activations((3, 4)).astype(dtype), np.random.default_rng(6).normal(size=(3, 4)).astype(dtype)
+    formula, derivative = reference.ACTIVATION[name]
     h = forward(name, z)
     assert h.dtype == dtype
     np.testing.assert_allclose(h, formula(z), rtol=4 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(backward(name, h, grad_h), grad_h * derivative(z), rtol=40 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

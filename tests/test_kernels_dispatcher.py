@@ -225,7 +225,7 @@ def test_a_default_study_compiles_the_planned_kernels_and_full_evaluations_no_mo
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    here.study_twice(pathlib.Path(folder))\n"
     )
-    run(program, Path(nnlite.__file__).parents[1], os.environ.get("NUMBA_CACHE_DIR", ""))
+    assert run(program, Path(nnlite.__file__).parents[1], os.environ.get("NUMBA_CACHE_DIR", "")) == ("all of it", "")
 
 
 def study_twice(folder):
@@ -237,6 +237,7 @@ def study_twice(folder):
         assert len(loop.run.signatures) == 1
     counted = [event.n_kernels for event in events if isinstance(event, Status)]
     assert set(counted) == {0}  # this study's own
+    print("all of it")
 
 
 def test_a_kernel_is_pickled_by_name():

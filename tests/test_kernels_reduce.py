@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from counting import check_tally, new_tally
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nnlite.kernels.reduce import argmax, class_sums, correct_count, divide_sums
 
@@ -38,29 +36,14 @@ def test_sums_and_means_by_hand():
     means = np.full((2, 2), np.nan, np.float32)
     divide_sums(sums, np.array([1, 2]), means, new_tally())
     assert means.tolist() == [[10, 20], [2, 3]]  # 4 / 2, 6 / 2
-
-
-def test_sums_are_added_to_what_is_there():
-    sums = np.array([[1.0, 2.0], [3.0, 4.0]])
-    class_sums(np.float32([[10, 20]]), np.array([1]), sums, new_tally())
-    assert sums.tolist() == [[1, 2], [13, 24]]
+    class_sums(images[2:], np.array([1]), sums, new_tally())
+    assert sums.tolist() == [[10, 20], [14, 26]]  # added to what is there
 
 
 def test_sums_are_in_float64():
     images = np.ones((3, 1), np.float32)
     images[0] = 2**24  # float32 holds no 2^24 + 1
     assert sums_of(images, [0, 0, 0], 1) == 2**24 + 2
-
-
-@given(st.permutations(range(12)))
-def test_permuting_the_samples_changes_no_sum_and_no_count(order):
-    images, labels = np.float32(np.arange(36).reshape(12, 3)), np.arange(12) % 3
-    order = np.array(order)
-    np.testing.assert_array_equal(sums_of(images[order], labels[order], 3), sums_of(images, labels, 3))
-    counts = new_tally(), new_tally()
-    class_sums(images, labels, np.zeros((3, 3)), counts[0])
-    class_sums(images[order], labels[order], np.zeros((3, 3)), counts[1])
-    np.testing.assert_array_equal(*counts)
 
 
 def test_argmax_is_the_first_of_equals():
