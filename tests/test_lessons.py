@@ -1,67 +1,139 @@
-"""The lessons as a learner meets them: run by name, read on a terminal of 80 columns, exercises answered."""
+"""The lessons as a learner meets them: read on a terminal of 80 columns, exercises answered; what they print is right.
+
+The lessons on the claim and on the verdict have files of their own for what they print.
+"""
 
 from __future__ import annotations
 
-import functools
+import importlib
 import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from lesson_output import finished, printed_by
 
 import nnlite
-from nnlite.lessons import bytes as bytes_lesson
-from nnlite.lessons import checker, mnist_files
-from nnlite.lessons import counting as counting_lesson
+from nnlite.lessons import backward as backward_lesson
+from nnlite.lessons import checker, gradient_check, mnist_files, race
+from nnlite.lessons import forward as forward_lesson
 from nnlite.places import STEMS, places
 
 pytestmark = pytest.mark.kernels
 
-LESSONS = {"bytes": bytes_lesson, "counting": counting_lesson}
-
-# bytes 1: 4 bytes of magic, 2 sizes of 4 bytes, 256 x 3 elements of type 0c, 4 bytes each: 4 + 8 + 3072 = 3084
-# bytes 2: byte 16 + 7 x 784 + 16 x 28 + 11 = 5963 of the file, which `gzip -dc FILE | od -t u1 -j 5963 -N 1` prints
-# counting 1: 784 x 128 + 128 x 10 = 100,352 + 1,280 = 101,632
-# counting 2: 64 x (2 x 784 x 128 + 3 x 128 x 10) = 64 x (200,704 + 3,840) = 13,090,816
-ANSWERS = {("bytes", 1): 3084, ("bytes", 2): 52, ("counting", 1): 101632, ("counting", 2): 13090816}
-
-
-def run_lesson(name, *arguments, **environment):
-    command = [sys.executable, "-W", "error", "-m", f"nnlite.lessons.{name}", *arguments]
-    root = pathlib.Path(nnlite.__file__).parents[1]
-    return subprocess.run(
-        command, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False
-    )
+ANSWERS = {
+    "bytes": [
+        3084,  # 4 bytes of magic, 2 sizes of 4 bytes, 256 x 3 elements of type 0c, 4 bytes each: 4 + 8 + 3072
+        52,  # byte 16 + 7 x 784 + 16 x 28 + 11 = 5963 of the file: `gzip -dc FILE | od -t u1 -j 5963 -N 1`
+    ],
+    "counting": [
+        101632,  # 784 x 128 + 128 x 10 = 100,352 + 1,280
+        13090816,  # 64 x (2 x 784 x 128 + 3 x 128 x 10) = 64 x (200,704 + 3,840)
+    ],
+    "forward": [
+        109386,  # (784 + 1) x 128 + (128 + 1) x 64 + (64 + 1) x 10 = 100,480 + 8,256 + 650
+        9378,  # of the bytes 16 to 16 + 64 x 784 = 50,192 of the images' file, those that are not zero
+    ],
+    "backward": [
+        203540,  # 2 x ((784 + 1) x 128 + (128 + 1) x 10) = 2 x 101,770
+        875,  # a mean over 8 images is 1/8 of the sum, so b1 is wrong by 7/8 = 0.875 of itself
+    ],
+    "claim": [
+        235,  # a step of 16 images is 18 F, an epoch 12 F: 1 - (28 x 12 + 145 x 18) / (214 x 18) = 1 - 2,946 / 3,852
+        208,  # the epochs cost 28 x 12 / 66 = 5.09 steps, so 214 - 5.09 = 208.9 steps would cost the same
+        43400,  # 2 x (1 + 20 + 190 + 1,140 + 4,845 + 15,504) = 2 x 21,700
+    ],
+    "verdict": [
+        14,  # the largest k with 2 (C(40, 0) + .. + C(40, k - 1)) / 2^40 <= 5%: up to 13 heads 3.8%, up to 14 8.1%
+        26,  # 2 (C(12, 0) + C(12, 1)) / 2^12 = 26 / 4096
+        35,  # the five misses are the five smallest, so the 40th of all is the 35th of the rest
+    ],
+}
+LESSONS = {name: importlib.import_module(f"nnlite.lessons.{name}") for name in ANSWERS}
+EXERCISES = [(name, number, right) for name, answers in ANSWERS.items() for number, right in enumerate(answers, 1)]
+ARRAYS = ["W1", "b1", "W2", "b2"]
 
 
 def answer(name, *arguments):
     lesson = LESSONS[name]
-    return checker.run(name, lesson.lesson, lesson.EXERCISES, ["--answer", *arguments])
+    return checker.run(name, lesson.lesson, lesson.EXERCISES, ["--answer", *map(str, arguments)])
 
 
-@functools.cache
-def printed_by(name):
-    finished = run_lesson(name)
-    assert (finished.returncode, finished.stderr) == (0, "")
-    return finished.stdout
+def columns(text, start):
+    """The words of each line that starts so."""
+    return [line[len(start) :].split() for line in text.splitlines() if line.startswith(start)]
 
 
 @pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_fits_a_plain_terminal_of_80_columns(name):
+def test_a_lesson_fits_a_plain_terminal_and_asks_its_exercises_without_the_answers(name):
     text = printed_by(name)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 80
-
-
-@pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_asks_its_exercises_and_says_how_to_answer_without_the_answers(name):
-    text = printed_by(name)
-    for number, exercise in enumerate(LESSONS[name].EXERCISES, start=1):
+    for number, (exercise, right) in enumerate(zip(LESSONS[name].EXERCISES, ANSWERS[name], strict=True), start=1):
         assert f"  {number}. {exercise.question.splitlines()[0]}" in text
-        assert str(ANSWERS[name, number]) not in text.replace(",", "").split()
+        assert str(right) not in text.replace(",", "").split()
     assert f"python -m nnlite.lessons.{name} --answer 1 " in text
+
+
+@pytest.mark.parametrize("name", ["bytes", "counting", "forward", "backward"])
+def test_a_first_lesson_is_a_file_of_under_120_lines(name):
+    assert len(pathlib.Path(LESSONS[name].__file__).read_text(encoding="utf-8").splitlines()) < 120
+
+
+@pytest.mark.parametrize(("name", "number", "right"), EXERCISES)
+def test_right_answers_are_right_and_wrong_ones_get_a_hint_that_does_not_tell(name, number, right, capsys):
+    assert answer(name, number, right) == answer(name, number, f"{right:,}") == 0
+    assert capsys.readouterr().out == "right\nright\n"
+    for wrong in (right + 1, right - 1):
+        assert answer(name, number, wrong) == 1
+        text = capsys.readouterr().out
+        assert text.startswith("wrong\nhint: ")
+        assert str(right) not in text.replace(",", "").split()
+        assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("1", "forty"), "nnlite: --answer 1 forty: expected a whole number in digits, such as 60000\n"),
+        (("1", "40.5"), "nnlite: --answer 1 40.5: expected a whole number in digits, such as 60000\n"),
+        *[
+            (("1", odd), f"nnlite: --answer 1 {odd}: expected a whole number in digits, such as 60000\n")
+            for odd in ("1_0", "\u0665", " 5", "0x10", "", "9" * 5000, "1e3", "nan")
+        ],
+        (("3", "40"), "nnlite: --answer 3: the exercises are 1 to 2\n"),
+        (("one", "40"), "nnlite: --answer one: the exercises are 1 to 2\n"),
+    ],
+)
+def test_an_answer_that_cannot_be_checked_says_what_is_expected(arguments, line, capsys):
+    assert answer("counting", *arguments) == 2
+    assert capsys.readouterr() == ("", line)
+
+
+def test_the_exit_status_of_the_command_is_the_checkers():
+    for arguments, status, words in ((["1", "3085"], 1, ""), (["1"], 2, "expected 2 arguments")):
+        found = finished("bytes", "--answer", *arguments)
+        assert found.returncode == status
+        assert words in found.stderr
+
+
+def test_damaged_data_is_one_clear_line_and_exit_3(tmp_path):
+    for stem in STEMS:
+        (tmp_path / stem).write_bytes(b"")
+    found = finished("bytes", NNLITE_DATA=str(tmp_path))
+    assert (found.returncode, found.stdout) == (3, "")
+    assert found.stderr.startswith(f"nnlite: {tmp_path}/train-images-idx3-ubyte: byte 0: ")
+    assert found.stderr.count("\n") == 1
+
+
+def test_a_folder_that_the_loader_passes_over_is_passed_over_here(tmp_path, monkeypatch):
+    for stem in STEMS:
+        nnlite.write_idx(tmp_path / stem, np.zeros((1, 2, 2) if "images" in stem else 1, np.uint8))
+    real = list(places("mnist", None))
+    monkeypatch.setattr(mnist_files, "places", lambda name, data_dir: [tmp_path, *real])
+    images, labels = mnist_files.find_training_files()
+    assert tmp_path not in (images.parent, labels.parent)
+    assert len(mnist_files.read_bytes(labels)) == 60_008  # 8 bytes of header, 60,000 labels
 
 
 def test_the_bytes_lesson_shows_header_sizes_image_and_averages():
@@ -78,7 +150,7 @@ def test_the_bytes_lesson_shows_header_sizes_image_and_averages():
 
 @pytest.mark.parametrize("without_jit", ["0", "1"])
 def test_the_counting_lesson_prints_three_equal_counts(without_jit):
-    text = run_lesson("counting", NUMBA_DISABLE_JIT=without_jit).stdout
+    text = printed_by("counting", without_jit)
     rows = [line.split()[-4:] for line in text.splitlines() if line.startswith("  by ")]
     # mul 24 + 24, add as many, cmp 12 for relu and 4 for argmax: 48 + 48 + 16 = 112
     assert rows == [["48", "48", "16", "112"]] * 3
@@ -86,63 +158,94 @@ def test_the_counting_lesson_prints_three_equal_counts(without_jit):
     assert classes[0] == classes[1]
 
 
-@pytest.mark.parametrize(("name", "number"), ANSWERS)
-def test_right_answers_are_right_with_or_without_commas(name, number, capsys):
-    assert answer(name, str(number), str(ANSWERS[name, number])) == 0
-    assert answer(name, str(number), f"{ANSWERS[name, number]:,}") == 0
-    assert capsys.readouterr().out == "right\nright\n"
+def test_one_neuron_of_the_forward_lesson_is_the_first_of_its_layer():
+    x, w, b = np.array([1.0, 2.0]), np.array([[3.0, 0.0], [4.0, 0.0]]), np.array([5.0, 0.0])
+    assert forward_lesson.neuron(x, w[:, 0], b[0]) == 16  # 5 + 1 x 3 + 2 x 4
+    assert forward_lesson.layer(x, w, b).tolist() == [16, 0]
 
 
-@pytest.mark.parametrize(("name", "number"), ANSWERS)
-def test_wrong_answers_get_a_hint_that_does_not_tell(name, number, capsys):
-    assert answer(name, str(number), str(ANSWERS[name, number] + 1)) == 1
-    text = capsys.readouterr().out
-    assert text.startswith("wrong\nhint: ")
-    assert str(ANSWERS[name, number]) not in text
-    assert max(map(len, text.splitlines())) <= 80
+def test_the_forward_lessons_loss_of_sure_and_of_even_scores():
+    p = forward_lesson.softmax(np.array([[1000.0, 0.0], [7.0, 7.0]]))
+    assert p.tolist() == [[1, 0], [0.5, 0.5]]
+    assert forward_lesson.cross_entropy(p, np.array([0, 1])) == pytest.approx(np.log(2) / 2)  # (-log 1 - log 1/2) / 2
 
 
-@pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (("1", "forty"), "nnlite: --answer 1 forty: expected a whole number in digits, such as 60000\n"),
-        (("1", "40.5"), "nnlite: --answer 1 40.5: expected a whole number in digits, such as 60000\n"),
-        (("3", "40"), "nnlite: --answer 3: the exercises are 1 to 2\n"),
-        (("one", "40"), "nnlite: --answer one: the exercises are 1 to 2\n"),
-    ],
-)
-def test_an_answer_that_cannot_be_checked_says_what_is_expected(arguments, line, capsys):
-    assert answer("counting", *arguments) == 2
-    assert capsys.readouterr() == ("", line)
+@pytest.mark.parametrize("without_jit", ["0", "1"])
+def test_the_forward_lesson_and_the_kernels_find_the_same_loss(without_jit):
+    text = printed_by("forward", without_jit)
+    by_hand, by_kernels = (line.split("loss ")[1].split(",")[0] for line in text.splitlines() if "loss 2." in line)
+    assert by_hand == by_kernels
+    assert columns(text, "  as is ") == [["nan"] * 10]  # without the maximum subtracted
+    assert columns(text, "  safe ") == columns(text, "  p ")
 
 
-def test_the_exit_status_of_the_command_is_the_checkers():
-    finished = run_lesson("bytes", "--answer", "1", "3085")
-    assert (finished.returncode, finished.stderr) == (1, "")
-    finished = run_lesson("bytes", "--answer", "1")
-    assert finished.returncode == 2
-    assert "expected 2 arguments" in finished.stderr
+def test_the_backward_lessons_check_passes_the_rules_and_finds_every_mistake():
+    # 1/n forgotten with 8 images: 8 times too large, 7 times itself wrong; a wrong sign: 1 - (-1) = 2 times.
+    # The last two stand between the layers, so W2 and b2 stay right.
+    by_array = [[float(line[-1]) for line in columns(printed_by("backward"), f"  {name}[")] for name in ARRAYS]
+    rules, factor, sign, transposed, mask = zip(*by_array, strict=True)
+    assert max(rules) < 1e-8
+    assert factor == pytest.approx([7] * 4)
+    assert sign == pytest.approx([2] * 4)
+    for mistake in (transposed, mask):
+        assert min(mistake[:2]) > 0.5
+        assert max(mistake[2:]) < 1e-8
 
 
-def test_damaged_data_is_one_clear_line_and_exit_3(tmp_path):
-    for stem in STEMS:
-        (tmp_path / stem).write_bytes(b"")
-    finished = run_lesson("bytes", NNLITE_DATA=str(tmp_path))
-    assert (finished.returncode, finished.stdout) == (3, "")
-    assert finished.stderr.startswith(f"nnlite: {tmp_path}/train-images-idx3-ubyte: byte 0: ")
-    assert finished.stderr.count("\n") == 1
+def test_the_backward_lessons_check_finds_a_mistake_of_ones_own(capsys):
+    backward_lesson.check(weights=lambda x, dz: (x.T @ dz, dz.mean(axis=0)))
+    errors = {line.split("[")[0].strip(): line.split()[-1] for line in capsys.readouterr().out.splitlines()[1:]}
+    assert [float(errors[name]) > 0.1 for name in ARRAYS] == [False, True, False, True]
+    assert errors["b1"] == "0.875"  # 1 - 1/8
 
 
-def test_a_folder_that_the_loader_passes_over_is_passed_over_here(tmp_path, monkeypatch):
-    for stem in STEMS:
-        nnlite.write_idx(tmp_path / stem, np.zeros((1, 2, 2) if "images" in stem else 1, np.uint8))
-    real = list(places("mnist", None))
-    monkeypatch.setattr(mnist_files, "places", lambda name, data_dir: [tmp_path, *real])
-    images, labels = mnist_files.find_training_files()
-    assert tmp_path not in (images.parent, labels.parent)
-    assert len(mnist_files.read_bytes(labels)) == 60_008  # 8 bytes of header, 60,000 labels
+def test_a_mistake_in_place_of_no_rule_is_refused():
+    with pytest.raises(ValueError, match="no rule relus: they are loss, weights, inputs, relu"):
+        backward_lesson.check(relus=lambda z, dh: dh)
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_a_lesson_is_a_file_of_under_120_lines(name):
-    assert len(pathlib.Path(LESSONS[name].__file__).read_text(encoding="utf-8").splitlines()) < 120
+def test_the_rules_of_the_backward_lesson_give_the_gradients_of_the_kernels():
+    x, labels, parameters, _ = backward_lesson.example()
+    mlp = nnlite.MLP((784, 10, 10), rng=np.random.default_rng(0), dtype=np.float64)
+    loss, gradients = mlp.loss_and_gradients(x, labels)
+    by_hand_loss, by_hand = backward_lesson.gradients(x, labels, parameters, {})
+    assert by_hand_loss == pytest.approx(loss, abs=1e-12)
+    for a, b in zip(by_hand, gradients.arrays(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("without_jit", ["0", "1"])
+def test_the_backward_lesson_ends_with_equal_losses_and_with_times(without_jit):
+    text = printed_by("backward", without_jit)
+    (first, later) = (list(map(float, line[1:])) for line in columns(text, "  loss before step"))
+    assert first == pytest.approx([first[0]] * 3, abs=2e-5)  # five decimals are printed
+    assert later == pytest.approx([later[0]] * 3, abs=2e-5)
+    assert later[0] < first[0]
+    ((*_, plain, plain_unit, fast, fast_unit),) = columns(text, "  a step after that")
+    assert (plain_unit, fast_unit) == ("us", "us")
+    assert min(int(plain), int(fast)) > 0
+
+
+@pytest.mark.parametrize("chosen", [None, "plain"])
+def test_the_race_leaves_the_choice_of_kernels_as_it_was(chosen, monkeypatch):
+    monkeypatch.delenv("NNLITE_KERNELS", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("NNLITE_KERNELS", chosen)
+    mlp = nnlite.MLP((784, 3, 10), rng=np.random.default_rng(0))
+    loss = race.steps_by("fast")(mlp, np.zeros((2, 784), np.uint8), np.array([0, 1]), 1)
+    assert np.isfinite(loss)
+    assert os.environ.get("NNLITE_KERNELS") == chosen
+
+
+def test_the_gradient_check_puts_every_number_back():
+    x = np.array([[0.1, -0.7], [1 / 3, 1e-9]])
+    before = x.copy()
+    slopes = gradient_check.differences(lambda: float((x**3).sum()), [x])
+    np.testing.assert_allclose(slopes[0], 3 * before**2, atol=1e-8)
+    assert (x == before).all()
+
+
+def test_the_gradient_checks_table_shows_the_largest_slope_and_the_largest_error():
+    by_hand, slopes = np.array([[1.0, -4.0], [0.0, 2.0]]), np.array([[1.0, -4.0], [1.0, 2.0]])
+    line = gradient_check.table(["W"], [by_hand], [slopes]).splitlines()[1]
+    assert line.split() == ["W[0,", "1]", "-4.000000000", "-4.000000000", "0.25"]  # 1 wrong at [1, 0], over 4

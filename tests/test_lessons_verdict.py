@@ -1,4 +1,4 @@
-"""The lesson on the verdict: what it prints follows from its column, planted savings are named, exercises answered."""
+"""The lesson on the verdict: what it prints follows from its column, planted savings are named right."""
 
 from __future__ import annotations
 
@@ -10,17 +10,8 @@ from lesson_output import printed_by
 from test_report import run
 
 from nnlite.experiment.stats import sign_test
-from nnlite.lessons import checker, verdict
+from nnlite.lessons import verdict
 from nnlite.study.protocol import CLAIM, CLAIM_64
-
-# 1: the largest k with 2 (C(40, 0) + .. + C(40, k - 1)) / 2^40 <= 5%: up to 13 heads 3.8%, up to 14 8.1%; k = 14
-# 2: 2 (C(12, 0) + C(12, 1)) / 2^12 = 26 / 4096
-# 3: the five misses are the five smallest, so the 40th of all is the 35th of the rest
-ANSWERS = {1: 14, 2: 26, 3: 35}
-
-
-def answer(number, value):
-    return checker.run("verdict", verdict.lesson, verdict.EXERCISES, ["--answer", str(number), str(value)])
 
 
 def printed(without_jit="0"):
@@ -144,7 +135,7 @@ def test_holm_counts_the_smallest_of_eight_eightfold():
 
 
 def test_the_sign_test_of_the_lesson_is_that_of_the_study():
-    assert sign_test([0.1] * 11 + [-0.1], 0.0) == ANSWERS[2] / 4096
+    assert sign_test([0.1] * 11 + [-0.1], 0.0) == 26 / 4096
 
 
 def test_a_miss_stays_a_miss_when_savings_become_ratios():
@@ -154,27 +145,3 @@ def test_a_miss_stays_a_miss_when_savings_become_ratios():
 
 def test_no_kernel_is_needed():
     assert printed("1") == printed()
-
-
-def test_the_lesson_fits_a_plain_terminal():
-    assert printed().isascii()
-    assert max(map(len, printed().splitlines())) <= 80
-
-
-def test_the_lesson_asks_its_exercises_without_the_answers():
-    for number, exercise in enumerate(verdict.EXERCISES, start=1):
-        assert f"  {number}. {exercise.question.splitlines()[0]}" in printed()
-        assert str(ANSWERS[number]) not in printed().replace(",", "").split()
-    assert "python -m nnlite.lessons.verdict --answer 1 " in printed()
-
-
-@pytest.mark.parametrize("number", ANSWERS)
-def test_right_answers_are_right_and_wrong_ones_get_a_hint_that_does_not_tell(number, capsys):
-    assert answer(number, ANSWERS[number]) == 0
-    assert capsys.readouterr().out == "right\n"
-    for wrong in (ANSWERS[number] + 1, ANSWERS[number] - 1):
-        assert answer(number, wrong) == 1
-        text = capsys.readouterr().out
-        assert text.startswith("wrong\nhint: ")
-        assert str(ANSWERS[number]) not in text.split()
-        assert max(map(len, text.splitlines())) <= 80
