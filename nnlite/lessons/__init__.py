@@ -1,16 +1,44 @@
 """Short programs that teach: run one, read from top to bottom what it prints, answer its exercises, read its source.
 
-python -m nnlite.lessons.bytes      an IDX file taken apart by hand; a digit and the ten averages drawn
-python -m nnlite.lessons.counting   the operations of a 2-3-2 network counted three ways, with one result
-python -m nnlite.lessons.forward    from one neuron to the loss of a batch, line by line
-python -m nnlite.lessons.backward   every gradient by hand, the check that finds a mistake in it, the step it is for
-python -m nnlite.lessons.claim      a published saving taken apart: its numbers worked backwards, its runs repeated
-python -m nnlite.lessons.verdict    from pairs of runs to one word: a sorted column, an interval, a rule, a control
+`python -m nnlite.lessons` lists them; each is run by its name, as `python -m nnlite.lessons.bytes`, in a notebook by
+`%run -m nnlite.lessons.bytes`. `TEACHING.md` beside this file is for those who teach with them.
 """
 
 import sys
+from typing import NamedTuple
 
 from nnlite import program
 
-if any(word.startswith(f"{__name__}.") for word in sys.orig_argv):  # python -m nnlite.lessons.NAME
+
+class Lesson(NamedTuple):
+    """What a learner wants to know before a lesson: how long it takes, and what one can do afterwards."""
+
+    minutes: int
+    afterwards: str
+
+
+LESSONS = {
+    "bytes": Lesson(10, "take a file of images apart with slices, and draw a digit from it"),
+    "forward": Lesson(15, "follow a digit through a trained network, number by number"),
+    "backward": Lesson(30, "derive every gradient of that network, and find a mistake in one"),
+    "counting": Lesson(15, "say what a pass costs each way, and point to the line that counts it"),
+    "claim": Lesson(25, "work a published number backwards to what was and was not counted"),
+    "verdict": Lesson(20, "say how sure ten pairs make you, and when to say nothing"),
+}
+"""The lessons by name, in their order: each needs only those before it."""
+
+
+def next_lesson(name: str) -> str | None:
+    """Return the name of the lesson after this one; None after the last.
+
+    Examples
+    --------
+    >>> next_lesson("bytes"), next_lesson("verdict")
+    ('forward', None)
+    """
+    names = [*LESSONS, None]
+    return names[names.index(name) + 1]
+
+
+if any(f"{word}.".startswith(f"{__name__}.") for word in sys.orig_argv):  # python -m nnlite.lessons, or one of them
     program.start()

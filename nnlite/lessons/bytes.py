@@ -7,14 +7,13 @@ them, and the ten averages on which the experiment pretrains. Left out: damaged 
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import nnlite
-from nnlite.lessons.checker import Exercise, run
+from nnlite.lessons.checker import Change, Exercise, end, run
 from nnlite.lessons.mnist_files import find_training_files, read_bytes
 
 ELEMENT_BYTES = {0x08: 1, 0x09: 1, 0x0B: 2, 0x0C: 4, 0x0D: 4, 0x0E: 8}  # type byte -> bytes that one element takes
@@ -96,14 +95,32 @@ EXERCISES = [
         "Another file starts 00 00 0c 02 00 00 01 00 00 00 00 03.\nHow many bytes must it hold, header and all?",
         lambda: file_length(bytes.fromhex("00 00 0c 02 00 00 01 00 00 00 00 03")),
         "how long is the header, what are the sizes, what does one element take?",
+        "two sizes make a header of 12 bytes; 256 x 3 elements take 4 bytes each",
     ),
     Exercise(
         "Which value, 0 to 255, has the pixel in row 16, column 11 of image 7, each\n"
         "counted from 0? Let Python open the file and look.",
         lambda: read_bytes(find_training_files()[0])[16 + 7 * 784 + 16 * 28 + 11],
         "skip the header, then whole images, then whole rows, then pixels",
+        "it is byte 16 + 7 x 784 + 16 x 28 + 11, for what varies fastest comes last",
     ),
 ]
 
+
+def forget_the_header() -> None:
+    """Print what the first image is to a program that takes the header for pixels."""
+    raw = read_bytes(find_training_files()[0])
+    wrong = np.frombuffer(raw[0:784], np.uint8).reshape(28, 28)
+    print("\n".join(f"  |{line}|" for line in draw(wrong, 2, 1)))
+    print("\n  All stands 16 columns further right, as 16 bytes came before it; what leaves on")
+    print("  the right comes in on the left, a row lower. The specks on top are the header:")
+    print(f"  byte 6 is {raw[6]}, byte 7 is {raw[7]}. Nothing failed: bytes do not know what they are.")
+
+
+CHANGE = Change(
+    "In section 3 forget the header: raw[0:784] in place of raw[16:800].\nIs there still a 5? Where? Draw what you expect, then look.",
+    forget_the_header,
+)
+
 if __name__ == "__main__":
-    sys.exit(run("bytes", lesson, EXERCISES))
+    end(run("bytes", lesson, EXERCISES, CHANGE))
