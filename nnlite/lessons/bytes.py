@@ -118,7 +118,8 @@ def forget_the_header() -> None:
 
 
 CHANGE = Change(
-    "In section 3 forget the header: raw[0:784] in place of raw[16:800].\nIs there still a 5? Where? Draw what you expect, then look.",
+    "In section 3 forget the header: raw[0:784] in place of raw[16:800].\n"
+    "Is there still a 5? Where? Draw what you expect, then look.",
     forget_the_header,
 )
 

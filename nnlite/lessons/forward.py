@@ -100,7 +100,7 @@ def add_up_votes(h: Array, w2: Array, b2: Array) -> Array:
     z = layer(h, w2, b2)
     print("\n5. A second layer gives each digit a score, its logit: z = h W + b\n")
     print("  digit  " + "".join(f"{digit:7}" for digit in range(10)) + f"\n  logit  {row(z)}")
-    print("\n  A neuron votes with h times its weight. The five loudest, on the best two digits:\n")
+    print("\n  Each votes with h times its weight. The five loudest, on the two best digits:\n")
     loudest = h.argsort()[:-6:-1]
     print("  neuron " + "".join(f"{j:7}" for j in loudest) + " others   bias    sum")
     for digit in z.argsort()[:-3:-1]:
