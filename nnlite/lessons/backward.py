@@ -41,7 +41,7 @@ MISTAKES: dict[str, dict[str, Rule]] = {  # each in place of one of the rules
 
 def one_hot(p: Array, labels: Array) -> Array:
     """Write labels as the probabilities they should be: y is 1 at the label, else 0."""
-    return np.arange(p.shape[1]) == labels[:, None]
+    return np.equal(np.arange(p.shape[1]), labels[:, None]).astype(p.dtype)
 
 
 def gradients(x: Array, labels: Array, parameters: list[Array], mistake: dict[str, Rule]) -> tuple[float, list[Array]]:
