@@ -1,7 +1,8 @@
 """Small neural networks from NumPy arrays and numba kernels, with every floating-point operation counted.
 
 The names below are all that a short program needs; each is imported when it is first used, so `import nnlite` is quick
-and needs no numba. Start reading at `nnlite.idx` and follow the data: idx -> datasets -> mlp -> training -> kernels.
+and needs no numba. Start reading at `nnlite.idx` and follow the data: idx -> datasets -> mlp -> fitting -> training ->
+kernels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .datasets import Dataset as Dataset
     from .datasets import load_dataset as load_dataset
+    from .fitting import History as History
+    from .fitting import fit as fit
     from .flops import Tally as Tally
     from .idx import IdxFormatError as IdxFormatError
     from .idx import read_idx as read_idx
@@ -42,6 +45,8 @@ _HOME = {
     "SGD": "optim",
     "Momentum": "optim",
     "Adam": "optim",
+    "fit": "fitting",
+    "History": "fitting",
 }
 """Where each name lives."""
 

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+_FAR = 10  # times the largest input of training: further than outliers of the same data lie
+
 
 def positive(name: str, value: float, dtype: npt.DTypeLike = np.float64) -> np.floating[Any]:
     """Round a number that must be above 0 to the dtype it will be computed with.
@@ -88,7 +90,8 @@ def real_array(name: str, value: npt.ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        Complex numbers, text, dates, records, objects, rows of unequal length, an array with masked entries.
+        Complex numbers, text, dates, records, objects, rows of unequal length, an array with masked entries, a sparse
+        matrix of scipy.
 
     Examples
     --------
@@ -96,6 +99,8 @@ def real_array(name: str, value: npt.ArrayLike) -> Array:
     Traceback (most recent call last):
     ValueError: images: expected an array of real numbers, found text (dtype <U1)
     """
+    if type(value).__module__.startswith("scipy.sparse"):  # known by its name: scipy is not needed here
+        raise ValueError(f"{name}: a sparse matrix of scipy; {name}.toarray() is the array that is wanted")
     if np.ma.is_masked(value):
         raise ValueError(f"{name}: an array with masked entries, which have no value; fill them or drop their images")
     try:
@@ -107,6 +112,41 @@ def real_array(name: str, value: npt.ArrayLike) -> Array:
         found = kinds.get(array.dtype.kind, "Python objects")
         raise ValueError(f"{name}: expected an array of real numbers, found {found} (dtype {array.dtype})")
     return array
+
+
+class _SameMemory:
+    """What NumPy makes an array of that may be written; it holds the array whose memory that is."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
+
+
+def for_reading(array: Array) -> Array:
+    """Return an array over the same memory of the one type that kernels are compiled for, for kernels that only read.
+
+    numba has a type of its own for arrays that are read-only, as memory maps often are, and would compile every kernel
+    again for it. Whoever writes to what this returns writes to memory that may not be written.
+
+    Examples
+    --------
+    >>> kept = np.arange(3)
+    >>> kept.flags.writeable = False
+    >>> for_reading(kept).flags.writeable, for_reading(kept).ctypes.data == kept.ctypes.data
+    (True, True)
+    """
+    if array.flags.writeable:
+        return np.asarray(array)  # a memory map is an array by another name
+    return np.asarray(_SameMemory(array))
+
+
+def random_generator(name: str, rng: object) -> np.random.Generator:
+    """Return a generator as it is, and the one of a seed from 0 on; TypeError for anything else."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
+        raise TypeError(f"{name}: expected a seed such as 0 or np.random.default_rng(0), found {rng!r:.60}")
+    return np.random.default_rng(int(rng))
 
 
 def class_labels(name: str, value: npt.ArrayLike, n_samples: int, n_classes: int | None) -> npt.NDArray[np.int64]:
@@ -171,6 +211,23 @@ def check_finite(rows: Array, problem: str) -> None:
     finite = np.isfinite(rows)
     if not finite.all():
         raise ValueError(f"image {np.argwhere(~finite)[0, 0]} has {problem}")
+
+
+def check_scale(rows: Array, trained_on: tuple[float, float]) -> None:
+    """Raise ValueError if any value is more than ten times as far from 0 as all that a network was trained on.
+
+    Examples
+    --------
+    >>> check_scale(np.array([[0.0, 255.0]]), (0.0, 1.0))
+    Traceback (most recent call last):
+    ValueError: inputs from 0 to 255, where the network was trained on 0 to 1: divide by 255
+    """
+    low, high = float(rows.min(initial=0)), float(rows.max(initial=0))
+    furthest = max(map(abs, trained_on))
+    if max(-low, high) > _FAR * furthest > 0:
+        advice = "divide by 255" if low >= 0 and high <= 255 and furthest <= 1 else "scale them alike"
+        trained = f"{trained_on[0]:g} to {trained_on[1]:g}"
+        raise ValueError(f"inputs from {low:g} to {high:g}, where the network was trained on {trained}: {advice}")
 
 
 def in_words(values: Array) -> str:

@@ -43,10 +43,10 @@ def train(
     """Carry out a schedule as `training.train` does; see there."""
     on_rows = isinstance(images, Rows)
     checks = checks or Checks(images, labels, _NONE, needed=0, look=DECIDE, rows=_NONE)
-    mlp.check_parameters()
+    mlp.check_trainable()
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
     state = _pack_state(optimizer, mlp, net)
-    losses = np.zeros(schedule.n_steps, np.float32)
+    losses: Array = np.zeros(schedule.n_steps, np.float32)
     correct, looked = np.zeros((2, len(checks.steps)), np.int64)
     at_hit = np.zeros(0 if checks.stops_at_hit else len(net.parameters), np.float32)
     apart = np.zeros(0 if checks.apart is None else len(checks.steps), np.int64)
@@ -81,7 +81,7 @@ def train(
         _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
         _book_apart(tally, names, counted, checks, n_checks)
         last = results[-1][1] if results else None
-        return Outcome(status, n_steps, last, results, loss, tally, mlp, apart[:n_checks].tolist())
+        return Outcome(status, n_steps, last, results, loss, tally, mlp, apart[:n_checks].tolist(), losses[:n_steps])
     hit = int(hits[0])
     tally_at_hit = tally.copy()
     _book(tally, names, counted, schedule, n_steps, int(looked[:n_checks].sum()), n_checks * checks.n_images)
@@ -95,7 +95,9 @@ def train(
         at_stop = mlp.copy()
         network.unpack_buffer(net, at_hit, at_stop.weights, at_stop.biases)
     n_right = int(correct[hit])
-    return Outcome(status, at[hit], n_right, results, loss, tally_at_hit, at_stop, apart[:n_checks].tolist())
+    return Outcome(
+        status, at[hit], n_right, results, loss, tally_at_hit, at_stop, apart[:n_checks].tolist(), losses[:n_steps]
+    )
 
 
 def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -> int:
@@ -126,16 +128,21 @@ def _plan(schedule: Schedule, checks: Checks) -> loop.Plan:
     )
 
 
-def worth_rows(sets: Sequence[Array]) -> bool:
-    """Return whether sets of images are bytes, and so few of the first one's differ from zero that rows are faster."""
-    first = sets[0]
-    fits = all(pixels.dtype == np.uint8 for pixels in sets) and first.shape[1] <= MAX_FEATURES
-    return fits and int(np.count_nonzero(first)) <= _MAX_DENSITY * first.size
+def worth_rows(images: Array) -> bool:
+    """Return whether so few pixels of images differ from zero that training on rows is faster."""
+    return images.shape[1] <= MAX_FEATURES and int(np.count_nonzero(images)) <= _MAX_DENSITY * images.size
 
 
-def as_rows(parts: Sequence[Array]) -> Rows:
-    """Return images as rows of their nonzero pixels; what that costs is booked run by run, by `count_scaling`."""
-    rows: Rows = build_rows(parts, np.zeros((2, N_KINDS), np.int64))
+def as_rows(parts: Sequence[Array], counters: Ints | None = None) -> Rows:
+    """Return images as rows of their nonzero pixels: bytes divided by 255, float32 as it is.
+
+    Parameters
+    ----------
+    parts : sequence of uint8 or float32 arrays (n, n_features)
+    counters : int64 array (2, n_kinds), optional
+        Added to; without it what this costs is booked run by run, by `training.count_scaling`.
+    """
+    rows: Rows = build_rows(parts, np.zeros((2, N_KINDS), np.int64) if counters is None else counters)
     return rows
 
 

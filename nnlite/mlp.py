@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import check_finite, class_labels, real_array
+from .arguments import check_finite, check_scale, class_labels, for_reading, random_generator, real_array
 from .flops import Tally
 from .initializers import INITIALIZERS
 from .kernels import activation as activations
@@ -49,7 +49,7 @@ class MLP:
     ----------
     layer_sizes : sequence of int
         Inputs, hidden units of each layer, classes: (784, 128, 10). Two or more, each at least 1; two classes or more.
-    rng : numpy.random.Generator
+    rng : numpy.random.Generator, or int for the one of that seed
         Draws the initial values, layer by layer, weight then bias, in float64; they are then rounded to dtype.
     activation : str
         Of every hidden layer: a name in `kernels.ops.ACTIVATIONS`.
@@ -62,11 +62,15 @@ class MLP:
     ----------
     weights : list of float array (n_in, n_out), writable in place
     biases : list of float array (n_out,), writable in place
+        Read-only arrays and memory maps will do in their places for all but training.
+    input_range : (float, float) or None
+        The smallest and the largest input that `fit` has trained on; `predict` and `predict_proba` refuse what is ten
+        times as far from 0, as bytes are where 0 to 1 was trained. None: nothing is known, and nothing refused.
 
     Examples
     --------
     >>> import numpy as np
-    >>> mlp = MLP((2, 3, 2), rng=np.random.default_rng(0))
+    >>> mlp = MLP((2, 3, 2), rng=0)
     >>> mlp.forward(np.zeros((5, 2))).shape
     (5, 2)
     """
@@ -74,7 +78,7 @@ class MLP:
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        rng: np.random.Generator,
+        rng: np.random.Generator | int,
         activation: str = "relu",
         initializer: str = "fan_in_uniform",
         dtype: npt.DTypeLike = np.float32,
@@ -84,8 +88,8 @@ class MLP:
         self.dtype = np.dtype(dtype)
         _check_dtype(self.dtype)
         draw = INITIALIZERS[_checked_choice("initializer", initializer, tuple(INITIALIZERS))]
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng: expected a numpy.random.Generator such as np.random.default_rng(0), found {rng!r}")
+        rng = random_generator("rng", rng)
+        self.input_range: tuple[float, float] | None = None
         self.weights: list[Array] = []
         self.biases: list[Array] = []
         for n_in, n_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
@@ -98,13 +102,13 @@ class MLP:
         return [array for pair in zip(self.weights, self.biases, strict=True) for array in pair]
 
     def check_parameters(self) -> None:
-        """Make sure that the network still is what kernels, optimizers and files trust it to be.
+        """Make sure that the network still is what kernels and files trust it to be; its arrays may be read-only.
 
         Raises
         ------
         ValueError
-            An array was replaced by one of another shape, dtype or memory order, by a read-only or masked one or by no
-            array, one was added or taken away, or the sizes, activation or dtype are none that a network can have.
+            An array was replaced by one of another shape, dtype or memory order, by a masked one or by no array, one
+            was added or taken away, or the sizes, activation or dtype are none that a network can have.
         """
         sizes = _checked_layer_sizes(self.layer_sizes)
         _checked_choice("activation", self.activation, ACTIVATIONS)
@@ -116,6 +120,36 @@ class MLP:
             for layer, array in enumerate(arrays):
                 shape = sizes[layer : layer + 2] if kind == "weights" else sizes[layer + 1 : layer + 2]
                 _check_parameter(f"{kind}[{layer}]", array, shape, self.dtype)
+
+    def check_trainable(self) -> None:
+        """Make sure of all that `check_parameters` does, and that the arrays can be written, as training does.
+
+        Raises
+        ------
+        ValueError
+            As `check_parameters`, or one of the arrays is read-only.
+        """
+        self.check_parameters()
+        for kind, arrays in (("weights", self.weights), ("biases", self.biases)):
+            for layer, array in enumerate(arrays):
+                if not array.flags.writeable:
+                    raise ValueError(f"{kind}[{layer}]: read-only, but training writes to it; train mlp.copy()")
+
+    def check_inputs(self, x: Array) -> None:
+        """Make sure that inputs can be answered: numbers all, and of the size that the network was trained on.
+
+        Parameters
+        ----------
+        x : float array (n, n_features)
+
+        Raises
+        ------
+        ValueError
+            A pixel that is not finite; pixels ten times as far from 0 as all of `input_range`.
+        """
+        check_finite(x, f"a pixel that is not finite in {x.dtype}")
+        if self.input_range is not None:
+            check_scale(x, self.input_range)
 
     def forward(self, x: npt.ArrayLike, tally: Tally | None = None) -> Array:
         """Compute the logits.
@@ -141,16 +175,46 @@ class MLP:
     def predict(self, x: npt.ArrayLike, tally: Tally | None = None) -> npt.NDArray[np.int64]:
         """Return the most probable class of each sample, int64 (n_samples,); parameters as `forward`.
 
-        ValueError as `forward`, and where a pixel or a logit is not finite: then no class is the most probable.
+        ValueError as `forward` and `check_inputs`, and where a logit is not finite: then no class is the most probable.
         """
         tally = Tally() if tally is None else tally
-        x = self._checked_x(x)
-        check_finite(x, f"a pixel that is not finite in {self.dtype}")
-        logits = self.forward(x, tally)
-        check_finite(logits, "logits that are not finite: did the network diverge?")
+        logits = self._answers(x, tally)
         predictions = np.empty(len(logits), np.int64)
         reduce.argmax(logits, predictions, tally.kernel("argmax"))
         return predictions
+
+    def predict_proba(self, x: npt.ArrayLike, tally: Tally | None = None) -> Array:
+        """Return the probability of each class, the softmax of the logits.
+
+        Parameters
+        ----------
+        x : array (n_samples, n_features)
+            Converted to the network's dtype.
+        tally : Tally, optional
+            Is added the operations and the images of this pass.
+
+        Returns
+        -------
+        float array (n_samples, n_classes)
+            Each row sums to 1.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+
+        Examples
+        --------
+        >>> mlp = MLP((2, 2), rng=0)
+        >>> mlp.weights[0][:], mlp.biases[0][:] = 0, np.log([1, 3])
+        >>> mlp.predict_proba([[0.0, 0.0]]).round(3).tolist()
+        [[0.25, 0.75]]
+        """
+        tally = Tally() if tally is None else tally
+        logits = self._answers(x, tally)
+        probabilities = np.empty_like(logits)
+        losses.softmax(logits, probabilities, tally.kernel("softmax"))
+        return probabilities
 
     def loss_and_gradients(
         self, x: npt.ArrayLike, labels: npt.ArrayLike, tally: Tally | None = None
@@ -195,19 +259,28 @@ class MLP:
             )
             if layer > 0:  # nothing learns from the gradient of the images
                 grad_h = np.empty_like(h[layer])
-                matmul.matmul_grad_x(grad_z, self.weights[layer], grad_h, tally.kernel("matmul_grad_x"))
+                matmul.matmul_grad_x(grad_z, for_reading(self.weights[layer]), grad_h, tally.kernel("matmul_grad_x"))
                 grad_z = np.empty_like(h[layer])
                 backward_kernel(h[layer], grad_h, grad_z, tally.kernel(f"{self.activation}_backward"))
         tally.count_passes(images_backward=len(x))
         return float(loss[0]), gradients
 
     def copy(self) -> MLP:
-        """Return a network with the same values in arrays of its own."""
+        """Return a network with the same values in arrays of its own, which can be written."""
         other = object.__new__(MLP)
         other.layer_sizes, other.activation, other.dtype = self.layer_sizes, self.activation, self.dtype
-        other.weights = [weight.copy() for weight in self.weights]
-        other.biases = [bias.copy() for bias in self.biases]
+        other.weights = [np.array(weight) for weight in self.weights]
+        other.biases = [np.array(bias) for bias in self.biases]
+        other.input_range = self.input_range
         return other
+
+    def _answers(self, x: npt.ArrayLike, tally: Tally) -> Array:
+        """The logits, where all that goes in and comes out is finite."""
+        x = self._checked_x(x)
+        self.check_inputs(x)
+        logits = self._activations(x, tally)[-1]
+        check_finite(logits, "logits that are not finite: did the network diverge?")
+        return logits
 
     def _activations(self, x: Array, tally: Tally) -> list[Array]:
         """The input of every layer and, last, the logits: h[0] = x, h[l + 1] = activation(h[l] weight + bias)."""
@@ -216,7 +289,7 @@ class MLP:
         h = [x]
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             z = np.empty((len(x), len(bias)), self.dtype)
-            matmul.matmul_forward(h[-1], weight, bias, z, tally.kernel("matmul_forward"))
+            matmul.matmul_forward(h[-1], for_reading(weight), for_reading(bias), z, tally.kernel("matmul_forward"))
             if layer < len(self.weights) - 1:
                 h.append(np.empty_like(z))
                 forward_kernel(z, h[-1], tally.kernel(f"{self.activation}_forward"))
@@ -226,9 +299,7 @@ class MLP:
         return h
 
     def _checked_x(self, x: npt.ArrayLike) -> Array:
-        array = np.require(
-            real_array("x", x), self.dtype, ["C", "A", "W", "E"]
-        )  # a read-only x would be a signature of its own
+        array = for_reading(np.require(real_array("x", x), self.dtype, ["C", "A"]))
         n_features = self.layer_sizes[0]
         if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
             raise ValueError(f"x: expected shape (n_samples, {n_features}), at least one sample, found {np.shape(x)}")
@@ -254,13 +325,13 @@ def _check_dtype(dtype: np.dtype[Any]) -> None:
 
 
 def _check_parameter(name: str, array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise ValueError unless it is a plain array that kernels can write to, of this shape and dtype."""
+    """Raise ValueError unless it is an array as kernels read it, of this shape and dtype."""
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         found = type(array).__name__
     elif array.shape != shape or array.dtype != dtype:
         found = f"{array.dtype} {array.shape}"
-    elif not array.flags.carray:
-        found = 'one that is read-only or in another memory order: np.array(..., order="C") makes such a copy'
+    elif not (array.flags.c_contiguous and array.flags.aligned):
+        found = 'one in another memory order: np.array(..., order="C") makes such a copy'
     else:
         return
-    raise ValueError(f"{name}: expected a writable C-contiguous {dtype} array {shape}, found {found}")
+    raise ValueError(f"{name}: expected a C-contiguous {dtype} array {shape}, found {found}")

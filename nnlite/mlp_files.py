@@ -1,8 +1,8 @@
 """Networks on disk: one npz file each, without pickle, whole or not at all.
 
 The file is an uncompressed zip archive of .npy members: `format` (1), `layer_sizes`, `activation`, and `weight0`,
-`bias0` and so on for each layer. What `save` accepts `load` reads: both go by `MLP.check_parameters`. Optimizers' state
-is left out.
+`bias0` and so on for each layer, and `input_range`, two NaN where that is not known. What `save` accepts `load` reads:
+both go by `MLP.check_parameters`. Optimizers' state is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .files import reading, replacing
 from .mlp import ACTIVATIONS, MLP
 
 _FORMAT = 1
-_ENTRIES = ("format", "layer_sizes", "activation")
+_ENTRIES = ("format", "layer_sizes", "activation", "input_range")
 _LONGEST = sys.maxsize - 1  # of bytes in memory
 _HEADER = 1 << 14  # bytes that suffice for the header of any array, and for `format` and `activation` with theirs
 
@@ -58,6 +58,7 @@ def save(path: str | os.PathLike[str], mlp: MLP) -> None:
         raise TypeError(f"expected a path and an nnlite.MLP, found {type(mlp).__name__} in the network's place")
     mlp.check_parameters()
     arrays: dict[str, Any] = {"format": _FORMAT, "layer_sizes": mlp.layer_sizes, "activation": mlp.activation}
+    arrays["input_range"] = np.array(mlp.input_range or (math.nan, math.nan), np.float64)
     for layer, (weight, bias) in enumerate(zip(mlp.weights, mlp.biases, strict=True)):
         arrays[f"weight{layer}"], arrays[f"bias{layer}"] = weight, bias
     with replacing(path) as file:
@@ -150,11 +151,20 @@ def _parsed(content: bytes) -> MLP:
     mlp.weights = [arrays[name] for name in shapes if name.startswith("weight")]
     mlp.biases = [arrays[name] for name in shapes if name.startswith("bias")]
     mlp.dtype = mlp.weights[0].dtype
+    mlp.input_range = _range(_entry(archive, "input_range", "f", 1))
     try:
         mlp.check_parameters()
     except ValueError as error:
         raise _NotANetwork(str(error)) from error
     return mlp
+
+
+def _range(numbers: npt.NDArray[Any]) -> tuple[float, float] | None:
+    if numbers.size == 2 and np.isnan(numbers).all():
+        return None
+    if numbers.size != 2 or not -math.inf < numbers[0] <= numbers[1] < math.inf:
+        raise _NotANetwork(f"input_range {_listed(numbers.tolist())}: expected the smallest input and the largest")
+    return float(numbers[0]), float(numbers[1])
 
 
 def _entry(archive: zipfile.ZipFile, name: str, kinds: str, ndim: int, n_bytes: int = 0) -> npt.NDArray[Any]:

@@ -153,14 +153,14 @@ def prepare_state(state: list[Array], mlp: MLP) -> None:
 
 def _pairs(mlp: MLP, gradients: Gradients) -> list[tuple[Array, Array]]:
     """Each parameter array with its gradient, flat, layer by layer, weight then bias; all checked before any step."""
-    mlp.check_parameters()
+    mlp.check_trainable()
     pairs = []
     for parameter, gradient in zip(mlp.parameters(), gradients.arrays(), strict=True):
         if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
             raise ValueError(
                 f"gradient: expected {parameter.dtype} {parameter.shape}, found {gradient.dtype} {gradient.shape}"
             )
-        pairs.append((parameter.reshape(-1), np.ascontiguousarray(gradient).reshape(-1)))
+        pairs.append((np.asarray(parameter).reshape(-1), np.ascontiguousarray(gradient).reshape(-1)))
     return pairs
 
 

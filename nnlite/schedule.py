@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import positive
+from .arguments import for_reading, positive
 from .flops import Tally
 from .kernels.fast.rows import Rows
 from .mlp import MLP
@@ -148,7 +148,7 @@ def checked_numbers(numbers: Ints, n_images: int) -> Ints:
         raise ValueError(f"image numbers: expected a flat int64 array, found {numbers.dtype} of shape {numbers.shape}")
     if numbers.size and not 0 <= numbers.min() <= numbers.max() < n_images:
         raise ValueError(f"image numbers: expected 0 to {n_images - 1}, found {numbers.min()} to {numbers.max()}")
-    return np.ascontiguousarray(numbers)
+    return for_reading(np.ascontiguousarray(numbers))
 
 
 def answers_needed(target: float, n_samples: int) -> int:
@@ -189,3 +189,4 @@ class Outcome:
     tally: Tally
     network: MLP  # as it was at the stop: the trained one itself, or a copy where the run was watched further
     apart: list[int] = field(default_factory=list)  # right answers among the images apart, at every full check
+    losses: Array = field(default_factory=lambda: np.zeros(0))  # of every batch, before its update, as `loss`

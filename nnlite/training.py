@@ -49,6 +49,7 @@ __all__ = [
     "epochs",
     "evaluate",
     "images_like",
+    "is_compiled",
     "prepare_images",
     "train",
 ]
@@ -94,6 +95,7 @@ def train(
         Images, labels or image numbers that do not fit the network or each other; a learning rate or another number of
         the optimizer that the network's dtype rounds to 0 or to infinity.
     """
+    mlp.check_trainable()
     tally = Tally() if tally is None else tally
     watch = Watch() if watch is None else watch
     optimizer.settings(mlp.dtype)  # refuses what the dtype cannot hold, before a kernel rounds it
@@ -109,7 +111,7 @@ def train(
         if isinstance(looked_at, Rows) != isinstance(images, Rows) and checks.steps.size:
             raise ValueError("checks: their images and those to train on must both be arrays or both be rows")
     watch.done[:] = 0
-    if _is_compiled(mlp):
+    if is_compiled(mlp):
         return compiled.train(mlp, optimizer, images, labels, schedule, checks, tally, watch)
     return _train_stepwise(mlp, optimizer, _as_array(images), labels, schedule, checks, tally, watch)
 
@@ -129,10 +131,12 @@ def _train_stepwise(
     results: list[tuple[int, int]] = []
     apart: list[int] = []
     at_stop: tuple[int, Tally, MLP] | None = None
+    losses: list[float] = []
     loss, step, status = math.nan, 0, BUDGET
     for step in range(1, schedule.n_steps + 1):
         batch = schedule.order[schedule.starts[step - 1] : schedule.starts[step]]
         loss, gradients = mlp.loss_and_gradients(images[batch], labels[batch], tally)
+        losses.append(loss)
         optimizer.learning_rate = float(schedule.learning_rates[step - 1])
         optimizer.step(mlp, gradients, tally)
         watch.done[0] = step
@@ -153,10 +157,12 @@ def _train_stepwise(
             status = STOPPED
             break
     if at_stop is None:
-        return Outcome(status, step, results[-1][1] if results else None, results, loss, tally, mlp, apart)
+        last = results[-1][1] if results else None
+        return Outcome(status, step, last, results, loss, tally, mlp, apart, np.array(losses, mlp.dtype))
     stop_step, stop_tally, network = at_stop
     status = STOPPED if status == STOPPED else REACHED  # what comes after the stop cannot undo it
-    return Outcome(status, stop_step, dict(results)[stop_step], results, loss, stop_tally, network, apart)
+    at_hit, kept = dict(results)[stop_step], np.array(losses, mlp.dtype)
+    return Outcome(status, stop_step, at_hit, results, loss, stop_tally, network, apart, kept)
 
 
 def evaluate(
@@ -188,11 +194,13 @@ def evaluate(
     Raises
     ------
     ValueError
-        Images, labels or image numbers that do not fit the network or each other.
+        Images, labels or image numbers that do not fit the network or each other; pixels as `MLP.check_inputs` says.
     """
     tally = Tally() if tally is None else tally
     images, labels, rows = _checked(mlp, images, labels, rows)
-    if _is_compiled(mlp):
+    if not isinstance(images, Rows):
+        mlp.check_inputs(images)
+    if is_compiled(mlp):
         with tally.phase(phase):
             return compiled.evaluate(mlp, images, labels, rows, tally)
     images = _as_array(images)
@@ -223,7 +231,8 @@ def prepare_images(parts: Sequence[Array], floats: Callable[[], Array]) -> Image
     float32 array (n_images, n_features) or Rows
         Rows where all pixels are bytes, few enough of the first set's differ from zero, and the fast kernels are used.
     """
-    return compiled.as_rows(parts) if fast_kernels() and compiled.worth_rows(parts) else floats()
+    all_bytes = all(pixels.dtype == np.uint8 for pixels in parts)
+    return compiled.as_rows(parts) if fast_kernels() and all_bytes and compiled.worth_rows(parts[0]) else floats()
 
 
 def images_like(prepared: Images, images: Array) -> Images:
@@ -252,8 +261,8 @@ def count_scaling(images: Images, rows: Ints, counters: Ints) -> None:
     counters[DENSE, DIV] += n_pixels
 
 
-def _is_compiled(mlp: MLP) -> bool:
-    """Whether runs of this network go through the compiled form: float32 alone has fast kernels."""
+def is_compiled(mlp: MLP) -> bool:
+    """Return whether runs of this network go through the compiled form: float32 alone has fast kernels."""
     return mlp.dtype == np.float32 and fast_kernels()
 
 
@@ -269,8 +278,8 @@ def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple
         n, width = images.n_rows, images.n_features
     else:
         images = real_array("images", images)
-        if _is_compiled(mlp):  # the plain form converts batch by batch
-            images = np.ascontiguousarray(images, np.float32)
+        if is_compiled(mlp):  # the plain form converts batch by batch
+            images = np.require(images, np.float32, ["C", "A"])
         n, width = images.shape if images.ndim == 2 else (len(images), -1)
     if width != mlp.layer_sizes[0]:
         raise ValueError(f"images: expected (n, {mlp.layer_sizes[0]}), found {n} of {width} features")

@@ -33,6 +33,7 @@ LAYERS = [
     ["nnlite.prototypes"],
     ["nnlite.compiled"],
     ["nnlite.training"],
+    ["nnlite.fitting"],
     ["nnlite"],  # the names for short programs, which all live further down
     ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
     ["nnlite.experiment.__main__"],

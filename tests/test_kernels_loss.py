@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nnlite.kernels.loss import softmax_cross_entropy_backward, softmax_cross_entropy_forward
+from nnlite.kernels.loss import softmax, softmax_cross_entropy_backward, softmax_cross_entropy_forward
 
 pytestmark = pytest.mark.kernels
 
@@ -45,6 +45,7 @@ def test_tallies_are_what_ran(n, c, zero):
         exp=n * c, log=n, div=n * c + 1,  # the last for the mean
     )  # fmt: skip
     probabilities = forward(logits, labels)[0]
+    check_tally(softmax, logits, np.full((n, c), np.nan), cmp=n * (c - 1), add=2 * n * c, exp=n * c, div=n * c)
     check_tally(softmax_cross_entropy_backward, probabilities, labels, np.full((n, c), np.nan), add=n, div=n * c)
 
 
@@ -58,6 +59,9 @@ def test_two_samples_by_hand(dtype):
     # p - 1 at the label, p elsewhere, both over n = 2: (1/4 - 1)/2, (3/4)/2; (1/2)/2, (1/2 - 1)/2
     np.testing.assert_allclose(gradient(logits, [0, 1]), [[-0.375, 0.375], [0.25, -0.25]], rtol=1e-6)
     assert probabilities.dtype == loss.dtype == dtype
+    alone = np.full_like(logits, np.nan)
+    softmax(logits, alone, new_tally())
+    np.testing.assert_array_equal(alone, probabilities)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...arguments import for_reading
 from ..ops import ACTIVATIONS
 from .first_layer import GROUP
 from .panels import LANES, PANEL, aligned_zeros, pack, unpack, width_of
@@ -158,9 +159,10 @@ def new_data(images, labels):
     Data
     """
     if isinstance(images, Rows):
-        return Data(images, np.zeros(0, np.float32), labels)
+        store = (for_reading(images.start), for_reading(images.pixel), for_reading(images.value))
+        return Data(Rows(*store, images.n_features, images.n_blocks), np.zeros(0, np.float32), labels)
     empty = Rows(np.zeros(1, np.int64), np.zeros(0, np.uint16), np.zeros(0, np.float32), images.shape[1], 1)
-    return Data(empty, np.ascontiguousarray(images, np.float32).reshape(-1), labels)
+    return Data(empty, for_reading(np.require(images, np.float32, ["C", "A"])).reshape(-1), labels)
 
 
 def new_work(network, capacity, training):

@@ -1,0 +1,192 @@
+"""`fit`: the steps that `training` would take, epochs that are epochs, what it tells and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nnlite
+from nnlite import MLP, SGD, fit
+from nnlite.training import epochs, evaluate, train
+
+pytestmark = pytest.mark.kernels
+
+SIZES = (5, 4, 3)
+N = 14
+KERNELS = pytest.mark.parametrize("kernels", ["fast", "plain"])
+
+
+def data(n=N, seed=3):
+    """Images whose label can be learnt: class j is bright in pixel j."""
+    labels = np.arange(n) % 3
+    return np.random.default_rng(seed).random((n, 5)) / 3 + np.eye(5)[labels] * 2 / 3, labels
+
+
+def sparse(n=N, seed=3):
+    images, labels = data(n, seed)
+    return np.where(images > 0.5, images, 0), labels
+
+
+@KERNELS
+@pytest.mark.parametrize("make", [data, sparse])
+def test_fit_takes_the_steps_of_training_and_keeps_their_losses(monkeypatch, kernels, make):
+    monkeypatch.setenv("NNLITE_KERNELS", kernels)
+    (images, labels), mlp, step_by_step = make(), MLP(SIZES, 0), MLP(SIZES, 0)
+    history = fit(mlp, images, labels, 3, optimizer=SGD(0.1), batch_size=4, rng=7)
+    schedule = epochs(np.arange(N), 4, 12, 0.1, np.random.default_rng(7))
+    losses = [train(step_by_step, SGD(9), images, labels, schedule.part(s, s + 1)).loss for s in range(12)]
+    assert (history.status, history.steps_per_epoch, history.accuracies.tolist()) == ("budget", 4, [])
+    np.testing.assert_allclose(history.losses, losses, rtol=1e-6)
+    for parameter, expected in zip(mlp.parameters(), step_by_step.parameters(), strict=True):
+        np.testing.assert_allclose(parameter, expected, rtol=1e-5, atol=1e-7)
+    assert history.tally.passes()["train"] == {"steps": 12, "images_forward": 3 * N, "images_backward": 3 * N}
+
+
+def test_the_look_for_nonzero_pixels_is_in_the_bill(monkeypatch):
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    images, labels = sparse()
+    tally = fit(MLP(SIZES, 0), images, labels, 1, validation=(images[:3], labels[:3])).tally
+    assert tally.to_record()["executed"]["data"] == {"nonzero_pixels": {"cmp": 2 * 5 * (N + 3)}}  # to count, to fill
+    assert tally.total("flop", phases=["data"]) == 0
+
+
+@KERNELS
+def test_validation_is_looked_at_after_every_epoch_up_to_the_target(monkeypatch, kernels):
+    monkeypatch.setenv("NNLITE_KERNELS", kernels)
+    (images, labels), (others, their_labels), mlp = data(), data(9, 4), MLP(SIZES, 1)
+    after, curve = MLP(SIZES, 1), []
+    schedule, optimizer = epochs(np.arange(N), 4, 80, 0.02, np.random.default_rng(0)), nnlite.Adam(0.02)
+    for epoch in range(20):
+        train(after, optimizer, images, labels, schedule.part(4 * epoch, 4 * epoch + 4))
+        curve.append(evaluate(after, others, their_labels) / 9)
+    reaches = next(epoch for epoch, accuracy in enumerate(curve) if accuracy >= 0.7)
+    assert 0 < reaches < 19
+    options = {"optimizer": nnlite.Adam(0.02), "batch_size": 4, "validation": (others, their_labels)}
+    history = fit(mlp, images, labels, 20, target=0.7, **options)
+    assert (history.status, history.accuracies.tolist()) == ("reached", curve[: reaches + 1])
+    assert len(history.losses) == 4 * (reaches + 1)
+    assert history.tally.passes()["evaluate"]["images_forward"] == 9 * (reaches + 1)
+    assert len(fit(MLP(SIZES, 0), images, labels, 2, **{**options, "optimizer": SGD(0.1)}).accuracies) == 2
+
+
+def test_the_network_remembers_what_it_was_trained_on(tmp_path):
+    (images, labels), mlp = sparse(), MLP(SIZES, 0)
+    fit(mlp, images, labels, 1)
+    largest = float(np.float32(images.max()))
+    assert mlp.input_range == (0.0, largest)
+    nnlite.save(tmp_path / "mlp", mlp)
+    assert nnlite.load(tmp_path / "mlp").input_range == mlp.copy().input_range == (0.0, largest)
+    bytes_ = np.where(images > 0, 255, 0).astype(np.uint8)
+    for attempt in (
+        lambda: fit(mlp, bytes_, labels, 1),
+        lambda: fit(mlp, images, labels, 1, validation=(bytes_, labels)),
+        lambda: nnlite.load(tmp_path / "mlp").predict_proba(bytes_),
+    ):
+        with pytest.raises(ValueError, match="divide by 255"):
+            attempt()
+    fit(mlp, -2 * images, labels, 1)
+    assert mlp.input_range == (-2 * largest, largest)
+
+
+IMAGES, LABELS = data()
+WITH_NAN = np.where(np.arange(N)[:, None] == 4, np.nan, IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((WITH_NAN, LABELS, 1), {}, "image 4 has a pixel that is not finite"),
+        ((IMAGES, LABELS, 1), {"validation": (WITH_NAN, LABELS)}, "image 4 has a pixel that is not finite"),
+        ((IMAGES[:, :4], LABELS, 1), {}, r"images: expected shape \(n, 5\), at least one, found \(14, 4\)"),
+        ((IMAGES[:0], LABELS[:0], 1), {}, r"images: expected shape .*, found \(0, 5\)"),
+        ((IMAGES.reshape(N, 5, 1), LABELS, 1), {}, r"flatten them: images.reshape\(len\(images\), -1\)"),
+        ((IMAGES, LABELS[1:], 1), {}, "labels of images: expected 14 integers"),
+        ((IMAGES, LABELS + 1, 1), {}, r"labels of images\[2\] is 3: expected 0 to 2; number them from 0"),
+        ((IMAGES, LABELS, 1), {"validation": (IMAGES, LABELS[1:])}, "labels of validation: expected 14 integers"),
+        ((IMAGES.astype(str), LABELS, 1), {}, "images: expected an array of real numbers, found text"),
+        ((IMAGES, LABELS, 0), {}, "epochs 0: must be at least 1"),
+        ((IMAGES, LABELS, 1), {"batch_size": 0}, "batch_size 0: must be at least 1"),
+        ((IMAGES, LABELS, 1), {"target": 0.9}, "target 0.9: reached on which images"),
+        (
+            (IMAGES, LABELS, 1),
+            {"target": 97, "validation": (IMAGES, LABELS)},
+            "target 97: expected a share from 0 to 1",
+        ),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_refused_and_nothing_is_changed(arguments, options, message):
+    mlp = MLP(SIZES, 0)
+    with pytest.raises(ValueError, match=message):
+        fit(mlp, *arguments, **options)
+    assert mlp.input_range is None
+    np.testing.assert_array_equal(mlp.weights[0], MLP(SIZES, 0).weights[0])
+
+
+@pytest.mark.parametrize("count", [1.5, True, "3"])
+def test_epochs_are_a_whole_number(count):
+    with pytest.raises(TypeError, match="epochs: expected a whole number"):
+        fit(MLP(SIZES, 0), IMAGES, LABELS, count)
+
+
+def test_sparse_matrices_are_named():
+    matrix = pytest.importorskip("scipy.sparse").csr_matrix(IMAGES)
+    with pytest.raises(ValueError, match=r"images: a sparse matrix of scipy; images.toarray\(\)"):
+        fit(MLP(SIZES, 0), matrix, LABELS, 1)
+    with pytest.raises(ValueError, match=r"x: a sparse matrix of scipy; x.toarray\(\)"):
+        MLP(SIZES, 0).predict(matrix)
+
+
+@KERNELS
+def test_a_loss_that_is_not_finite_ends_the_training_with_a_warning(monkeypatch, kernels):
+    monkeypatch.setenv("NNLITE_KERNELS", kernels)
+    with pytest.warns(RuntimeWarning, match="the loss stopped being finite at step 2; a smaller learning rate"):
+        history = fit(MLP(SIZES, 0), IMAGES, LABELS, 5, optimizer=SGD(1e38))
+    assert (history.status, len(history.losses)) == ("diverged", 2)
+
+
+def test_frozen_images_are_learnt_from():
+    images, labels = data()
+    expected = fit(MLP(SIZES, 0), images, labels, 2).losses
+    images = images.astype(np.float32)
+    images.flags.writeable = labels.flags.writeable = False
+    np.testing.assert_array_equal(fit(MLP(SIZES, 0), images, labels, 2).losses, expected)
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+import numpy as np
+import nnlite
+from nnlite import fitting
+
+watches = []
+
+class Seen(fitting.Watch):
+    def __post_init__(self):
+        watches.append(self)
+
+def interrupt():
+    while not watches or watches[0].done[0] < 10:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+fitting.Watch = Seen
+threading.Thread(target=interrupt).start()
+mlp = nnlite.MLP((5, 256, 256, 3), 0)
+try:
+    nnlite.fit(mlp, np.eye(5), [0, 1, 2, 0, 1], 50_000)
+except KeyboardInterrupt:
+    changed = (mlp.weights[0] != nnlite.MLP((5, 256, 256, 3), 0).weights[0]).any()
+    print("stopped", changed, watches[0].done[0] < 50_000)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="plain Python hears Ctrl-C by itself")
+def test_ctrl_c_stops_at_the_next_step_and_keeps_what_was_learnt():
+    result = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout) == (0, "stopped True True\n"), result.stderr
