@@ -259,6 +259,13 @@ for dtype in (np.float32, np.float64):
             for x in (images, np.asfortranarray(images), frozen, unaligned, images.tolist()):
                 for y in (labels, frozen_labels, labels.astype(np.uint8), labels.tolist()):
                     optimizer.step(mlp, mlp.loss_and_gradients(x, y)[1])
+                mlp.predict_proba(x)
+                mlp.predict(x)
+            frozen_mlp = mlp.copy()
+            for parameter in frozen_mlp.parameters():
+                parameter.flags.writeable = False
+            frozen_mlp.predict_proba(frozen)
+            frozen_mlp.loss_and_gradients(frozen, labels)
             for x, y in ((images, labels), (frozen, frozen_labels), (unaligned, frozen_labels)):
                 plan = epochs(np.arange(7), 3, 3, 0.1, rng)
                 train(mlp, optimizer, x, y, plan, Checks(x, y, np.array([1, 3]), 7))
@@ -277,7 +284,7 @@ def test_every_kernel_has_a_signature_for_float32_and_one_for_float64_whatever_i
     cache = os.environ.get("NUMBA_CACHE_DIR", "")  # the suite's own: most of it is compiled already
     stdout, _ = run(ALL_KERNELS, Path(nnlite.__file__).parents[1], cache, NNLITE_KERNELS="plain")
     counts = {name: int(n) for name, n in (line.split() for line in stdout.splitlines())}
-    assert len(counts) == 3 + 2 * len(ACTIVATIONS) + 2 + 4 + 4  # matmul, activation, loss, update, reduce
+    assert len(counts) == 3 + 2 * len(ACTIVATIONS) + 3 + 4 + 4  # matmul, activation, loss, update, reduce
     integers_only = {name: counts.pop(name) for name in ("correct_count", "divide_sums")}
     assert counts == dict.fromkeys(counts, 2)
     assert integers_only == {"correct_count": 1, "divide_sums": 2}
