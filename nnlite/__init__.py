@@ -15,6 +15,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from .datasets import Dataset as Dataset
     from .datasets import load_dataset as load_dataset
+    from .digits.pictures import read_digit as read_digit
     from .fitting import History as History
     from .fitting import fit as fit
     from .flops import Tally as Tally
@@ -47,6 +48,7 @@ _HOME = {
     "Adam": "optim",
     "fit": "fitting",
     "History": "fitting",
+    "read_digit": "digits.pictures",
 }
 """Where each name lives."""
 

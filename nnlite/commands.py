@@ -5,15 +5,21 @@ Nothing of the commands is here but their start, so that Ctrl-C finds nothing to
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Sequence
+
 from . import program
 
 
 def nnlite() -> int:
-    """Run `nnlite`, and return its exit status."""
+    """Run `nnlite`, or the command that its first word names, and return its exit status."""
     program.start()
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in COMMANDS:
+        return COMMANDS[arguments[0]](arguments[1:])
     from .experiment.__main__ import main
 
-    return main()
+    return main(arguments)
 
 
 def nnlite_data() -> int:
@@ -22,3 +28,22 @@ def nnlite_data() -> int:
     from .download import main
 
     return main()
+
+
+def _train(arguments: Sequence[str]) -> int:
+    from .digits.train import main
+
+    return main(arguments)
+
+
+def _predict(arguments: Sequence[str]) -> int:
+    from .digits.predict import main
+
+    return main(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "train": _train,
+    "predict": _predict,
+}
+"""What the first word may be; without one of these `nnlite` is the experiment."""

@@ -34,6 +34,7 @@ LAYERS = [
     ["nnlite.compiled"],
     ["nnlite.training"],
     ["nnlite.fitting"],
+    ["nnlite.digits.*"],
     ["nnlite"],  # the names for short programs, which all live further down
     ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
     ["nnlite.experiment.__main__"],
@@ -63,6 +64,7 @@ TOUCHES_FILES = {
     "nnlite.experiment.run": "reads the processor's name from /proc",
     "nnlite.study.parts": "makes the folder of the parts, packs one that is done",
     "nnlite.study.page": "reads the fixed prose, and a README",
+    "nnlite.digits.train": "saves a network",
     "nnlite.lessons.*": "show files",
 }
 TALKS = (
@@ -71,6 +73,10 @@ TALKS = (
     "nnlite.download",
     "nnlite.experiment.__main__",
     "nnlite.study.__main__",
+    "nnlite.digits.options",
+    "nnlite.digits.train",
+    "nnlite.digits.predict",
+    "nnlite.commands",
     "nnlite.lessons.*",
 )
 """What may print and look at the command line: the programs."""

@@ -1,0 +1,86 @@
+"""`nnlite predict FILE...`: which digits are in these pictures, how sure the network is, and whether to believe it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets import Dataset
+from ..mlp import MLP
+from .likeness import UNLIKE, unlikeness
+from .options import OK, USAGE, Refusal, carry_out, mnist, network_of, new_parser
+from .pictures import as_inputs, read_pictures
+from .prepare import prepare
+from .show import ASCII, BLOCKS, picture_and_probabilities
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit status; see `options`."""
+    parser = new_parser("predict", "Say which digit is in a picture, one digit each: PNG, JPEG, ... or IDX.")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="dark on light or light on dark, anywhere, any size")
+    parser.add_argument("--network", metavar="FILE", help="that nnlite train saved; without it one is trained first")
+    return carry_out(parser, _predict, arguments)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    images = [named_image for path in options.files for named_image in _images(path)]  # all, before seconds of training
+    data = mnist(options.data_dir)
+    mlp = network_of(options.network, data)
+    for name, image in images:
+        print(f"{describe(name, image, mlp, data, _marks())}\n")
+    return OK
+
+
+def _images(path: str) -> list[tuple[str, NDArray[np.uint8]]]:
+    """Return the prepared images of a file, each with its name."""
+    try:
+        pictures = read_pictures(path)
+    except (OSError, ValueError, ImportError) as error:
+        raise Refusal(error, USAGE) from error
+    names = [path] if len(pictures) == 1 else [f"{path}, image {number}" for number in range(len(pictures))]
+    images = []
+    for name, picture in zip(names, pictures, strict=True):
+        try:
+            images.append((name, prepare(picture)))
+        except ValueError as error:
+            raise Refusal(f"{name}: {error}", USAGE) from error
+    return images
+
+
+def describe(name: str, image: NDArray[np.uint8], mlp: MLP, data: Dataset, marks: str = BLOCKS) -> str:
+    """Say what the network answers, show what it saw, and warn where no training image looks like it.
+
+    Parameters
+    ----------
+    name : str
+    image : uint8 array (28, 28) - prepared
+    mlp : MLP - of 784 inputs and 10 classes
+    data : Dataset - MNIST, whose training images the image is compared with
+    marks : str - see `show`
+
+    Returns
+    -------
+    str - 16 or 17 lines
+    """
+    probabilities = mlp.predict_proba(as_inputs(image[None]))[0].tolist()
+    digit = int(np.argmax(probabilities))
+    lines = [f"{name}: {digit} ({probabilities[digit]:.1%})", picture_and_probabilities(image, probabilities, marks)]
+    distance = unlikeness(image, data.train_pixels[data.train_labels == digit])
+    if distance > UNLIKE:
+        lines.append(
+            f"Warning: perhaps no digit. The nearest {digit} of the training set is {distance / UNLIKE:.1f} times as far "
+            "as for 24 of 25 real digits."
+        )
+    return "\n".join(lines)
+
+
+def _marks() -> str:
+    try:
+        BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return ASCII
+    return BLOCKS
