@@ -113,6 +113,28 @@ def evaluate(mlp: MLP, images: Images, labels: Ints, rows: Ints, tally: Tally) -
     return int(correct)
 
 
+def logits(mlp: MLP, images: Array, tally: Tally) -> Array:
+    """Compute the logits of float32 images, (n_images, n_classes), in the tally's current phase.
+
+    As `MLP.forward`, a chunk at a time and in another order of sums; an image's logits do not depend on the others.
+    """
+    mlp.check_parameters()
+    net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, False)
+    data = network.new_data(images, _NONE)
+    work = network.new_work(net, _CHUNK, False)
+    counted = np.zeros((step.N_OPERATIONS, 2, N_KINDS), np.int64)
+    last = net.layers[-1]
+    width, of_chunk = last[network.WIDTH], work.activations[_CHUNK * last[network.BEFORE] :]
+    found = np.empty((len(images), mlp.layer_sizes[-1]), np.float32)
+    for start in range(0, len(images), _CHUNK):
+        chunk = np.arange(start, min(start + _CHUNK, len(images)))
+        step.forward(net, data, chunk, work, counted)
+        found[chunk] = of_chunk[: len(chunk) * width].reshape(-1, width)[:, : found.shape[1]]
+    _add(tally, step.operation_names(mlp.activation, "sgd"), counted)
+    tally.count_passes(images_forward=len(images))
+    return found
+
+
 def _plan(schedule: Schedule, checks: Checks) -> loop.Plan:
     """A schedule and its checks as the loop takes them; memory to decide in exactly where decisions are asked for."""
     return loop.Plan(
