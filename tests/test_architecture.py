@@ -36,6 +36,7 @@ LAYERS = [
     ["nnlite.fitting"],
     ["nnlite.digits.*"],
     ["nnlite"],  # the names for short programs, which all live further down
+    ["nnlite.sklearn"],
     ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
     ["nnlite.experiment.__main__"],
     ["nnlite.study.*"],
@@ -78,8 +79,9 @@ TALKS = (
     "nnlite.digits.predict",
     "nnlite.commands",
     "nnlite.lessons.*",
+    "nnlite.sklearn",
 )
-"""What may print and look at the command line: the programs."""
+"""What may print and look at the command line: the programs; scikit-learn's `verbose` prints."""
 
 FILE_MODULES = {"bz2", "glob", "gzip", "lzma", "mmap", "shutil", "sqlite3", "tarfile", "tempfile", "zipfile"}
 FILE_CALLS = {
