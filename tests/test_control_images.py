@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
+import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,14 +37,6 @@ def bill(tally):
     dense = tally.to_record()["dense"]
     assert list(dense) == ["data"]
     return dense["data"]
-
-
-def executed(dense):
-    """What plain kernels run for dense counts: a mul and an add for each fma."""
-    ran = {kind: n for kind, n in dense.items() if kind != "fma"}
-    for kind in ("mul", "add") if "fma" in dense else ():
-        ran[kind] = ran.get(kind, 0) + dense["fma"]
-    return ran
 
 
 def slow_medoids(images, labels, n_classes):
@@ -129,15 +124,9 @@ def test_k_means_is_a_slow_lloyd_with_its_bill(seed, n, p, k, n_rounds):
         "divide_sums": {"div": n_moved * p},
     }
     assert bill(tally) == expected
-    ran = tally.to_record()["executed"]["data"]
-    assert ran == {kernel: executed(dense) for kernel, dense in expected.items()}
-
-
-def test_one_centre_a_class_is_the_class_mean():
-    images, labels = drawn(n=30)
-    centers, classes = k_means(images, labels, 3, 1, 3, Tally())
-    np.testing.assert_array_equal(centers, [images[labels == j].mean(0, np.float64).astype("f4") for j in range(3)])
-    assert classes.tolist() == [0, 1, 2]
+    ran = reference.executed({kernel: Counter(dense) for kernel, dense in expected.items()})
+    assert tally.to_record()["executed"]["data"] == ran
+    assert k > 1 or classes.tolist() == [0, 1, 2]
 
 
 @given(st.integers(0, 999), st.integers(3, 30), st.integers(1, 5))
@@ -257,22 +246,17 @@ def test_any_memory_order_and_read_only_arrays_will_do():
     means = stretched_means(images, labels, 3, Tally())
     np.testing.assert_array_equal(stretched_means(frozen, numbers, 3, Tally()), means)
     np.testing.assert_array_equal(global_mean(frozen, 3, Tally()), global_mean(images, 3, Tally()))
-
-
-def test_means_are_left_alone_and_come_to_the_kernels_in_one_form():
-    means = np.arange(6, dtype=np.float32).reshape(2, 3)
-    frozen = np.asfortranarray(means)
-    frozen.flags.writeable = False
-    seen = []
-    for given_means in (means, frozen):
+    before, turned, seen = means.copy(), np.asfortranarray(means), []
+    turned.flags.writeable = False
+    for given_means in (means, turned):
         matched_noise(given_means, np.random.default_rng(0), Tally())
         nearest_mean_start(given_means, 3, 1.0, Tally())
         seen.append([len(getattr(kernel, "signatures", ())) for kernel in (pixel_moments, nearest_mean_layer)])
-    assert means.tolist() == [[0, 1, 2], [3, 4, 5]]
+    np.testing.assert_array_equal(means, before)
     assert seen[0] == seen[1]  # nothing was compiled again
 
 
-IMAGES = np.ones((3, 2), np.float32)
+IMAGES, TWO = np.ones((3, 2), np.float32), np.array([0, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -294,20 +278,20 @@ def test_images_without_a_control_set_are_refused(images, labels, message):
             control(images, labels, 3, Tally())
 
 
-def test_numbers_out_of_range_are_refused():
-    images, labels = IMAGES, np.array([0, 1, 1])
-    for k, n_rounds, message in (
-        (0, 1, "k 0, "),
-        (1, 0, "n_rounds 0: both"),
-        (2, 1, "class 0 has 1 images: too few for 2"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            k_means(images, labels, 2, k, n_rounds, Tally())
-    with pytest.raises(ValueError, match="2 hidden units: the nearest of 3 class means"):
-        nearest_mean_start(IMAGES, 2, 1.0, Tally())
-    for scale in (0.0, -1.0, np.nan, np.inf):
-        with pytest.raises(ValueError, match="must be above 0"):
-            nearest_mean_start(IMAGES, 3, scale, Tally())
-    for means in (np.ones(3), np.ones((0, 2)), np.ones((2, 0))):
-        with pytest.raises(ValueError, match="expected means"):
-            matched_noise(means, np.random.default_rng(0), Tally())
+@pytest.mark.parametrize(
+    ("control", "arguments", "message"),
+    [
+        (k_means, (IMAGES, TWO, 2, 0, 1), "k 0, "),
+        (k_means, (IMAGES, TWO, 2, 1, 0), "n_rounds 0: both"),
+        (k_means, (IMAGES, TWO, 2, 2, 1), "class 0 has 1 images: too few for 2"),
+        (nearest_mean_start, (IMAGES, 2, 1.0), "2 hidden units: the nearest of 3 class means"),
+        *[(nearest_mean_start, (IMAGES, 3, scale), "must be above 0") for scale in (0.0, -1.0, np.nan, np.inf)],
+        *[
+            (matched_noise, (means, np.random.default_rng(0)), "expected means")
+            for means in (np.ones(3), np.ones((0, 2)), np.ones((2, 0)))
+        ],
+    ],
+)
+def test_numbers_out_of_range_are_refused(control, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        control(*arguments, Tally())

@@ -28,13 +28,14 @@ def both(roots: list[Path]) -> list[Path]:
     return [folder for root in roots for folder in (root / "mnist", root)]
 
 
-def test_roots_are_tried_in_order_first_with_the_name_then_without(roots):
+def test_roots_are_tried_in_order_first_with_the_name_then_without(roots, monkeypatch):
+    installed = roots[:1] + roots[2:]  # a copy that does not look beside itself
+    assert list(places("mnist", None)) == both(installed)
     (roots[1].parent / "setup.cfg").touch()  # the mark of a source tree
     assert list(places("mnist", None)) == both(roots)
-
-
-def test_installed_copy_does_not_look_beside_itself(roots):
-    assert list(places("mnist", None)) == both(roots[:1] + roots[2:])
+    monkeypatch.setattr("nnlite.places.user_cache", lambda: None)  # without a home
+    monkeypatch.setattr("nnlite.places.SYSTEM_FOLDERS", (Path("data").resolve(),))  # a folder that is two roots
+    assert list(places("mnist", None)) == both(roots[:2])
 
 
 def test_a_named_root_is_looked_in_alone_and_data_dir_goes_before_the_environment(roots, monkeypatch):
@@ -53,16 +54,6 @@ def test_named_roots_are_meant_as_people_mean_them(roots, tmp_path, monkeypatch)
         monkeypatch.setenv(variable, str(tmp_path))
     monkeypatch.setenv("NNLITE_DATA", "~/sets")
     assert list(places("mnist", None)) == list(places("mnist", "~/sets")) == both([tmp_path / "sets"])
-
-
-def test_a_folder_that_is_two_roots_is_looked_in_once(roots, monkeypatch):
-    monkeypatch.setattr("nnlite.places.SYSTEM_FOLDERS", (Path("data").resolve(),))
-    assert list(places("mnist", None)) == both([roots[0], roots[2]])
-
-
-def test_without_home_there_is_no_cache_folder(roots, monkeypatch):
-    monkeypatch.setattr("nnlite.places.user_cache", lambda: None)
-    assert list(places("mnist", None)) == both([roots[0], roots[3]])
 
 
 def test_every_known_set_has_the_same_four_files():
