@@ -1,4 +1,4 @@
-"""Ratios, the exact interval of their median and the sign test, against SciPy and hand-worked numbers."""
+"""Ratios, the interval of their median and the sign test, against SciPy; every word of the verdict at its limits."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from scipy import stats as scipy_stats
 
 from nnlite.experiment.stats import (
     Interval,
+    article_rank,
     binomial_tail,
     compare,
     interval_ranks,
     median_interval,
     paired_ratios,
     sign_test,
+    verdict,
 )
 
 
 def test_a_miss_counts_as_infinite_zero_or_one():
-    paired = paired_ratios([math.inf, 50, math.inf, 60], [100, math.inf, math.inf, 80])
-    assert paired.ratios.tolist() == [math.inf, 0.0, 1.0, 0.75]
+    costs = np.array([math.inf, 50, math.inf, 60, 0.25])
+    paired = paired_ratios(costs, [100, math.inf, math.inf, 80, 0.5])
+    assert paired.ratios.tolist() == [math.inf, 0.0, 1.0, 0.75, 0.5]
     assert (paired.only_numerator_missed, paired.only_denominator_missed, paired.both_missed) == (1, 1, 1)
-    assert paired.both_missed_share == 0.25
-
-
-def test_costs_below_one_are_costs():
-    assert paired_ratios([0.25], [0.5]).ratios.tolist() == [0.5]
-
-
-def test_ratios_leave_their_inputs_unchanged():
-    costs = np.array([math.inf, 2.0])
-    paired_ratios(costs, costs)
-    assert costs.tolist() == [math.inf, 2.0]
+    assert paired.both_missed_share == 0.2
+    assert costs.tolist() == [math.inf, 50, math.inf, 60, 0.25]  # left as they were
 
 
 @pytest.mark.parametrize(
-    ("numerator", "denominator", "message"),
+    ("statistic", "arguments", "message"),
     [
-        ([1, 2], [1], "2 numerators, 1 denominators"),
-        ([], [], "at least one number"),
-        ([1, math.nan], [1, 1], "entry 1 is NaN"),
-        ([0, 1], [1, 1], "above 0, found 0"),
-        ([1, 1], [-3, 1], "above 0, found -3"),
-        ([[1, 1]], [[1, 1]], r"shape \(1, 2\)"),
+        (paired_ratios, ([1, 2], [1]), "2 numerators, 1 denominators"),
+        (paired_ratios, ([], []), "at least one number"),
+        (paired_ratios, ([1, math.nan], [1, 1]), "entry 1 is NaN"),
+        (paired_ratios, ([0, 1], [1, 1]), "above 0, found 0"),
+        (paired_ratios, ([1, 1], [-3, 1]), "above 0, found -3"),
+        (paired_ratios, ([[1, 1]], [[1, 1]]), r"shape \(1, 2\)"),
+        *[(interval_ranks, (10, share), "confidence must be between 0 and 1") for share in (0, 1, -0.5, 95, math.nan)],
+        (median_interval, ([-math.inf, math.inf],), "no median"),
+        (sign_test, ([1.0], math.nan), "center is NaN"),
+        (verdict, (100, 1.1, 0.1, 0.2), "must"),
+        (verdict, (100, -0.1, 0.1, 0.2), "must"),
+        (verdict, (100, 0.0, 0.3, 0.2), "must"),
+        (verdict, (100, 0.0, math.nan, 0.2), "must"),
     ],
 )
-def test_impossible_costs_are_refused_with_what_was_found(numerator, denominator, message):
+def test_impossible_numbers_are_refused_with_what_was_found(statistic, arguments, message):
     with pytest.raises(ValueError, match=message):
-        paired_ratios(numerator, denominator)
+        statistic(*arguments)
 
 
 def test_hundred_pairs_take_the_40th_and_61st_and_ten_the_2nd_and_9th():
@@ -73,12 +74,8 @@ def test_ranks_are_the_narrowest_that_keep_the_confidence():
             assert 2 * coin.cdf(rank - 1) <= 1 - confidence + 1e-12
             assert 2 * coin.cdf(rank) > 1 - confidence
             assert ranks is None or ranks == (rank, n_values + 1 - rank)
-
-
-@pytest.mark.parametrize("confidence", [0, 1, -0.5, 95, math.nan])
-def test_confidence_outside_zero_and_one_is_refused(confidence):
-    with pytest.raises(ValueError, match="confidence must be between 0 and 1"):
-        interval_ranks(10, confidence)
+            assert float(binomial_tail(n_values, rank)) == pytest.approx(coin.cdf(rank), abs=1e-15)
+    assert binomial_tail(7, -1) == 0
 
 
 def test_median_interval_sorts_a_column_and_reads_two_lines():
@@ -97,11 +94,6 @@ def test_infinite_values_sort_last_and_never_become_nan():
     assert median_interval([1, 2, 3, 4, 5, 6, 7, 8, math.inf, math.inf]) == Interval(5.5, 2.0, math.inf)
     assert median_interval([math.inf] * 6) == Interval(math.inf, math.inf, math.inf)
     assert median_interval([0.5, math.inf]).median == math.inf
-
-
-def test_a_median_between_opposite_infinities_is_refused():
-    with pytest.raises(ValueError, match="no median"):
-        median_interval([-math.inf, math.inf])
 
 
 def test_a_reduction_is_one_minus_the_ratio_with_ends_exchanged():
@@ -134,14 +126,7 @@ def test_the_interval_covers_the_median_as_often_as_its_ranks_promise():
     assert abs(covered - 1002 / 1024) < 4 * 0.0023
 
 
-def test_sign_test_refuses_a_center_that_is_not_a_number():
-    with pytest.raises(ValueError, match="center is NaN"):
-        sign_test([1.0], math.nan)
-
-
-def test_binomial_tail_agrees_with_scipy():
-    for n_heads in range(-1, 8):
-        assert float(binomial_tail(7, n_heads)) == pytest.approx(scipy_stats.binom.cdf(n_heads, 7, 0.5), abs=1e-15)
+# The verdict
 
 
 def test_a_comparison_is_a_reduction_a_pair_with_its_misses():
@@ -149,3 +134,83 @@ def test_a_comparison_is_a_reduction_a_pair_with_its_misses():
     assert found.reductions == pytest.approx([0.3, -math.inf, 1.0, 0.0])
     assert (found.arm_missed, found.scratch_missed, found.both_missed, found.n_pairs) == (1, 1, 1, 4)
     assert found.interval.median == pytest.approx(0.15)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        (0.25, 0.35, "reproduced"),
+        (0.28, 0.33, "reproduced"),
+        (0.36, 0.46, "larger than claimed"),
+        (0.35, 0.45, "saves, size not established"),  # 0.35 is not above 0.35
+        (-0.05, 0.05, "no material saving"),
+        (0.01, 0.05, "no material saving"),  # though the sign is known: the rule comes before "direction only"
+        (-0.04, -0.01, "no material saving"),
+        (-0.12, -0.04, "costs more"),
+        (-math.inf, -math.inf, "costs more"),  # every pretrained run missed
+        (0.02, 0.08, "direction only"),
+        (0.16, 0.249, "direction only"),
+        (0.20, 0.28, "saves, size not established"),
+        (0.16, 0.25, "saves, size not established"),  # 0.25 is not below 0.25
+        (0.30, 0.38, "saves, size not established"),
+        (1.0, 1.0, "larger than claimed"),  # every scratch run missed
+    ],
+)
+def test_the_first_rule_that_applies_gives_the_word(low, high, word):
+    for n_pairs, missed in ((100, 0.0), (20, 0.05)):  # as few pairs, as many missed, as are enough
+        found = verdict(n_pairs, missed, low, high)
+        assert (found.word, found.reason) == (word, None)
+    assert article_rank([0.1, 0.299, 0.31, -math.inf], 0.299) == 2  # strictly below
+
+
+@pytest.mark.parametrize(
+    ("n_pairs", "share", "low", "high", "reason"),
+    [
+        (10, 0.0, 0.28, 0.33, "10 pairs; 20 needed"),
+        (1, 0.0, None, None, "1 pair; 20 needed"),
+        (19, 0.5, 0.0, 0.9, "19 pairs; 20 needed"),
+        (100, 0.0501, 0.28, 0.33, "both arms missed in 5.01%; at most 5% allowed"),
+        (100, 0.0, 0.20, 0.35, "interval 15 points wide; at most 10 allowed"),
+        (100, 0.0, 0.2, 0.3004, "interval 10.04 points wide; at most 10 allowed"),
+        (100, 0.0, -math.inf, 0.3, "interval inf points wide; at most 10 allowed"),
+        (20, 0.0, None, None, "no 95% interval"),
+        (100, 0.0, -0.02, 0.07, "the interval leaves open whether anything is saved"),
+        (100, 0.0, 0.0, 0.08, "the interval leaves open whether anything is saved"),
+        (100, 0.0, -0.04, 0.051, "the interval leaves open whether anything is saved"),
+        (100, 0.0, -0.051, 0.04, "the interval leaves open whether anything is saved"),
+        (100, 1.0, 0.0, 0.0, "both arms missed in 100%; at most 5% allowed"),
+        (100, 0.0, -0.08, 0.0, "the interval leaves open whether anything is saved"),
+    ],
+)
+def test_what_is_not_established_says_why(n_pairs, share, low, high, reason):
+    found = verdict(n_pairs, share, low, high)
+    assert (found.word, found.reason) == ("not established", reason)
+
+
+def test_rounding_noise_does_not_decide_at_a_limit():
+    assert 1 - 1.05 < -0.05
+    assert 0.4 - 0.3 > 0.1
+    assert verdict(100, 0.0, 1 - 1.05, 0.01).word == "no material saving"
+    assert verdict(100, 0.0, 0.3, 0.4).word == "saves, size not established"
+
+
+def simulated_verdict(rng, effect, spread, miss_rate):
+    """One study of 100 pairs: whole steps, log-normal ratios with median 1 - effect and SD `spread`."""
+    scratch = np.rint(rng.normal(1380, 60, 100))  # tenths of a step, so that rounding stays below the effects
+    pretrained = np.rint(scratch * (1 - effect) * rng.lognormal(0, spread / (1 - effect), 100))
+    scratch[rng.random(100) < miss_rate] = math.inf
+    pretrained[rng.random(100) < miss_rate] = math.inf
+    paired = paired_ratios(pretrained, scratch)
+    reduction = median_interval(paired.ratios).as_reduction()
+    return verdict(100, paired.both_missed_share, reduction.low, reduction.high).word
+
+
+@pytest.mark.parametrize("miss_rate", [0.0, 0.03])
+@pytest.mark.parametrize("spread", [0.065, 0.08])
+@pytest.mark.parametrize(
+    ("effect", "word"), [(0.0, "no material saving"), (0.15, "direction only"), (0.30, "reproduced")]
+)
+def test_a_planted_effect_is_named_right_in_95_of_100_studies(effect, word, spread, miss_rate):
+    rng = np.random.default_rng([20231200, round(1000 * spread), round(100 * effect), round(100 * miss_rate)])
+    words = [simulated_verdict(rng, effect, spread, miss_rate) for _ in range(100)]
+    assert words.count(word) >= 95
