@@ -112,8 +112,8 @@ def forget_the_header() -> None:
     raw = read_bytes(find_training_files()[0])
     wrong = np.frombuffer(raw[0:784], np.uint8).reshape(28, 28)
     print("\n".join(f"  |{line}|" for line in draw(wrong, 2, 1)))
-    print("\n  All stands 16 columns further right, as 16 bytes came first; what leaves on the")
-    print("  right comes in on the left, a row lower. The specks on top are the header:")
+    print("\n  All stands 16 columns further right, as 16 bytes came first; what leaves on")
+    print("  the right comes in on the left, a row lower. The specks on top are the header:")
     print(f"  byte 6 is {raw[6]}, byte 7 is {raw[7]}. Nothing failed: bytes do not know what they are.")
 
 

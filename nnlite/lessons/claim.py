@@ -201,7 +201,7 @@ def double_the_rate() -> None:
         costs = [[cost_at_stop(run, ARTICLE) for run in runs] for runs in (treated, scratch, first)]
         by_averages, by_rate = (compare(*arms).interval.median for arms in (costs[:2], costs[1:]))
         print(f"  {rate:<15g}{steps[0]:8g}{steps[1]:14g}{by_averages:12.0%}{by_rate:18.0%}")
-    print("\n  One setting, free of charge, saves more than the averages, and leaves them less")
+    print("\n  One setting, free of charge, saves more than the averages and leaves them less")
     print("  to save. What a trick saves depends on how well the run beside it was tuned.")
     print("  Six pairs only hint at it; the study has a hundred: nnlite/study/controls.py.")
 

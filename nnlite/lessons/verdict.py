@@ -225,7 +225,7 @@ def look_after_every_pair() -> None:
 CHANGE = Change(
     "Nothing is saved, in truth. Do not wait for 100 pairs: from the sixth pair\n"
     "on do the sign test after each, and stop as soon as p is at most 0.05. How\n"
-    "many of 200 studies find a difference that is none? Write it down, then look.",
+    "many of 200 studies find a difference that is not? Write it, then look.",
     look_after_every_pair,
 )
 
