@@ -1,10 +1,11 @@
-"""Progress on stderr: one line that is redrawn on a terminal, plain lines now and then elsewhere.
+"""Progress on stderr: one line that is redrawn on a terminal and in a notebook, plain lines now and then elsewhere.
 
 It knows no study, only where the runs of a pool are; stdout is never touched, so results can be piped.
 """
 
 from __future__ import annotations
 
+import builtins
 import time
 from typing import TYPE_CHECKING, TextIO
 
@@ -30,7 +31,7 @@ class Progress:
 
     def __init__(self, stream: TextIO, quiet: bool = False, repeat: float = 5.0) -> None:
         self._stream, self._quiet, self._repeat = stream, quiet, repeat
-        self._terminal = stream.isatty()
+        self._terminal = stream.isatty() or hasattr(builtins, "__IPYTHON__")  # a notebook too redraws a line
         self._shown_at = -1e9
         self._stage = ""
         self._width = 0

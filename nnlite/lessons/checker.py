@@ -88,8 +88,12 @@ def run(
 
 def end(status: int) -> None:
     """Leave with an exit status; a notebook knows none, and would show a traceback in its place."""
-    if not hasattr(builtins, "__IPYTHON__"):
+    if not _in_notebook():
         sys.exit(status)
+
+
+def _in_notebook() -> bool:
+    return hasattr(builtins, "__IPYTHON__")  # which IPython sets
 
 
 def _run(
@@ -99,7 +103,7 @@ def _run(
     change: Change,
     arguments: Sequence[str] | None,
 ) -> int:
-    command = f"python -m nnlite.lessons.{name}"
+    command = f"{'%run' if _in_notebook() else 'python'} -m nnlite.lessons.{name}"
     parser = argparse.ArgumentParser(prog=command, description=f"Print the lesson on {name}, or one of:")
     one_of = parser.add_mutually_exclusive_group()
     # Short, too: IPython's %run takes any "--" in its line for the end of its own options.
