@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import compiled
 from .arguments import Array, check_finite, check_scale, class_labels, random_generator, real_array
 from .flops import Tally
 from .mlp import MLP
 from .optim import Adam, Optimizer
 from .schedule import DIVERGED, Checks, Images, Ints, Outcome, Schedule, Watch, answers_needed
 from .schedule import epochs as plan_steps
-from .training import is_compiled, train
+from .training import is_compiled, prepare_floats, train
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,11 +121,11 @@ def fit(
     if validation is None:
         if target is not None:
             raise ValueError(f"target {target}: reached on which images? give validation as well")
-        prepared, checks = _prepared(mlp, [images], tally), None
+        prepared, checks = prepare_floats(mlp, [images], tally), None
     else:
         held_out, their_labels = _checked(mlp, "validation", *validation)
         check_scale(held_out, trained_on)
-        prepared = _prepared(mlp, [images, held_out], tally)
+        prepared = prepare_floats(mlp, [images, held_out], tally)
         needed = len(their_labels) + 1 if target is None else answers_needed(_share(target), len(their_labels))
         after = np.arange(steps_per_epoch, n_steps + 1, steps_per_epoch)
         checks = Checks(prepared[1], their_labels, after, needed)
@@ -171,14 +170,6 @@ def _joined(before: tuple[float, float] | None, images: Array) -> tuple[float, f
     """The smallest and the largest input of this training and those before."""
     low, high = float(images.min()), float(images.max())
     return (low, high) if before is None else (min(before[0], low), max(before[1], high))
-
-
-def _prepared(mlp: MLP, parts: list[Array], tally: Tally) -> list[Images]:
-    """Put images into the form that trains fastest: rows of nonzero pixels if few of the first part's are nonzero."""
-    if not is_compiled(mlp) or not compiled.worth_rows(parts[0]):
-        return list(parts)
-    with tally.phase("data"):
-        return [compiled.as_rows([part], tally.kernel("nonzero_pixels")) for part in parts]
 
 
 def _interruptible(

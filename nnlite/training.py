@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import compiled
 from .arguments import class_labels, not_negative, real_array
 from .flops import Tally
 from .kernels import fast_kernels, reduce
 from .kernels.fast.rows import Rows, count_of
+from .kernels.jit import WITHOUT_NUMBA
 from .kernels.ops import CMP, DENSE, DIV, EXECUTED
 from .mlp import MLP
 from .optim import Optimizer
@@ -39,6 +39,9 @@ from .schedule import (
     epochs,
 )
 
+if not WITHOUT_NUMBA:
+    from . import compiled  # whose kernels name instructions, so that they have no use as Python
+
 __all__ = [
     "Checks",
     "Outcome",
@@ -50,6 +53,7 @@ __all__ = [
     "evaluate",
     "images_like",
     "is_compiled",
+    "prepare_floats",
     "prepare_images",
     "train",
 ]
@@ -232,7 +236,28 @@ def prepare_images(parts: Sequence[Array], floats: Callable[[], Array]) -> Image
         Rows where all pixels are bytes, few enough of the first set's differ from zero, and the fast kernels are used.
     """
     all_bytes = all(pixels.dtype == np.uint8 for pixels in parts)
-    return compiled.as_rows(parts) if fast_kernels() and all_bytes and compiled.worth_rows(parts[0]) else floats()
+    return compiled.as_rows(parts) if _fast() and all_bytes and compiled.worth_rows(parts[0]) else floats()
+
+
+def prepare_floats(mlp: MLP, parts: Sequence[Array], tally: Tally) -> list[Images]:
+    """Put sets of images into the form in which one network is trained and evaluated fastest, as `prepare_images` does.
+
+    Parameters
+    ----------
+    mlp : MLP
+    parts : sequence of arrays (n, n_features) of the network's dtype
+    tally : Tally
+        The look for nonzero pixels is booked in phase `data`.
+
+    Returns
+    -------
+    list of arrays or Rows
+        Each set by itself; all rows where few pixels of the first differ from zero, and the fast kernels are used.
+    """
+    if not is_compiled(mlp) or not compiled.worth_rows(parts[0]):
+        return list(parts)
+    with tally.phase("data"):
+        return [compiled.as_rows([part], tally.kernel("nonzero_pixels")) for part in parts]
 
 
 def images_like(prepared: Images, images: Array) -> Images:
@@ -263,7 +288,11 @@ def count_scaling(images: Images, rows: Ints, counters: Ints) -> None:
 
 def is_compiled(mlp: MLP) -> bool:
     """Return whether runs of this network go through the compiled form: float32 alone has fast kernels."""
-    return mlp.dtype == np.float32 and fast_kernels()
+    return mlp.dtype == np.float32 and _fast()
+
+
+def _fast() -> bool:
+    return not WITHOUT_NUMBA and fast_kernels()
 
 
 def _checked(mlp: MLP, images: Images, labels: Ints, rows: Ints | None) -> tuple[Images, Ints, Ints]:

@@ -24,7 +24,8 @@ EXPERIMENT = [path.stem for path in sorted((ROOT / "experiment").glob("*.py")) i
 LAYERS = [
     [f"nnlite.{name}" for name in ("_version", "access", "arguments", "contents", "files", "program")],
     ["nnlite.kernels", "nnlite.kernels.ops", "nnlite.kernels.dispatcher"],
-    ["nnlite.kernels.jit", "nnlite.places", "nnlite.idx"],
+    ["nnlite.kernels.cache", "nnlite.places", "nnlite.idx"],
+    ["nnlite.kernels.jit"],
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
     ["nnlite.dataset_checks", "nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
@@ -47,7 +48,7 @@ LAYERS = [
 LONGEST = 430
 """Lines of a file: it holds one concept, whole, and can be read in one sitting."""
 
-KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.dispatcher", "nnlite.kernels.fast.*")
+KNOWS_NUMBA = ("nnlite.kernels.jit", "nnlite.kernels.cache", "nnlite.kernels.dispatcher", "nnlite.kernels.fast.*")
 
 TOUCHES_FILES = {
     "nnlite.access": "permissions",
@@ -57,7 +58,7 @@ TOUCHES_FILES = {
     "nnlite.datasets": "reads through idx",
     "nnlite.download": "makes the folder it fills",
     "nnlite.mlp_files": "save and load",
-    "nnlite.kernels.jit": "the compile cache",
+    "nnlite.kernels.cache": "compiled kernels on disk",
     "nnlite.program": "opens the null device when a pipe breaks",
     "nnlite.experiment.records": "one line a run",
     "nnlite.experiment.figures": "makes the folder of the pictures",

@@ -83,11 +83,49 @@ def test_an_unknown_name_is_an_attribute_error():
         from nnlite import Perceptron  # noqa: F401
 
 
-def test_a_numba_that_refuses_this_numpy_is_named_with_the_way_out(tmp_path):
+NO_NUMBA = "import sys\nsys.modules.update(numba=None, llvmlite=None)\n"
+LEARN = """
+import numpy as np
+import nnlite
+images = np.eye(3)
+mlp = nnlite.MLP((3, 4, 3), 0)
+history = nnlite.fit(mlp, images, [0, 1, 2], 40, optimizer=nnlite.Adam(0.1), validation=(images, [0, 1, 2]))
+nnlite.class_means(images, [0, 1, 2])
+print(history.accuracies[-1], mlp.predict(images), mlp.predict_proba(images).round(3), history.tally.total())
+"""
+
+
+def script(program):
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+
+
+def test_without_numba_small_networks_learn_after_one_line_that_says_how_slow():
+    found, expected = script(NO_NUMBA + LEARN), script("import os; os.environ['NNLITE_KERNELS'] = 'plain'" + LEARN)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == expected.stdout
+    (line,) = found.stderr.splitlines()
+    assert "kernels run as plain Python, some 3,000 times slower: numba cannot be imported" in line
+    assert 'python -m pip install -U numba "numpy>=2.0"' in line
+    assert found.stdout.startswith("1.0 [0 1 2]")
+
+
+def test_a_numba_that_refuses_this_numpy_is_told_in_its_own_words_with_the_way_out(tmp_path):
     (tmp_path / "numba").mkdir()
     (tmp_path / "numba" / "__init__.py").write_text("raise ImportError('Got NumPy 2.9.')")
-    found = run(f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom nnlite import MLP")
-    last = found.stderr.strip().splitlines()[-1]
-    assert "numba cannot be imported with NumPy" in last
-    assert "Got NumPy 2.9" in last
-    assert "python -m pip install -U numba" in last
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport nnlite\nnnlite.MLP((1, 2), 0).predict([[1]])"
+    (line,) = script(program).stderr.splitlines()
+    assert "numba cannot be imported (Got NumPy 2.9.)" in line
+    assert "python -m pip install -U numba" in line
+
+
+def test_without_numba_no_kernel_run_says_nothing():
+    assert run(NO_NUMBA + "import nnlite; nnlite.MLP((1, 2), 0); nnlite.fit; nnlite.SGD(1)").stderr == ""
+
+
+def test_without_numba_the_experiment_says_what_it_needs_and_ends_with_2():
+    arguments = ["nnlite", "--quick", "--quiet", "--data-dir", str(Path(nnlite.__file__).parents[1] / "data")]
+    program = NO_NUMBA + f"sys.argv = {arguments}\nfrom nnlite.commands import nnlite\nsys.exit(nnlite())"
+    found = script(program)
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("nnlite: runs need compiled kernels: numba cannot be imported")
+    assert (found.returncode, found.stdout) == (2, "")

@@ -187,7 +187,7 @@ def test_a_function_of_a_user_comes_out_of_its_own_cache_without_the_kernels(sou
 def test_a_cache_that_keeps_nothing_new_is_no_obstacle_to_callers(source, filled, cache):
     for path in files_of(cache, "leaf", ".nb?"):
         path.unlink()
-    never = "from nnlite.kernels import jit\njit._ForgivingCache._save_overload = lambda *_: None\n"
+    never = "from nnlite.kernels import cache\ncache._ForgivingCache._save_overload = lambda *_: None\n"
     assert run(never + CALL, source, cache) == (filled[1], "")
 
 

@@ -75,10 +75,7 @@ def _study(options: Options, kept: Sequence[RunRecord], progress: Progress) -> i
     with ThreadPoolExecutor(1) as pool:  # numba is imported while the data is unpacked: each takes a third of a second
         importing = pool.submit(_import_pool)
         dataset = _load(options)
-    try:
-        importing.result()
-    except ImportError as error:
-        raise Exit(str(error), FAILED_RUN) from error
+    importing.result()
     for note in dataset.notes:
         progress.line(note)
     if options.out is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..datasets import Dataset
 from . import records
-from .exits import FAILED_RUN, Exit, Interrupted
+from .exits import USAGE, Exit, Interrupted
 from .records import RunRecord
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ def carry_out(
     Exit, DataError, MemoryError, WorkersError
         numba is not there; as `pool.run_all`.
     """
-    try:
-        from .pool import run_all
-    except ImportError as error:  # numba's, in its own words
-        raise Exit(str(error), FAILED_RUN) from error
+    from ..kernels.jit import WITHOUT_NUMBA
+    from .pool import run_all
+
+    if WITHOUT_NUMBA:
+        raise Exit(f"runs need compiled kernels: {WITHOUT_NUMBA}", USAGE)
     executor, n_workers = workers
     with closing(run_all(dataset, runs, executor, n_workers)) as events:  # whose end stops the workers
         for event in events:

@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets import Dataset, load_dataset
-from ..kernels.dispatcher import n_ready
+from ..kernels.jit import n_ready
 from ..kernels.ops import ACTIVATIONS
 from .config import DataError, RunConfig
 from .records import RunRecord

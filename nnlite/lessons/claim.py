@@ -19,8 +19,11 @@ from nnlite.experiment.costs import ARTICLE, cost_at_stop
 from nnlite.experiment.pool import run_all
 from nnlite.experiment.records import RunRecord
 from nnlite.experiment.stats import article_rank, binomial_tail, compare
+from nnlite.kernels.jit import COMPILES, WITHOUT_NUMBA
 from nnlite.lessons.checker import Change, Exercise, end, run
-from nnlite.lessons.race import PLAIN_PYTHON
+
+_REMEDY = "install numba" if WITHOUT_NUMBA else "unset NUMBA_DISABLE_JIT"
+_TOO_SLOW = f"Kernels run as plain Python, which would take days: {_REMEDY}."
 
 BATCH, CLASSES, PIXELS = article.BATCH_SIZE, article.N_CLASSES, article.N_PIXELS
 EPOCHS, STEPS, SCRATCH_STEPS = PRETRAINED.pretrain_epochs, PRETRAINED.real_steps, SCRATCH.real_steps
@@ -133,8 +136,8 @@ def put_on_the_bill() -> None:
 def run_pairs() -> None:
     """Print six pairs of runs, what one run of each kind could have shown, and what an interval is."""
     print("\n6. The same two runs by nnlite, each from six seeds\n")
-    if PLAIN_PYTHON:
-        print("  Kernels run as plain Python, which would take days: unset NUMBA_DISABLE_JIT.")
+    if not COMPILES:
+        print(f"  {_TOO_SLOW}")
         return
     print("  (seconds with the fast kernels; they are compiled once, in half a minute)\n", flush=True)
     treated, scratch = carry_out(nnlite.load_dataset("mnist"), RunConfig(), N_PAIRS)
@@ -187,8 +190,8 @@ EXERCISES = [
 
 def double_the_rate() -> None:
     """Print what both kinds of runs need at twice the learning rate."""
-    if PLAIN_PYTHON:
-        print("  Kernels run as plain Python, which would take days: unset NUMBA_DISABLE_JIT.")
+    if not COMPILES:
+        print(f"  {_TOO_SLOW}")
         return
     print(f"  Medians of {N_PAIRS} pairs, the article's count\n", flush=True)
     print(f"  {'':15}{'steps':>8}{'steps after':>14}{'averages':>12}{'the rate alone':>18}")

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 import nnlite
+from nnlite.kernels.jit import COMPILES
 from nnlite.training import epochs, prepare_images, train
 
 Array = npt.NDArray[Any]
 Steps = Callable[[nnlite.MLP, Array, Array, int], float]
 
 RATE = 0.1  # learning rate of SGD
-PLAIN_PYTHON = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"  # kernels that are not compiled get less to do
-N_IMAGES, N_UNITS, N_STEPS = (4, 8, 2) if PLAIN_PYTHON else (64, 128, 100)
+N_IMAGES, N_UNITS, N_STEPS = (64, 128, 100) if COMPILES else (4, 8, 2)  # what is not compiled gets less to do
 N_COMPARED = 20  # steps after which the three losses are compared
 N_ROUNDS = 5  # of N_STEPS each, the two kinds of kernels taking turns
 
@@ -37,7 +37,7 @@ def race(by_hand: Steps) -> None:
     by_hand : callable (network, uint8 array (n, 784), int64 array (n,), number of steps) -> float
         Takes steps of SGD at `RATE` in place, in the network's dtype; returns the loss before the last of them.
     """
-    kernels = "run as plain Python" if PLAIN_PYTHON else "are compiled once, in half a minute"
+    kernels = "are compiled once, in half a minute" if COMPILES else "run as plain Python"
     print(f"  {N_IMAGES} images, 784-{N_UNITS}-10, float32. Kernels {kernels}.\n", flush=True)
     data = nnlite.load_dataset("mnist")
     batch = data.train_pixels[:N_IMAGES], data.train_labels[:N_IMAGES]
