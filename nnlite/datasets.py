@@ -26,13 +26,14 @@ from nnlite.dataset_checks import check_images, check_kind, check_labels
 from nnlite.files import path_name
 from nnlite.idx import IdxFormatError, idx_sha256, read_idx
 from nnlite.places import KNOWN_SETS, STEMS, find_files, named_root, near_misses, places
+from nnlite.showing import Shown
 
 MAX_CLASSES = 1 << 16  # a larger label is damage, and would become a layer of that width
 _scaling = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Shown):
     """Hold labelled images as they were read, and scale them on first access.
 
     Attributes
@@ -86,6 +87,20 @@ class Dataset:
         shape = " x ".join(map(str, self.image_shape))
         counts = f"{len(self.train_labels)} + {len(self.test_labels)} images of {shape}"
         return f"Dataset({self.name!r}: {counts}, {self.n_classes} classes)"
+
+    def _facts(self) -> list[tuple[str, ...]]:
+        return [
+            ("images", "training", "test"),
+            ("number", f"{len(self.train_labels):,}", f"{len(self.test_labels):,}"),
+            ("pixels", *(f"{pixels.dtype} {pixels.shape}" for pixels in (self.train_pixels, self.test_pixels))),
+            ("of a class", _fewest_and_most(self.train_labels), _fewest_and_most(self.test_labels)),
+            *[("note", note) for note in self.notes],
+        ]
+
+
+def _fewest_and_most(labels: NDArray[np.int64]) -> str:
+    numbers = np.bincount(labels)
+    return f"{numbers.min():,} to {numbers.max():,}"
 
 
 def load_dataset(

@@ -21,11 +21,12 @@ from .mlp import MLP
 from .optim import Adam, Optimizer
 from .schedule import DIVERGED, Checks, Images, Ints, Outcome, Schedule, Watch, answers_needed
 from .schedule import epochs as plan_steps
+from .showing import Shown
 from .training import is_compiled, prepare_floats, train
 
 
-@dataclass(frozen=True, eq=False)
-class History:
+@dataclass(frozen=True, eq=False, repr=False)
+class History(Shown):
     """What `fit` tells of a training.
 
     Attributes
@@ -44,6 +45,25 @@ class History:
     steps_per_epoch: int
     tally: Tally
     seconds: float
+
+    def __repr__(self) -> str:
+        n_steps, end = len(self.losses), {"budget": "all epochs done"}.get(self.status, self.status)
+        what = f"{end}, {n_steps / self.steps_per_epoch:.3g} epochs, {n_steps:,} steps in {self.seconds:.2f} s"
+        accuracy = f", accuracy {self.accuracies[-1]:.2%}" if self.accuracies.size else ""
+        return f"History({what}: loss {self.losses[0]:.3g} to {self.losses[-1]:.3g}{accuracy})"
+
+    def _facts(self) -> list[tuple[str, ...]]:
+        means = [
+            f"{self.losses[first : first + self.steps_per_epoch].mean():.4f}"
+            for first in range(0, len(self.losses), self.steps_per_epoch)
+        ]
+        accuracies = [f"{accuracy:.2%}" for accuracy in self.accuracies]
+        return [
+            ("epoch", *map(str, range(1, len(means) + 1))),
+            ("mean loss", *means),
+            *([("accuracy", *accuracies)] if accuracies else []),
+            ("operations", f"{self.tally.total():,}"),
+        ]
 
 
 def fit(

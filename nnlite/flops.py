@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .kernels.ops import DENSE, EXECUTED, KINDS, N_KINDS
+from .showing import Shown
 
 PHASES = ("data", "pretrain", "train", "evaluate", "report")
 """In the order of a run. `report` holds looks that only inform: it is printed under the bill, in no total."""
@@ -47,7 +48,7 @@ FREE_BY_CONVENTION = (
 Counts = dict[str, dict[str, dict[str, int]]]
 
 
-class Tally:
+class Tally(Shown):
     """Operations by phase, kernel and kind, dense and executed, and the passes of each phase.
 
     Dense counts are the closed form of the mathematical operation, the same for every kernel that performs it; executed
@@ -60,12 +61,31 @@ class Tally:
     ...     tally.kernel("matmul_forward")[:] += 1  # every slot; kernels do this themselves
     >>> tally.total("flop"), tally.total("mac"), tally.total("flop", phases=["data"])
     (10, 2, 0)
+    >>> tally
+    Tally(10 operations: train 10)
     """
 
     def __init__(self) -> None:
         self._phase = "train"
         self._counts: dict[str, dict[str, npt.NDArray[np.int64]]] = {}
         self._passes: dict[str, dict[str, int]] = {}
+
+    def __repr__(self) -> str:
+        phases = ", ".join(f"{phase} {self.total(phases=[phase]):,}" for phase in _ordered(self._counts))
+        return f"Tally({self.total():,} operations{': ' + phases if phases else ''})"
+
+    def _facts(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [
+            ("phase", "operations", "executed", "steps", "images forward", "images backward")
+        ]
+        for phase in _ordered({**self._counts, **self._passes}):
+            passes = self._passes.get(phase, dict.fromkeys(PASSES, 0))
+            rows.append((phase, *(f"{n:,}" for n in (*self._totals([phase]), *passes.values()))))
+        return [*rows, ("all but report", *(f"{n:,}" for n in self._totals(self._billed())))]
+
+    def _totals(self, phases: list[str]) -> tuple[int, int]:
+        """Dense and executed operations under model `flop`."""
+        return self.total("flop", phases), self.total("flop", phases, executed=True)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[Tally]:
@@ -212,7 +232,8 @@ class Tally:
         return "\n".join(lines)
 
     def _row(self, phases: list[str]) -> str:
-        return f"{self.total('flop', phases):21,d}{self.total('flop', phases, executed=True):21,d}"
+        dense, executed = self._totals(phases)
+        return f"{dense:21,d}{executed:21,d}"
 
 
 def _ordered(phases: Iterable[str]) -> list[str]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .arguments import check_finite, check_scale, class_labels, for_reading, random_generator, real_array
-from .flops import Tally
+from .closed_forms import PER_PARAMETER, Kernels, forward_counts, step_counts
+from .flops import Tally, total
 from .initializers import INITIALIZERS
 from .kernels import activation as activations
 from .kernels import loss as losses
 from .kernels import matmul, ops, reduce
+from .showing import Shown
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +45,7 @@ class Gradients:
         return [array for pair in zip(self.weights, self.biases, strict=True) for array in pair]
 
 
-class MLP:
+class MLP(Shown):
     """A fully connected network for classification.
 
     Parameters
@@ -73,6 +76,8 @@ class MLP:
     >>> mlp = MLP((2, 3, 2), rng=0)
     >>> mlp.forward(np.zeros((5, 2))).shape
     (5, 2)
+    >>> mlp
+    MLP(2-3-2, relu, float32: 17 parameters; an image 27 operations forward, 59 backward)
     """
 
     def __init__(
@@ -96,6 +101,35 @@ class MLP:
             weight, bias = draw(n_in, n_out, rng)
             self.weights.append(weight.astype(self.dtype))
             self.biases.append(bias.astype(self.dtype))
+
+    def __repr__(self) -> str:
+        forward, backward = self._operations_of_an_image()
+        what = f"{'-'.join(map(str, self.layer_sizes))}, {self.activation}, {self.dtype}"
+        n_parameters = sum(array.size for array in self.parameters())
+        operations = f"an image {forward:,} operations forward, {backward:,} backward"
+        return f"MLP({what}: {n_parameters:,} parameters; {operations})"
+
+    def _facts(self) -> list[tuple[str, ...]]:
+        forward, backward = self._operations_of_an_image()
+        sizes = pairwise(self.layer_sizes)
+        return [
+            *[(f"{n_in} to {n_out}", f"{(n_in + 1) * n_out:,} parameters") for n_in, n_out in sizes],
+            ("forward", f"{forward:,} operations an image"),
+            ("loss and backward", f"{backward:,} operations an image"),
+            *[(f"update, {name}", f"{self._operations_of_a_step(name):,} operations a step") for name in PER_PARAMETER],
+        ]
+
+    def _operations_of_an_image(self) -> tuple[int, int]:
+        """Dense operations forward, and of loss and backward, under cost model `flop`."""
+        step, step_without_images = (_priced(step_counts(self.layer_sizes, self.activation, "sgd", n)) for n in (1, 0))
+        forward = _priced(forward_counts(self.layer_sizes, self.activation, 1))
+        return forward, step - step_without_images - forward
+
+    def _operations_of_a_step(self, optimizer: str) -> int:
+        """Dense operations of an update, whatever the batch, under cost model `flop`."""
+        counts = step_counts(self.layer_sizes, self.activation, optimizer, 0)
+        del counts["softmax_cross_entropy_forward"]  # the division that makes the loss a mean
+        return _priced(counts)
 
     def parameters(self) -> list[Array]:
         """Return all parameter arrays, layer by layer, weight then bias; the arrays themselves, not copies."""
@@ -304,6 +338,10 @@ class MLP:
         if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
             raise ValueError(f"x: expected shape (n_samples, {n_features}), at least one sample, found {np.shape(x)}")
         return array
+
+
+def _priced(kernels: Kernels) -> int:
+    return total({"train": kernels}, {}, "flop", ["train"])
 
 
 def _checked_layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .arguments import fraction, not_negative, positive
-from .flops import Tally
+from .closed_forms import PER_PARAMETER
+from .flops import Tally, total
 from .kernels import update
+from .showing import Shown
 
 if TYPE_CHECKING:
     from .mlp import MLP, Gradients
@@ -23,14 +25,34 @@ Array = npt.NDArray[Any]
 Scalar = np.floating[Any]
 
 
-class SGD:
+class _Optimizer(Shown):
+    """What the three say of themselves, by the names of their numbers."""
+
+    _numbers: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._numbers)})"
+
+    def _facts(self) -> list[tuple[str, ...]]:
+        operations = total({"train": {"update": PER_PARAMETER[type(self).__name__.lower()]}}, {}, "flop", ["train"])
+        return [("operations of a step", f"{operations} a parameter")]
+
+
+class SGD(_Optimizer):
     """Stochastic gradient descent: parameter -= learning_rate gradient.
 
     Parameters
     ----------
     learning_rate : float
         Above 0; may be changed between steps, then to 0 as well.
+
+    Examples
+    --------
+    >>> SGD(0.1)
+    SGD(learning_rate=0.1)
     """
+
+    _numbers = ("learning_rate",)
 
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = float(positive("learning_rate", learning_rate))
@@ -47,7 +69,7 @@ class SGD:
             update.sgd_update(parameter, gradient, rate, tally.kernel("sgd_update"))
 
 
-class Momentum:
+class Momentum(_Optimizer):
     """Gradient descent along a decaying sum of gradients, as PyTorch's SGD with momentum.
 
     velocity = momentum velocity + gradient; parameter -= learning_rate velocity
@@ -59,6 +81,8 @@ class Momentum:
     momentum : float
         In [0, 1).
     """
+
+    _numbers = ("learning_rate", "momentum")
 
     def __init__(self, learning_rate: float, momentum: float = 0.9) -> None:
         self.learning_rate = float(positive("learning_rate", learning_rate))
@@ -79,7 +103,7 @@ class Momentum:
             update.momentum_update(parameter, gradient, velocity, rate, momentum, counters)
 
 
-class Adam:
+class Adam(_Optimizer):
     """Adam (Kingma and Ba 2015, arXiv:1412.6980), with PyTorch's defaults and meaning of epsilon.
 
     Parameters
@@ -91,6 +115,8 @@ class Adam:
     epsilon : float
         Added to the root of the mean square, above 0.
     """
+
+    _numbers = ("learning_rate", "beta1", "beta2", "epsilon")
 
     def __init__(
         self, learning_rate: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8

@@ -22,13 +22,20 @@ TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in
 EXPERIMENT = [path.stem for path in sorted((ROOT / "experiment").glob("*.py")) if not path.stem.startswith("__")]
 
 LAYERS = [
-    [f"nnlite.{name}" for name in ("_version", "access", "arguments", "contents", "files", "program")],
+    [f"nnlite.{name}" for name in ("_version", "access", "arguments", "contents", "files", "program", "showing")],
     ["nnlite.kernels", "nnlite.kernels.ops", "nnlite.kernels.dispatcher"],
     ["nnlite.kernels.cache", "nnlite.places", "nnlite.idx"],
     ["nnlite.kernels.jit"],
     [f"nnlite.kernels.{name}" for name in ("matmul", "activation", "loss", "update", "reduce", "distance")],
     ["nnlite.kernels.fast.*"],
-    ["nnlite.dataset_checks", "nnlite.datasets", "nnlite.download", "nnlite.flops", "nnlite.initializers"],
+    [
+        "nnlite.closed_forms",
+        "nnlite.dataset_checks",
+        "nnlite.datasets",
+        "nnlite.download",
+        "nnlite.flops",
+        "nnlite.initializers",
+    ],
     ["nnlite.mlp", "nnlite.mlp_files", "nnlite.optim"],
     ["nnlite.schedule"],
     ["nnlite.prototypes"],

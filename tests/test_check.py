@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from test_records import record
 
+from nnlite.closed_forms import step_counts
 from nnlite.experiment.config import RunConfig
-from nnlite.experiment.costs import step_counts
 from nnlite.experiment.wording import bounds, percent
 from nnlite.study import cells
 from nnlite.study.parts import is_done, records_of

@@ -67,6 +67,7 @@ def test_mnist_has_the_sizes_labels_and_ink_that_everyone_knows():
     assert mnist.test_pixels.shape == (10_000, 784)
     assert (mnist.name, mnist.n_classes, mnist.image_shape) == ("mnist", 10, (28, 28))
     assert repr(mnist) == "Dataset('mnist': 60000 + 10000 images of 28 x 28, 10 classes)"
+    assert "<th>of a class</th><td>5,421 to 6,742</td><td>892 to 1,135</td>" in mnist._repr_html_()
     assert mnist.train_labels.dtype == mnist.test_labels.dtype == np.int64
     assert mnist.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
     # the counts that the literature prints for digits 0 to 9; they add up to 60,000 and 10,000

@@ -156,6 +156,15 @@ def test_frozen_images_are_learnt_from():
     np.testing.assert_array_equal(fit(MLP(SIZES, 0), images, labels, 2).losses, expected)
 
 
+def test_a_history_says_how_it_went():
+    losses = np.array([2.0, 1.0, 0.5, 0.25], np.float32)
+    history = nnlite.History("reached", losses, np.array([0.5, 0.975]), 2, nnlite.Tally(), 0.125)
+    assert repr(history) == "History(reached, 2 epochs, 4 steps in 0.12 s: loss 2 to 0.25, accuracy 97.50%)"
+    page = history._repr_html_()
+    assert "<th>mean loss</th><td>1.5000</td><td>0.3750</td>" in page
+    assert "<th>accuracy</th><td>50.00%</td><td>97.50%</td>" in page
+
+
 INTERRUPTED = """
 import os, signal, threading, time
 import numpy as np

@@ -174,3 +174,13 @@ def test_the_table_fits_80_columns_and_keeps_the_report_under_the_total():
     assert rows["sgd_update"] == [9, 9]  # 2 x 3 + 2 + 1; 5 + 3 + 1
     assert rows["report (informs only, in no total)"] == [9, 9]
     assert Tally().table().splitlines()[-1].startswith(total)
+
+
+def test_a_bill_says_its_total_and_phases_and_what_informs_in_no_total():
+    tally = small_bill()
+    assert repr(tally) == "Tally(2,141 operations: data 100, pretrain 20, train 2,021, report 9)"
+    page = tally._repr_html_()
+    # train ran 2 x 700 + 7 + 5 + (5 + 3 + 1)
+    assert "<th>train</th><td>2,021</td><td>1,421</td><td>3</td><td>20</td><td>20</td>" in page
+    assert "<th>all but report</th><td>2,141</td><td>1,541</td>" in page
+    assert repr(Tally()) == "Tally(0 operations)"

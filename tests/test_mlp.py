@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import reference
 
-from nnlite import MLP, SGD, Gradients, Tally, kernels
+from nnlite import MLP, SGD, Adam, Gradients, Tally, kernels
 from nnlite.kernels.ops import ACTIVATIONS, KINDS
 from nnlite.training import epochs, evaluate, train
 
@@ -272,3 +272,21 @@ def test_inputs_of_another_size_than_those_of_training_are_refused():
             answer(np.where(x == x.max(), -11, 0))
         with pytest.raises(ValueError, match="image 0 has a pixel that is not finite"):
             answer(x * np.nan)
+
+
+def test_a_network_says_what_it_is_and_costs():
+    mlp, tally, steps = MLP((5, 4, 3), 0), Tally(), Tally()
+    with tally.phase("forward"):
+        mlp.forward([[0] * 5], tally)
+    with tally.phase("both"):
+        _, gradients = mlp.loss_and_gradients([[0] * 5], [0], tally)
+    forward = tally.total(phases=["forward"])
+    backward = tally.total(phases=["both"]) - forward - 1  # the division of the mean is a batch's, not an image's
+    assert repr(mlp) == (
+        f"MLP(5-4-3, relu, float32: 39 parameters; an image {forward} operations forward, {backward} backward)"
+    )
+    page = mlp._repr_html_()
+    assert "<th>5 to 4</th><td>24 parameters</td>" in page
+    assert f"<th>loss and backward</th><td>{backward} operations an image</td>" in page
+    Adam().step(mlp, gradients, steps)
+    assert f"<th>update, adam</th><td>{steps.total()} operations a step</td>" in page

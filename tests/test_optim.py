@@ -125,3 +125,15 @@ def test_defaults_are_pytorchs():
     adam = Adam()
     assert (adam.learning_rate, adam.beta1, adam.beta2, adam.epsilon) == (1e-3, 0.9, 0.999, 1e-8)
     assert Momentum(0.1).momentum == 0.9
+
+
+def test_an_optimizer_says_its_numbers_and_what_a_step_costs():
+    assert repr(Momentum(0.1)) == "Momentum(learning_rate=0.1, momentum=0.9)"
+    for name, make in OPTIMIZERS.items():
+        mlp, tally, optimizer = network(), Tally(), make()
+        assert eval(repr(optimizer)).settings(np.float64) == optimizer.settings(np.float64)
+        optimizer.step(mlp, random_gradients(mlp, np.random.default_rng(0)), tally)
+        n_parameters = sum(array.size for array in mlp.parameters())
+        update = tally.counts(executed=False)["train"][f"{name}_update"]
+        operations = sum(update.values()) + update["fma"]
+        assert f"<td>{operations // n_parameters} a parameter</td>" in optimizer._repr_html_()

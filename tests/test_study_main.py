@@ -34,7 +34,9 @@ def test_the_list_names_every_part_with_its_runs_and_minutes(capsys):
     assert [name for name, *_ in rows if name.endswith("*")] == ["pilot*", "fashion*"]  # what needs Fashion-MNIST
     assert rows[1] == ["claim", "400", "16"]  # 2 configurations x 2 arms x 100 seeds
     assert rows[6] == ["finals", "-", "-"]
-    assert " ".join(lines[len(ALL_PARTS) :]).startswith("-: what other parts find decides what it runs. *: needs Fashion")
+    assert " ".join(lines[len(ALL_PARTS) :]).startswith(
+        "-: what other parts find decides what it runs. *: needs Fashion"
+    )
     assert max(map(len, lines)) <= 80
 
 

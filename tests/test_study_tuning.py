@@ -9,7 +9,7 @@ import statistics
 import pytest
 from test_records import record
 
-from nnlite.experiment.costs import evaluation_counts, step_counts
+from nnlite.closed_forms import evaluation_counts, step_counts
 from nnlite.experiment.stats import Interval, Verdict
 from nnlite.study import cells
 from nnlite.study.protocol import by_arm
