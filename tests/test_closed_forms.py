@@ -27,21 +27,11 @@ NETWORKS = {
 
 def booked(sizes, activation, optimizer, n, n_checked):
     """What one step on n images and one check of n_checked book, {phase: {kernel: {kind: int}}}."""
-    rng, tally = np.random.default_rng(0), Tally()
-    images, labels = (
-        rng.random((max(n, n_checked), sizes[0]), np.float32),
-        rng.integers(0, sizes[-1], max(n, n_checked)),
-    )
+    rng, tally, n_images = np.random.default_rng(0), Tally(), max(n, n_checked)
+    images, labels = rng.random((n_images, sizes[0]), np.float32), rng.integers(0, sizes[-1], n_images)
     checks = Checks(images, labels, np.array([1]), needed=n_checked + 1, look=TO_END, rows=np.arange(n_checked))
-    train(
-        MLP(sizes, rng, activation),
-        OPTIMIZERS[optimizer](0.1),
-        images,
-        labels,
-        epochs(np.arange(n), n, 1, 0.1),
-        checks,
-        tally,
-    )
+    mlp, stepper = MLP(sizes, rng, activation), OPTIMIZERS[optimizer](0.1)
+    train(mlp, stepper, images, labels, epochs(np.arange(n), n, 1, 0.1), checks, tally)
     dense = tally.to_record()["dense"]
     return {phase: {name: kinds for name, kinds in kernels.items() if kinds} for phase, kernels in dense.items()}
 

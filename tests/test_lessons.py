@@ -6,6 +6,7 @@ The lessons on the claim and on the verdict have files of their own for what the
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import pathlib
 
@@ -14,8 +15,10 @@ import pytest
 from lesson_output import finished, printed_by
 
 import nnlite
+from nnlite.lessons import LESSONS as LISTED
+from nnlite.lessons import __main__ as lessons_command
 from nnlite.lessons import backward as backward_lesson
-from nnlite.lessons import checker, gradient_check, mnist_files, race
+from nnlite.lessons import chain_rule, checker, gradient_check, mnist_files, race
 from nnlite.lessons import forward as forward_lesson
 from nnlite.places import STEMS, places
 
@@ -56,7 +59,7 @@ ARRAYS = ["W1", "b1", "W2", "b2"]
 
 def answer(name, *arguments):
     lesson = LESSONS[name]
-    return checker.run(name, lesson.lesson, lesson.EXERCISES, ["--answer", *map(str, arguments)])
+    return checker.run(name, lesson.lesson, lesson.EXERCISES, lesson.CHANGE, ["--answer", *map(str, arguments)])
 
 
 def columns(text, start):
@@ -72,18 +75,33 @@ def test_a_lesson_fits_a_plain_terminal_and_asks_its_exercises_without_the_answe
     for number, (exercise, right) in enumerate(zip(LESSONS[name].EXERCISES, ANSWERS[name], strict=True), start=1):
         assert f"  {number}. {exercise.question.splitlines()[0]}" in text
         assert str(right) not in text.replace(",", "").split()
-    assert f"python -m nnlite.lessons.{name} --answer 1 " in text
+    assert f"python -m nnlite.lessons.{name} -a 1 " in text
 
 
-@pytest.mark.parametrize("name", ["bytes", "counting", "forward", "backward"])
-def test_a_first_lesson_is_a_file_of_under_120_lines(name):
-    assert len(pathlib.Path(LESSONS[name].__file__).read_text(encoding="utf-8").splitlines()) < 120
+def test_a_lesson_is_a_file_that_is_read_in_one_sitting():
+    files = [pathlib.Path(lesson.__file__) for lesson in LESSONS.values()]
+    assert {file.stem for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 240} == set()
+
+
+def test_the_lessons_are_listed_in_their_order_with_minutes_and_aims(capsys):
+    assert lessons_command.main([]) == 0
+    text = capsys.readouterr().out
+    listed = [line.split()[1:4] for line in text.splitlines() if line.startswith("  ")]
+    assert listed == [[name, str(lesson.minutes), "min"] for name, lesson in LISTED.items()]
+    assert [name for name, *_ in listed] == ["bytes", "forward", "backward", "counting", "claim", "verdict"]
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(("name", "number", "right"), EXERCISES)
 def test_right_answers_are_right_and_wrong_ones_get_a_hint_that_does_not_tell(name, number, right, capsys):
     assert answer(name, number, right) == answer(name, number, f"{right:,}") == 0
-    assert capsys.readouterr().out == "right\nright\n"
+    why, following, *again = capsys.readouterr().out.splitlines()
+    assert again == [why, following]
+    assert why.startswith("right: ")
+    assert len(why) <= 80
+    names = [*LISTED, None]
+    after = names[names.index(name) + 1]
+    assert following == (f"Next lesson: {after}" if after else "That was the last lesson: now run `nnlite`.")
     for wrong in (right + 1, right - 1):
         assert answer(name, number, wrong) == 1
         text = capsys.readouterr().out
@@ -151,11 +169,30 @@ def test_the_bytes_lesson_shows_header_sizes_image_and_averages():
 @pytest.mark.parametrize("without_jit", ["0", "1"])
 def test_the_counting_lesson_prints_three_equal_counts(without_jit):
     text = printed_by("counting", without_jit)
-    rows = [line.split()[-4:] for line in text.splitlines() if line.startswith("  by ")]
-    # mul 24 + 24, add as many, cmp 12 for relu and 4 for argmax: 48 + 48 + 16 = 112
-    assert rows == [["48", "48", "16", "112"]] * 3
-    classes = [line.split(":")[1] for line in text.splitlines() if "their classes:" in line]
-    assert classes[0] == classes[1]
+    # 4 images, 2 inputs, 3 units, 2 classes. forward: mul 24 + 24, add as many and 6 x 4 for the loss, cmp 12 for relu
+    # and 4 for the larger score, div 8 + 1; backward: mul 3 x 24, add as many, 8 + 12 for the biases and 4 for p - y
+    wanted = {
+        "forward": ["48", "72", "16", "9", "8", "4", "157"],
+        "backward": ["72", "96", "12", "8", "0", "0", "188"],
+        "update": ["17", "17", "0", "0", "0", "0", "34"],
+    }
+    for part, row in wanted.items():
+        assert [words[-7:] for words in columns(text, f"  {part} ") if words] == [row] * 3
+    losses = [words[:5] for words in columns(text, "  loss")]
+    assert losses[0] == losses[1]
+
+
+def test_the_counting_lesson_names_the_files_and_lines_where_an_operation_is_made(monkeypatch):
+    lines = printed_by("counting").splitlines()
+    places_named = [line.strip().rpartition(":") for line in lines if line.startswith("  nnlite/") and ":" in line]
+    assert [file for file, _, _ in places_named] == [
+        "nnlite/kernels/matmul.py",
+        "nnlite/kernels/ops.py",
+        "nnlite/flops.py",
+    ]
+    for file, _, number in places_named:
+        source = (pathlib.Path(nnlite.__file__).parents[1] / file).read_text(encoding="utf-8").splitlines()
+        assert f"      {source[int(number) - 1].strip()}" in lines
 
 
 def test_one_neuron_of_the_forward_lesson_is_the_first_of_its_layer():
@@ -173,10 +210,29 @@ def test_the_forward_lessons_loss_of_sure_and_of_even_scores():
 @pytest.mark.parametrize("without_jit", ["0", "1"])
 def test_the_forward_lesson_and_the_kernels_find_the_same_loss(without_jit):
     text = printed_by("forward", without_jit)
-    by_hand, by_kernels = (line.split("loss ")[1].split(",")[0] for line in text.splitlines() if "loss 2." in line)
+    by_hand, by_kernels = (line.split("loss ")[1].split(",")[0] for line in text.splitlines() if "loss 0." in line)
     assert by_hand == by_kernels
+    ((learned, *_),) = columns(text, "  learned weights")
+    assert int(learned) >= 58  # nine of ten of 64
+    votes = columns(text, "  for 5")[0]
+    assert sum(map(float, votes[:-1])) == pytest.approx(float(votes[-1]), abs=0.004)  # seven numbers of three decimals
     assert columns(text, "  as is ") == [["nan"] * 10]  # without the maximum subtracted
     assert columns(text, "  safe ") == columns(text, "  p ")
+
+
+def test_the_chain_rule_in_small_numbers_is_that_of_the_kernels(capsys):
+    mlp = nnlite.MLP((2, 2, 2), rng=np.random.default_rng(0), dtype=np.float64)
+    for parameter, small in zip(
+        mlp.parameters(), (chain_rule.W1, chain_rule.B1, chain_rule.W2, chain_rule.B2), strict=True
+    ):
+        parameter[:] = small
+    loss, gradients = mlp.loss_and_gradients(chain_rule.X, chain_rule.LABEL)
+    np.testing.assert_allclose(chain_rule.chain_rule(), gradients.weights, atol=1e-12)
+    text = capsys.readouterr().out
+    assert loss == pytest.approx(np.log(1 + np.e))  # logits 1 and 0, and the label is the second
+    assert "dz = p - y = (0.731, 0.269) - (0, 1) = (0.731, -0.731)" in text  # e / (1 + e) = 0.731
+    for words in columns(text, "  by W"):
+        assert float(words[6].rstrip(";")) == pytest.approx(0.001 * float(words[-1]), abs=1e-6)
 
 
 def test_the_backward_lessons_check_passes_the_rules_and_finds_every_mistake():
@@ -249,3 +305,76 @@ def test_the_gradient_checks_table_shows_the_largest_slope_and_the_largest_error
     by_hand, slopes = np.array([[1.0, -4.0], [0.0, 2.0]]), np.array([[1.0, -4.0], [1.0, 2.0]])
     line = gradient_check.table(["W"], [by_hand], [slopes]).splitlines()[1]
     assert line.split() == ["W[0,", "1]", "-4.000000000", "-4.000000000", "0.25"]  # 1 wrong at [1, 0], over 4
+
+
+@pytest.mark.parametrize("name", [name for name in LESSONS if name != "claim"])
+def test_what_a_change_shows_fits_a_plain_terminal_and_says_why(name, capsys):
+    lesson = LESSONS[name]
+    assert checker.run(name, lesson.lesson, lesson.EXERCISES, lesson.CHANGE, ["-l"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.rstrip().endswith(".")
+
+
+def test_a_change_shows_what_the_lesson_says_of_it(capsys):
+    for name in ("forward", "backward", "counting", "verdict"):
+        LESSONS[name].CHANGE.look()
+    text = capsys.readouterr().out
+    right = [int(words[1]) for words in columns(text, "  by ")]
+    assert right == sorted(right, reverse=True)  # the further right, the fewer
+    assert right[0] > 900
+    assert right[-1] < 200
+    assert columns(text, "  zero ")[0][:2] == ["0.0000", "0.0000"]  # of all weights at 0 no weight learns
+    assert [words[-1] for words in columns(text, "  forward ")] == ["157", "157"]  # with ink and without
+    (once,) = (float(words[-1][:-1]) for words in columns(text, "  said so after all"))
+    (*_, always) = (float(words[-1][:-1]) for words in columns(text, "  said so at some point"))
+    assert once < 8  # 5%, of 200 studies
+    assert always > 15
+
+
+def test_the_lessons_and_the_walk_are_written_as_notebooks_once(tmp_path, capsys):
+    pytest.importorskip("jupytext")
+    assert lessons_command.main(["notebook", str(tmp_path / "new")]) == 0
+    paths = [pathlib.Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert [path.stem for path in paths] == ["walk", *(f"{n}-{name}" for n, name in enumerate(LISTED, start=1))]
+    for path in paths:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        assert not [cell for cell in cells if cell.get("outputs")]
+        assert any("".join(cell["source"]).startswith("%run -m nnlite.lessons") for cell in cells) != (
+            path.stem == "walk"
+        )
+    assert lessons_command.main(["notebook", str(tmp_path / "new")]) == 1  # what is there may be someone's work
+    assert capsys.readouterr().err.startswith("nnlite: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["walk", *(f"{number}-{name}" for number, name in enumerate(LISTED, start=1))])
+def test_a_notebook_runs_from_its_first_cell_to_its_last(name, tmp_path):
+    pytest.importorskip("jupytext")
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("matplotlib")
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    from nnlite.lessons.notebook import write_notebooks
+
+    (path,) = (path for path in write_notebooks(tmp_path) if path.stem == name)
+    notebook = nbformat.read(path, as_version=4)
+    root = str(pathlib.Path(nnlite.__file__).parents[1])
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": root}}).execute()  # an error raises
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    if name == "walk":
+        assert sum("image/png" in output.get("data", {}) for output in outputs) >= 6
+        return
+    printed = "".join(output.get("text", "") for output in outputs if output.get("name") == "stdout")
+    assert printed.count("wrong\nhint: ") == len(LESSONS[name[2:]].EXERCISES)  # all are answered by 0
+
+
+@pytest.mark.slow
+def test_a_lesson_answers_in_a_notebook_without_a_traceback(tmp_path):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    cells = [f"%run -m nnlite.lessons.bytes -a 1 {number}" for number in (3084, 3085)]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    said = ["".join(output["text"] for output in cell.outputs).split("\n")[0] for cell in notebook.cells]
+    assert [words.split(":")[0] for words in said] == ["right", "wrong"]
+    assert {output["name"] for cell in notebook.cells for output in cell.outputs} == {"stdout"}

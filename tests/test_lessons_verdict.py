@@ -91,11 +91,10 @@ def test_a_miss_takes_the_last_place_and_a_mean_cannot_hold_it():
 
 
 def test_every_word_of_the_rule_is_shown():
-    shown = [line[26:] for line in section(5) if line[25:26] == " " and line[26:27].isalpha()]
+    shown = [line[26:] for line in section(5) if line[9:12] == "   " and line[26:27].isalpha()]
     assert shown == [
         "word",
         "not established",  # ten pairs
-        "not established",  # too wide
         "reproduced",
         "larger than claimed",
         "no material saving",
@@ -114,24 +113,6 @@ def test_planted_savings_are_named_with_a_hundred_pairs_and_hardly_ever_falsely(
         assert hundred >= 95
     (line,) = lines("  1,800, ")  # 3 savings x 3 sizes x 200 studies
     assert int(line[1]) < 0.05 * 1800
-
-
-def test_a_control_is_judged_by_what_it_truly_saves_once_there_are_enough_pairs():
-    found = {}
-    for line in section(7):
-        if "in truth" in line:
-            less, _, _, _, n, explains, worse = line.split()
-            found[less, n] = [float(p) < 0.05 for p in (explains, worse)]  # 2% is inside the margin of 5%, 12% outside
-    assert found == {
-        ("2%", "10"): [False, False],
-        ("2%", "100"): [True, False],
-        ("12%", "10"): [False, False],
-        ("12%", "100"): [False, True],
-    }
-
-
-def test_holm_counts_the_smallest_of_eight_eightfold():
-    assert "as the best of eight it is 0.096: open." in printed()  # 8 x 0.012
 
 
 def test_the_sign_test_of_the_lesson_is_that_of_the_study():

@@ -18,12 +18,12 @@ class Lesson(NamedTuple):
 
 
 LESSONS = {
-    "bytes": Lesson(10, "take a file of images apart with slices, and draw a digit from it"),
-    "forward": Lesson(15, "follow a digit through a trained network, number by number"),
-    "backward": Lesson(30, "derive every gradient of that network, and find a mistake in one"),
-    "counting": Lesson(15, "say what a pass costs each way, and point to the line that counts it"),
-    "claim": Lesson(25, "work a published number backwards to what was and was not counted"),
-    "verdict": Lesson(20, "say how sure ten pairs make you, and when to say nothing"),
+    "bytes": Lesson(10, "take a file of images apart, and draw a digit from it"),
+    "forward": Lesson(15, "follow a digit through a network, number by number"),
+    "backward": Lesson(30, "derive its gradients, and find a mistake in one"),
+    "counting": Lesson(15, "say what a step costs, and find the line that counts it"),
+    "claim": Lesson(25, "work a published number backwards to what it counts"),
+    "verdict": Lesson(20, "say how sure ten pairs make you, and when to be silent"),
 }
 """The lessons by name, in their order: each needs only those before it."""
 

@@ -134,7 +134,7 @@ EXERCISES = [
         "The check of a 784-128-10 network: how many times does it compute the loss?",
         lambda: 2 * sum(a.size for a in nnlite.MLP((784, 128, 10), rng=np.random.default_rng(0)).parameters()),
         "each weight and each bias is moved up, and moved down",
-        "two losses a number; by the rules all gradients together cost about two losses",
+        "two losses a number; by the rules all gradients cost about two",
     ),
     Exercise(
         "Make the mistake of section 7. By how many thousandths is b1 wrong?",

@@ -102,7 +102,7 @@ EXERCISES = [
         "counted from 0? Let Python open the file and look.",
         lambda: read_bytes(find_training_files()[0])[16 + 7 * 784 + 16 * 28 + 11],
         "skip the header, then whole images, then whole rows, then pixels",
-        "it is byte 16 + 7 x 784 + 16 x 28 + 11, for what varies fastest comes last",
+        "byte 16 + 7 x 784 + 16 x 28 + 11: what varies fastest comes last",
     ),
 ]
 

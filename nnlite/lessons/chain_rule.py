@@ -66,8 +66,8 @@ def chain_rule() -> tuple[Array, Array]:
     print(f"\n  (W' is W with rows and columns swapped.) Try two of them, {NUDGE} up:\n")
     up = np.zeros((2, 2))
     up[1, 0] = NUDGE
-    print(f"  W1[1, 0]  the loss moves by {loss_of(W1 + up, W2) - loss_of(W1, W2):+.6f}; dW1 says {dw1[1, 0]:+.3f}")
-    print(f"  W2[0, 1]  the loss moves by {loss_of(W1, W2 + up.T) - loss_of(W1, W2):+.6f}; dW2 says {dw2[0, 1]:+.3f}")
+    print(f"  by W1[1, 0] the loss moves by {loss_of(W1 + up, W2) - loss_of(W1, W2):+.6f}; dW1 says {dw1[1, 0]:+.3f}")
+    print(f"  by W2[0, 1] the loss moves by {loss_of(W1, W2 + up.T) - loss_of(W1, W2):+.6f}; dW2 says {dw2[0, 1]:+.3f}")
     return dw1, dw2
 
 

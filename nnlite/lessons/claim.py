@@ -170,7 +170,7 @@ EXERCISES = [
         "article have saved, rounded to a whole number?",
         lambda: round(1000 * saving(STEPS, 16)),
         "as in section 4; what does a step cost now, in F? An epoch costs the same",
-        "a step is 16 + 2 F now, so the same 28 epochs of 12 F weigh four times as much",
+        "a step costs 18 F now, so the epochs cost 19 steps of 214 and not 5",
     ),
     Exercise(
         "After the epochs, how many steps of 64 at most can follow for less than the\nrun from scratch costs?",
@@ -183,7 +183,7 @@ EXERCISES = [
         "of them are 5 or fewer on one of the sides?",
         lambda: int(2 * binomial_tail(20, 5) * 2**20),
         "add up the ways to choose 0, 1, ... 5 of twenty; there are two sides",
-        "4.1% of 2^20: so numbers 6 and 15 of twenty are the ends of a 95% interval",
+        "4.1% of 2^20, so numbers 6 and 15 of twenty are a 95% interval",
     ),
 ]
 

@@ -173,8 +173,8 @@ def clear_the_images() -> None:
         counts = count_by_kernels(images)[0]
         for part in PARTS:
             print(f"  {part:9} {name:20}{row(counts[part])}")
-    print("\n  Not one less: these loops multiply by 0 as by anything else, and count what ran.")
-    print("  To save it, a loop must look first, and looking is a comparison itself:")
+    print("\n  Not one less: these loops multiply by 0 as by all else, and count what ran.")
+    print("  To save that, a loop must look first, and looking is a comparison itself:")
     print("  nnlite/kernels/fast/rows.py looks, as four of five of MNIST's pixels are 0.")
 
 

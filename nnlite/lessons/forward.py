@@ -161,7 +161,7 @@ EXERCISES = [
         "On the batch of 64 images, how many of a neuron's products are not zero?",
         lambda: int(np.count_nonzero(example()[1])),
         "those of pixels with ink; nnlite.lessons.forward.example() gives pixels",
-        "one product a pixel, and 0 times a weight is 0: four of five are for nothing",
+        "0 times a weight is 0, so four of five products are for nothing",
     ),
 ]
 
