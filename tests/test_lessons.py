@@ -9,6 +9,9 @@ import importlib
 import json
 import os
 import pathlib
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -345,6 +348,17 @@ def test_the_lessons_and_the_walk_are_written_as_notebooks_once(tmp_path, capsys
         )
     assert lessons_command.main(["notebook", str(tmp_path / "new")]) == 1  # what is there may be someone's work
     assert capsys.readouterr().err.startswith("nnlite: ")
+
+
+def test_the_recipe_of_the_teachers_page_is_a_lesson(tmp_path):
+    page = pathlib.Path(lessons_command.__file__).with_name("TEACHING.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "units.py").write_text(recipe, encoding="utf-8")
+    for arguments, status, words in (([], 0, "python units.py -a 1 "), (["-a", "1", "795"], 0, "right: one weight")):
+        command = [sys.executable, "-W", "error", "units.py", *arguments]
+        found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert (found.returncode, found.stderr) == (status, "")
+        assert words in found.stdout
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def run(
 
     Parameters
     ----------
-    name : str - of the lesson's module in nnlite.lessons
+    name : str - of the lesson's module in nnlite.lessons, or of the file that holds one of one's own
     lesson : callable - prints the lesson
     exercises : sequence of Exercise - numbered from 1
     change : Change
@@ -103,7 +103,8 @@ def _run(
     change: Change,
     arguments: Sequence[str] | None,
 ) -> int:
-    command = f"{'%run' if _in_notebook() else 'python'} -m nnlite.lessons.{name}"
+    source = f"-m nnlite.lessons.{name}" if name in LESSONS else f"{name}.py"  # one's own is a file
+    command = f"{'%run' if _in_notebook() else 'python'} {source}"
     parser = argparse.ArgumentParser(prog=command, description=f"Print the lesson on {name}, or one of:")
     one_of = parser.add_mutually_exclusive_group()
     # Short, too: IPython's %run takes any "--" in its line for the end of its own options.
@@ -152,7 +153,7 @@ def _check(name: str, exercises: Sequence[Exercise], number: str, answer: str) -
         print(f"wrong\nhint: {exercise.hint}")
         return 1
     print(f"right: {exercise.why}")
-    if name in LESSONS:  # else a lesson of one's own
+    if name in LESSONS:
         following = next_lesson(name)
         print(f"Next lesson: {following}" if following else "That was the last lesson: now run `nnlite`.")
     return 0

@@ -67,7 +67,10 @@ def lesson_text(name: str) -> str:
     """
     exercises, change = ASKED[name]
     run = f"%run -m nnlite.lessons.{name}"
-    parts = [f"# {name}\n\n{LESSONS[name].minutes} minutes, after which you can {LESSONS[name].afterwards}.", _code(run)]
+    parts = [
+        f"# {name}\n\n{LESSONS[name].minutes} minutes, after which you can {LESSONS[name].afterwards}.",
+        _code(run),
+    ]
     parts += ["## Exercises\n\nPut your number in place of the 0."]
     for number, exercise in enumerate(exercises, start=1):
         parts += [f"{number}. {exercise.question}", _code(f"{run} -a {number} 0")]
