@@ -7,6 +7,7 @@ asks its exercises, and holds its source, to be changed. Needs jupytext.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -85,8 +86,7 @@ def _code(text: str) -> str:
 
 
 def _blocks(source: str) -> Iterator[str]:
-    """Cut a lesson's source into cells: what comes before the first function or class, then each of them, then the rest
-    up to the exercises."""
+    """Cut a lesson's source into cells: what comes before its functions, then each of them, up to the exercises."""
     lines, starts = source.splitlines(), [0]
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
@@ -95,5 +95,5 @@ def _blocks(source: str) -> Iterator[str]:
         elif isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "EXERCISES":
             starts.append(statement.lineno - 1)
             break
-    for start, stop in zip(starts, starts[1:], strict=False):
+    for start, stop in itertools.pairwise(starts):
         yield "\n".join(lines[start:stop]).strip()
