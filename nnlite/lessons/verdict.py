@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import nnlite
 from nnlite.experiment.config import BASELINE, TREATMENT, RunConfig
@@ -33,18 +32,12 @@ from nnlite.experiment.stats import (
     verdict,
 )
 from nnlite.lessons.checker import Change, Exercise, end, run
+from nnlite.lessons.planted import N_STUDIES, Savings, look_after_every_pair, simulated
 from nnlite.study.protocol import CLAIM
 
 RECORDS = Path(nnlite.__file__).parents[1] / "data" / "runs" / "claim.jsonl.xz"  # in a clone
-N_FEW, N_STUDIES = 10, 200
-EFFECT, SPREAD = 0.20, 0.07  # of simulated pairs: the true saving, and how much a pair strays from it
-
-Savings = NDArray[np.float64]
-
-
-def simulated(rng: np.random.Generator, n_pairs: int, effect: float) -> Savings:
-    """Draw the savings of pairs whose true median is `effect`: 1 - ratio, the ratio log-normal."""
-    return 1 - (1 - effect) * rng.lognormal(0, SPREAD / (1 - effect), n_pairs)
+N_FEW = 10
+EFFECT = 0.20  # the true saving of simulated pairs, where no runs are kept
 
 
 def savings(path: Path = RECORDS) -> tuple[Savings, str]:
@@ -205,22 +198,6 @@ EXERCISES = [
         "the misses come before all others, as the five that saved least",
     ),
 ]
-
-
-def look_after_every_pair() -> None:
-    """Print how often studies of nothing find something, by when they stop."""
-    rng = np.random.default_rng(3)
-    studies = [simulated(rng, 100, 0.0) for _ in range(N_STUDIES)]
-    found = [[n for n in range(6, 101) if sign_test(study[:n], 0.0) <= 0.05] for study in studies]
-    print(f"  {N_STUDIES} studies in which nothing is saved, of 100 pairs each\n")
-    print(f"  said so after all 100 pairs            {sum(100 in at for at in found) / N_STUDIES:6.1%}")
-    for last in (20, 50, 100):
-        early = sum(bool(at) and at[0] <= last for at in found) / N_STUDIES
-        print(f"  said so at some point up to pair {last:3}   {early:6.1%}")
-    print("\n  5% is the risk of one look. Whoever looks after every pair and stops when it")
-    print("  suits has many looks, and the first lucky one ends the study. So the number of")
-    print("  pairs is written down first, and an interval on the way decides nothing.")
-
 
 CHANGE = Change(
     "Nothing is saved, in truth. Do not wait for 100 pairs: from the sixth pair\n"
