@@ -8,7 +8,7 @@ import counting
 import numpy as np
 import pytest
 
-from nnlite.kernels import activation, loss, matmul, reduce, update
+from nnlite import MLP, SGD, Adam, Momentum, Tally
 from nnlite.kernels.fast.loop import BUDGET, NOT_FINITE, REACHED, STOPPED, Plan, Watch, run
 from nnlite.kernels.fast.network import new_data, new_work, pack_network, unpack_network
 from nnlite.kernels.fast.optimizers import new_optimizer
@@ -106,89 +106,44 @@ def test_loop_and_stepwise_driver_agree_in_bits_and_tally(sizes, name, on_rows, 
     assert np.isfinite(compiled.network.parameters).all()
 
 
-class PlainStep:
-    """The same training by the plain kernels, and their tallies by name."""
+PLAIN = {"sgd": SGD, "momentum": Momentum, "adam": Adam}  # with the settings above by default
 
-    def __init__(self, sizes, name, function):
-        self.name, self.function = name, function
-        self.weights, self.biases = parameters(sizes)
-        n_states = list(SETTINGS).index(name)
-        self.states = [[np.zeros_like(p.ravel()) for _ in range(n_states)] for p in [*self.weights, *self.biases]]
-        self.powers, self.coefficients = np.ones(2), np.zeros(6, np.float32)
-        self.tallies = {}
 
-    def tally(self, name):
-        return self.tallies.setdefault(name, counting.new_tally())
-
-    def forward(self, x):
-        self.h = [x]
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            z = np.empty((len(x), len(bias)), np.float32)
-            matmul.matmul_forward(self.h[-1], weight, bias, z, self.tally("matmul_forward"))
-            if layer < len(self.weights) - 1:
-                name = f"{self.function}_forward"
-                getattr(activation, name)(z.copy(), z, self.tally(name))
-            self.h.append(z)
-        return z
-
-    def step(self, x, labels, rate):
-        logits = self.forward(x)
-        p, grad, mean_loss = np.empty_like(logits), np.empty_like(logits), np.empty(1, np.float32)
-        name = "softmax_cross_entropy"
-        loss.softmax_cross_entropy_forward(logits, labels, p, mean_loss, self.tally(f"{name}_forward"))
-        loss.softmax_cross_entropy_backward(p, labels, grad, self.tally(f"{name}_backward"))
-        if self.name == "adam":
-            tally = self.tally("adam_coefficients")
-            update.adam_coefficients(self.powers, rate, *SETTINGS["adam"], self.coefficients, tally)
-        gradients = {}
-        for layer in reversed(range(len(self.weights))):
-            weight, x = self.weights[layer], self.h[layer]
-            gradients[layer] = np.empty_like(weight), np.empty_like(self.biases[layer])
-            matmul.matmul_grad_weight(x, grad, *gradients[layer], self.tally("matmul_grad_weight"))
-            if layer:
-                grad_x = np.empty_like(x)
-                matmul.matmul_grad_x(grad, weight, grad_x, self.tally("matmul_grad_x"))
-                grad, name = np.empty_like(x), f"{self.function}_backward"
-                getattr(activation, name)(x, grad_x, grad, self.tally(name))
-        for layer, (grad_weight, grad_bias) in gradients.items():
-            self._update(self.weights[layer], grad_weight, self.states[layer], rate)
-            self._update(self.biases[layer], grad_bias, self.states[len(self.weights) + layer], rate)
-        return mean_loss[0]
-
-    def _update(self, parameter, gradient, state, rate):
-        rate = np.float32(rate)
-        scalars = {"sgd": [rate], "momentum": [rate, np.float32(0.9)], "adam": [self.coefficients]}[self.name]
-        kernel = getattr(update, f"{self.name}_update")
-        kernel(parameter.reshape(-1), gradient.reshape(-1), *state, *scalars, self.tally(f"{self.name}_update"))
+def plain_network(sizes, function="relu"):
+    """The same network, to be trained by the plain kernels."""
+    mlp = MLP(sizes, np.random.default_rng(0), function)
+    mlp.weights[:], mlp.biases[:] = parameters(sizes)
+    return mlp
 
 
 @pytest.mark.parametrize(("sizes", "name", "on_rows", "function"), VARIANTS)
 def test_steps_are_the_plain_kernels_steps(sizes, name, on_rows, function):
-    fast, plain_steps = Run(sizes, name, on_rows, function), PlainStep(sizes, name, function)
+    fast, mlp = Run(sizes, name, on_rows, function), plain_network(sizes, function)
+    stepper, tally = PLAIN[name](RATES[name]), Tally()
     images, labels = images_and_labels()
     for i in range(6):
         batch = fast.plan.order[fast.plan.starts[i] : fast.plan.starts[i + 1]]
-        expected = plain_steps.step(images[batch], labels[batch], RATES[name])
-        np.testing.assert_allclose(fast.step(i), expected, rtol=2e-4)
-    for found, wanted in zip(fast.unpacked(), plain_steps.weights + plain_steps.biases, strict=True):
+        loss, gradients = mlp.loss_and_gradients(images[batch], labels[batch], tally)
+        stepper.step(mlp, gradients, tally)
+        np.testing.assert_allclose(fast.step(i), loss, rtol=2e-4)
+    for found, wanted in zip(fast.unpacked(), mlp.weights + mlp.biases, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=2e-4)
-    for operation, tally in zip(operation_names(function, name), fast.tallies[0], strict=True):
-        np.testing.assert_array_equal(tally[0], plain_steps.tally(operation)[0], err_msg=operation)
+    for operation, counters in zip(operation_names(function, name), fast.tallies[0], strict=True):
+        np.testing.assert_array_equal(counters[0], tally.kernel(operation)[0], err_msg=operation)
 
 
 @pytest.mark.parametrize("on_rows", [True, False])
 @pytest.mark.parametrize("sizes", SIZES)
 def test_an_evaluation_counts_the_plain_right_answers_in_chunks_of_any_size(sizes, on_rows):
-    images, labels = images_and_labels()
-    plain_steps, predictions = PlainStep(sizes, "sgd", "relu"), np.empty(N_IMAGES, np.int64)
-    reduce.argmax(plain_steps.forward(images), predictions, counting.new_tally())
+    (images, labels), tally = images_and_labels(), Tally()
+    right = np.count_nonzero(plain_network(sizes).predict(images, tally) == labels)
     case = Run(sizes, on_rows=on_rows)
-    assert case.check() == np.count_nonzero(predictions == labels)
-    np.testing.assert_array_equal(case.tallies[1, 0, 0], plain_steps.tally("matmul_forward")[0])
+    assert case.check() == right
+    np.testing.assert_array_equal(case.tallies[1, 0, 0], tally.kernel("matmul_forward")[0])
     assert counting.by_kind(case.tallies[1, -1, 0]) == {"cmp": N_IMAGES * 3}  # 4 classes: 3 tests an image
     for capacity in (1, 20, 33):
         case.check_work = new_work(case.network, capacity, False)
-        assert case.check() == np.count_nonzero(predictions == labels)
+        assert case.check() == right
 
 
 @pytest.mark.parametrize("name", SETTINGS)
