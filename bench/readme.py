@@ -1,6 +1,8 @@
 """Regenerate what the README shows: the answer's table, the "Change one thing" table, the averages.
 
-    python -m bench.readme      about five minutes; needs the extra `plot`, and Fashion-MNIST where a row uses it
+    python -m bench.readme                 about five minutes; needs the extra `plot`, and Fashion-MNIST where a row
+                                           uses it
+    python -m bench.readme registered      only what nnlite prints of the registered study, from its records; seconds
 
 The verdict, its pages and its pictures are written by
 `python -m nnlite.study report --runs data/runs --write --readme README.md`.
@@ -10,6 +12,7 @@ Nobody types a measured number into the README: everything between a `generated`
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 import subprocess
@@ -19,6 +22,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 FIGURES = ROOT / "data" / "figures"
+RUNS = ROOT / "data" / "runs"
 
 CHANGES = [
     ("twice the learning rate", "--learning-rate 2e-3"),
@@ -50,9 +54,8 @@ def changes() -> str:
     rows = ["| change | command | what it printed | seconds |", "| --- | --- | --- | --- |"]
     for what, options in CHANGES:
         text, seconds = nnlite(options)
-        found, verdict = text.splitlines()[1], re.search(r"Verdict: .*", text)
-        steps = re.search(r"scratch, steps +\d+ +(\d+)", text)
-        printed = f"{found} {verdict[0]} (scratch: {steps[1]} steps)"
+        steps = re.search(r"scratch, steps +\d+ +([\d.]+)", text)
+        printed = f"{text.splitlines()[1]} (from scratch: {steps[1]} steps)"
         rows.append(f"| {what} | `nnlite {options}` | {printed} | {seconds:.0f} |")
     return "\n".join(rows)
 
@@ -83,8 +86,21 @@ def draw_averages() -> None:
         drawing.save_all(FIGURES, {"averages.png": figures.averages_figure(load_dataset("mnist"))})
 
 
+def registered() -> str:
+    """The registered study's column of the first screen, as the package ships it."""
+    from nnlite.study.runs import Study
+    from nnlite.study.verdict import beside_the_first_screen
+
+    return json.dumps(beside_the_first_screen(Study.read(str(RUNS))), indent=2) + "\n"
+
+
 def main() -> None:
     """Replace the generated parts of the README, and draw the averages."""
+    from nnlite.experiment.report import REGISTERED
+
+    REGISTERED.write_text(registered(), encoding="utf-8")
+    if sys.argv[1:] == ["registered"]:
+        return
     nnlite("--quick")  # compile
     makers = {"answer": answer, "changes": changes, "machine": machine}
     text = README.read_text(encoding="utf-8")

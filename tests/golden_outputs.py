@@ -36,12 +36,12 @@ def article():
 
 
 def ten_pairs():
-    """The default run: its table, its JSON, and its records without what differs between two runs of the same seeds."""
+    """Ten pairs: their table, its JSON, and its records without what differs between two runs of the same seeds."""
     from nnlite.experiment.records import read_records
 
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "runs.jsonl")
-        table = printed("--quiet", "--data-dir", str(ROOT / "data"), "--out", path)
+        table = printed("--quiet", "--seeds", "10", "--data-dir", str(ROOT / "data"), "--out", path)
         numbers = printed("--report", path, "--json")
         records = sorted(read_records(path), key=lambda record: (record.seed, record.arm))
     lines = [json.dumps(record.comparable(), separators=(",", ":")) + "\n" for record in records]

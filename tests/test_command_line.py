@@ -36,7 +36,7 @@ def small(tmp_path):
 def test_the_result_is_on_stdout_and_progress_on_stderr(small, capsys):
     assert main([*small, "--seeds", "2"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("Average-image pretraining on small: 2 pairs, seeds 0-1, stopped on the TEST set\n")
+    assert out.startswith("Averages first, or not? small: 2 pairs, seeds 0-1, to 90% of the test images\n")
     assert "loading kernels" in err
     assert "pair 1/2, seed" in err
     assert "pair 2/2, seed" in err
@@ -281,7 +281,7 @@ def test_a_run_without_its_partner_is_said_and_its_seed_is_not_named(small, tmp_
     capsys.readouterr()
     assert main(["--report", str(kept)]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert text.startswith("Average-image pretraining on small: 3 pairs, seeds 0-1 and 3, stopped on the TEST set")
+    assert text.startswith("Averages first, or not? small: 3 pairs, seeds 0-1 and 3, to 90% of the test images")
     assert "In no comparison, since the other run of the pair is missing: class-means of seed 2." in text
     assert "In no number above: the last line, which was cut short." in text
     assert main(["--report", str(kept), "--json"]) == 0

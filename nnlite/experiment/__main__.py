@@ -11,7 +11,7 @@ import sys
 try:  # Ctrl-C in the first half second, while this is imported, leaves nothing to say
     import json
     import shlex
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ def _report(options: Options, path: str) -> int:
     if not records:
         left = f", left out: {'; '.join(left_out)}" if left_out else ""
         raise Exit(f"{path}: no finished run in it{left}", DATA)
-    _print(options, records, expected=None, left_out=left_out)
+    _print(options, records, beside={}, left_out=left_out)
     return OK
 
 
@@ -92,7 +92,7 @@ def _study(options: Options, kept: Sequence[RunRecord], progress: Progress) -> i
             _report_interrupted(options, records)
             return leave(interruption)
     progress.clear()
-    _print(options, records, expected=_expected(options))
+    _print(options, records, beside=_registered(options))
     return FAILED_RUN if any(record.status == FAILED for record in records) else OK
 
 
@@ -127,7 +127,9 @@ def _carry_out(
     carry_out(dataset, runs, workers, options.out, signals, progress.show_runs, note)
 
 
-def _print(options: Options, records: Sequence[RunRecord], expected: str | None, left_out: Sequence[str] = ()) -> None:
+def _print(
+    options: Options, records: Sequence[RunRecord], beside: Mapping[str, str], left_out: Sequence[str] = ()
+) -> None:
     """Draw the figures, and print the result on stdout, with what was left out of it."""
     from . import report
 
@@ -141,7 +143,7 @@ def _print(options: Options, records: Sequence[RunRecord], expected: str | None,
     if options.json:
         print(json.dumps(report.to_json(found), indent=2, allow_nan=False))
     else:
-        print(report.report(found, expected))
+        print(report.report(found, beside))
         if options.bill:
             print(f"\n{report.sensitivity_table(found)}\n\n{report.bill(found)}")
 
@@ -170,10 +172,10 @@ def _load(options: Options) -> Dataset:
         return load_dataset(options.dataset, options.data_dir, options.verify)
 
 
-def _expected(options: Options) -> str | None:
-    from .report import EXPECTED
+def _registered(options: Options) -> Mapping[str, str]:
+    from .report import registered
 
-    return EXPECTED.get(options.config.preset) if options.preset_unchanged else None
+    return registered(options.config.preset) if options.preset_unchanged else {}
 
 
 if __name__ == "__main__":

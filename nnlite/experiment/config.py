@@ -223,7 +223,7 @@ class StudySettings:
     """Which runs, and where they go; nothing here changes what a run does."""
 
     arms: tuple[str, ...] = (BASELINE, TREATMENT)
-    seeds: int = 10  # pairs
+    seeds: int = 20  # pairs: as many as the verdict needs
     first_seed: int = 0
     workers: int = 2  # runs at a time
     executor: str = "threads"  # threads share one copy of the data; processes survive a worker that dies

@@ -47,7 +47,7 @@ _SHOWN = 40  # characters of a text that cannot be
 
 _EXAMPLES = """\
 examples:
-  nnlite                                    the answer: 10 pairs on MNIST
+  nnlite                                    the answer: 20 pairs on MNIST
   nnlite --article                          the article's own arithmetic
   nnlite --seeds 100 --out runs.jsonl       many pairs, kept; --resume goes on
   nnlite --learning-rate 2e-3 --quick       change one thing, look quickly
@@ -248,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dataset", read=read_path, metavar="NAME", help="mnist, fashion-mnist, or a folder of IDX files (mnist)")
     add("--data-dir", read=read_path, metavar="DIR", help="where data sets are looked for (NNLITE_DATA, ./data, ...)")
     add("--no-verify", action="store_true", help="accept files that are not the known data set's")
-    add("--seeds", read=read_whole, metavar="N", help="pairs of runs (10)")
+    add("--seeds", read=read_whole, metavar="N", help="pairs of runs (20)")
     add("--first-seed", read=read_whole, metavar="S", help="seeds are S .. S+N-1 (0)")
     add("--arms", metavar="A,B", help="what is compared (scratch,class-means)")
     add("--list-arms", action="store_true", help="a sentence on each arm")

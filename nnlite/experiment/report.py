@@ -7,11 +7,13 @@ here, so a report can be made again from records alone, and the same records alw
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
@@ -20,20 +22,28 @@ from .config import BASELINE, TREATMENT
 from .costs import ARTICLE, EVERY_OPERATION, SCOPES, Bill, cost_at_stop, spent_at_stop
 from .records import FAILED, RunRecord, paired
 from .stats import CLAIMED, Comparison, Interval, Verdict, article_rank, compare, sign_test, verdict
-from .wording import ends, no_saving_to_name, percent, seeds_in_words, spread, steps
+from .wording import (
+    MEANING,
+    PEOPLE,
+    ends,
+    no_saving_to_name,
+    pairs,
+    percent,
+    seeds_in_words,
+    spread,
+    spread_in_percent,
+    steps,
+)
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 """How people write the known data sets."""
 
-EXPECTED = {
-    "article": "144 steps, 79.9%, then 107",
-    "article-64": "190 steps, 74.5%, then 156",
-}
-"""Medians of 100 pairs on MNIST: `nnlite --preset NAME --seeds 100 --first-seed 500`; ten pairs differ by some 5%."""
+REGISTERED = Path(__file__).with_name("registered.json")
+"""What the registered study found, in words, written from its records by `python -m bench.readme verdict`."""
 
 _LEGEND = (
-    "A step is one batch; a forward pass is one image through the network; an\n"
-    "operation is one add, multiply, compare ... (a multiply-add is two)."
+    "A step is one batch; an operation one add, multiply, compare; a multiply-add two.\n"
+    "In brackets stand the lowest and highest run; of savings their 95% interval."
 )
 
 
@@ -171,14 +181,23 @@ def pair_of(records: Iterable[RunRecord]) -> tuple[RunRecord, RunRecord] | None:
     return (runs[TREATMENT], runs[BASELINE]) if {BASELINE, TREATMENT} <= runs.keys() else None
 
 
-def report(summary: Summary, expected: str | None = None, interrupted: str | None = None) -> str:
+def registered(preset: str) -> dict[str, str]:
+    """Return what the registered study found with a preset: the table's third column by row, and what else saves.
+
+    Empty for a preset that it did not run.
+    """
+    found: dict[str, dict[str, str]] = json.loads(REGISTERED.read_text(encoding="utf-8"))
+    return found.get(preset, {})
+
+
+def report(summary: Summary, beside: Mapping[str, str] | None = None, interrupted: str | None = None) -> str:
     """Return the whole table.
 
     Parameters
     ----------
     summary : Summary
-    expected : str, optional
-        What this preset gave elsewhere, if it is one and unchanged.
+    beside : mapping of str, optional
+        `registered` of its preset, where that is unchanged.
     interrupted : str, optional
         "interrupted, 3 of 10 pairs": stands in the first line.
 
@@ -187,21 +206,22 @@ def report(summary: Summary, expected: str | None = None, interrupted: str | Non
     str
         Without a final newline.
     """
+    beside = beside if beside and summary.headline is not None else {}
     lines = [_title(summary, interrupted)]
     lines += _headline(summary)
-    lines += _table(summary)
+    lines += _table(summary, beside)
     lines += _others(summary)
     lines += [f"{message}" for message in _mishaps(summary)]
-    if expected and summary.headline is not None:
-        lines.append(f'Expected here: {expected}. Far outside? See README, "If it differs".')
-    lines.append("Next: --learning-rate 2e-3 | --stop-on validation | --article | --figures out")
-    return "\n".join([*lines, _LEGEND])
+    if beside:
+        lines.append(textwrap.fill(beside["else"], 79))
+    return "\n".join([*lines, _LEGEND, _next(summary)])
 
 
 def pair_line(n_done: int, n_pairs: int, treated: RunRecord, scratch: RunRecord) -> str:
     """Return one line about a finished pair, for progress."""
     return (
-        f"pair {n_done}/{n_pairs}, seed {scratch.seed}: scratch {_steps(scratch)}, class-means {_steps(treated)}, "
+        f"pair {n_done}/{n_pairs}, seed {scratch.seed}: {PEOPLE[BASELINE]} {_steps(scratch)}, "
+        f"{PEOPLE[TREATMENT]} {_steps(treated)}, "
         f"{_saved(treated, scratch)}"
     )
 
@@ -232,11 +252,10 @@ def sensitivity_table(summary: Summary) -> str:
 
 def _title(summary: Summary, interrupted: str | None) -> str:
     config, name = summary.config, summary.dataset["name"]
-    where = "the TEST set" if config["stop_on"] == "test" else "a validation split"
+    images = "test images" if config["stop_on"] == "test" else "held-out images"
     n_pairs = max([summary.n_pairs, *(article.n_pairs for article, _ in summary.others.values())])
-    pairs = f"{n_pairs} pair{'' if n_pairs == 1 else 's'}"
-    seeds = seeds_in_words(summary.seeds)
-    title = f"Average-image pretraining on {TITLES.get(name, name)}: {pairs}, {seeds}, stopped on {where}"
+    asked = f"Averages first, or not? {TITLES.get(name, name)}: {pairs(n_pairs)}, {seeds_in_words(summary.seeds)}"
+    title = textwrap.fill(f"{asked}, to {percent(config['target'], 0)} of the {images}", 79)
     return title + (f"\n{interrupted}" if interrupted else "")
 
 
@@ -244,15 +263,15 @@ def _headline(summary: Summary) -> list[str]:
     """What was found, in sentences."""
     comparison = summary.headline
     if comparison is None:
-        return [] if summary.others else ["No pair of scratch and class-means is complete: nothing to compare."]
+        return [] if summary.others else ["No pair is complete: nothing to compare."]
     n, missed = comparison.n_pairs, comparison.n_missed
     second = f"{missed} run{'' if missed == 1 else 's'} missed."
     if comparison.measured:
         second = f"Cheaper in {sum(reduction > 0 for reduction in comparison.reductions)} of {n} pairs; {second}"
-    if summary.verdict is not None:
-        reason = f" ({summary.verdict.reason})" if summary.verdict.reason else ""
-        second += f" Verdict: {summary.verdict.word}{reason}."
     lines = [_finding(comparison), second]
+    if summary.verdict is not None:
+        meaning = summary.verdict.reason or MEANING[summary.verdict.word]
+        lines.append(textwrap.fill(f"Verdict: {summary.verdict.word} ({meaning}).", 79))
     if summary.article_rank is not None:
         article = percent(float(savings()["flops"]), 1)
         lines.append(f"The article's single pair ({article}) lies above {summary.article_rank} of these {n}.")
@@ -273,35 +292,35 @@ def _finding(comparison: Comparison) -> str:
     if unnamed is not None:
         return textwrap.fill(f"{unnamed} {known}." if comparison.measured else f"{unnamed}.", 79)
     saved = interval.median
-    what, more = ("saved", "of") if saved >= 0 else ("cost", "more of")
-    return f"It {what} {percent(abs(saved), 0)} {more} the training operations {known}{claim}."
+    what = f"saved {percent(saved, 0)} of the" if saved >= 0 else f"cost {percent(-saved, 0)} more"
+    return textwrap.fill(f"Averages first {what} operations {known}{claim}.", 79)
 
 
-def _table(summary: Summary) -> list[str]:
-    """The article's figures beside ours."""
+def _table(summary: Summary, beside: Mapping[str, str]) -> list[str]:
+    """The article's figures, ours, and where there are any those of the registered study."""
     article = float(savings()["flops"])
-    rows: list[tuple[str, str, str]] = [("", "article", "nnlite, median (range)")]
+    rows: list[tuple[str, str, str, str]] = []
     arms = summary.arms
+
+    def row(key: str, label: str, theirs: str, ours: str) -> None:
+        rows.append((label, theirs, ours, beside.get(key, "")))
+
+    row("n_pairs", "", "article", f"here, {pairs(summary.n_pairs)}")
     if BASELINE in arms:
-        rows.append(
-            ("scratch, steps", str(SCRATCH.real_steps), spread([_steps_or_miss(run) for run in arms[BASELINE]]))
-        )
+        took = spread([_steps_or_miss(run) for run in arms[BASELINE]])
+        row("scratch", f"{PEOPLE[BASELINE]}, steps", str(SCRATCH.real_steps), took)
     if TREATMENT in arms:
         runs = arms[TREATMENT]
-        epochs = statistics.median(record.pretrain_epochs for record in runs)
         after = [record.accuracy_after_pretrain for record in runs if record.accuracy_after_pretrain is not None]
         if after:
-            low, high = 100 * min(after), 100 * max(after)
-            ours = f"{100 * statistics.median(after):.1f}% ({low:.0f} to {high:.0f})"
-            rows.append((f"after {epochs:.0f} epochs on means", "~80%", ours))
-        rows.append(("then, steps", str(PRETRAINED.real_steps), spread([_steps_or_miss(run) for run in runs])))
+            row("after", "right after averages", "~80%", spread_in_percent(after))
+        took = spread([_steps_or_miss(run) for run in runs])
+        row("then", "then, steps", str(PRETRAINED.real_steps), took)
     if summary.headline is not None:
         counted, every = summary.reductions["article-2023"], summary.reductions["flop"]
-        range_ = f" ({ends(min(counted.reductions), max(counted.reductions), 0)})" if counted.measured else ""
-        rows.append(("saved, the article's count", percent(article, 1), f"{_median(counted)}{range_}"))
-        averaging = f"(averaging {_n_averaged(arms[TREATMENT][0]):,} images included)"
-        rows.append(("saved, every operation", "-", f"{_median(every)} {averaging}"))
-    return [f"  {label:26s}{theirs:>7s}   {ours}" for label, theirs, ours in rows]
+        row("saved", "saved, article's count", percent(article, 1), _saving(counted))
+        row("every", "saved, every operation", "-", _saving(every))
+    return [f"  {label:23s}{theirs:>7s}   {ours:22s}{registered}".rstrip() for label, theirs, ours, registered in rows]
 
 
 def _others(summary: Summary) -> list[str]:
@@ -313,7 +332,7 @@ def _others(summary: Summary) -> list[str]:
     ]
     for arm, (article, every) in summary.others.items():
         took = steps(statistics.median(_steps_or_miss(record) for record in summary.arms[arm]))
-        saved = [_median(c) + (f" ({_range(c.interval)})" if c.measured else "") for c in (article, every)]
+        saved = [_saving(comparison) for comparison in (article, every)]
         lines.append(f"  {arm:18s}{article.n_pairs:5d}  {took:>6s}  {saved[0]:21s} {saved[1]}")
     return lines
 
@@ -333,12 +352,6 @@ def _mishaps(summary: Summary) -> Iterable[str]:
         yield textwrap.fill(f"In no comparison, since the other run of the pair is missing: {'; '.join(alone)}.", 79)
 
 
-def _n_averaged(record: RunRecord) -> int:
-    """How many images the averages were made of, from the additions on the bill."""
-    sums = record.counts["dense"].get("data", {}).get("class_sums", {})
-    return int(sums.get("add", 0)) // int(record.dataset["n_features"])
-
-
 def _steps_or_miss(record: RunRecord) -> float:
     return math.inf if record.steps_to_target is None else record.steps_to_target
 
@@ -352,10 +365,28 @@ def _saved(treated: RunRecord, scratch: RunRecord) -> str:
     if not treated.reached:
         return "nothing measured" if not scratch.reached else "nothing saved"
     if not scratch.reached:
-        return f"only {TREATMENT} got there"
+        return f"only {PEOPLE[TREATMENT]} got there"
     (reduction,) = compare(*([cost_at_stop(run, ARTICLE)] for run in (treated, scratch))).reductions
     amount = percent(abs(reduction), 0)
     return f"{f'saved {amount}' if reduction >= 0 else f'cost {amount} more'} (the article's count)"
+
+
+def _saving(comparison: Comparison) -> str:
+    """The median saving, and the interval where it was measured and has one."""
+    known = comparison.measured and comparison.interval.low is not None
+    return _median(comparison) + (f" ({_range(comparison.interval)})" if known else "")
+
+
+def _next(summary: Summary) -> str:
+    """What to try next: nothing that was just done."""
+    config = summary.config
+    ideas = {
+        "--learning-rate 2e-3": config["learning_rate"] != 2e-3,
+        "--stop-on validation": config["stop_on"] == "test",
+        "--article": True,
+        "--figures out": config["evaluate"] == "decide",
+    }
+    return f"Next: {' | '.join(idea for idea, new in ideas.items() if new)}"
 
 
 def _median(comparison: Comparison) -> str:
@@ -363,7 +394,7 @@ def _median(comparison: Comparison) -> str:
     if not comparison.measured:
         return "not measured"
     if comparison.interval.median == 1:
-        return "scratch missed"
+        return "from scratch missed"
     if math.isfinite(comparison.interval.median) and comparison.n_measured == 0:
         return "no number"
     return percent(comparison.interval.median, 0)

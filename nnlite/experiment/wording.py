@@ -135,9 +135,9 @@ def no_saving_to_name(comparison: Comparison) -> str | None:
     if not comparison.measured:
         return f"No run {of_all} reached the target: nothing was measured"
     if math.isinf(comparison.interval.median):
-        return f"In {comparison.arm_missed} {of_all} only {BASELINE} reached the target: nothing was saved"
+        return f"In {comparison.arm_missed} {of_all} only {PEOPLE[BASELINE]} reached the target: nothing was saved"
     if comparison.interval.median == 1:
-        return f"In {comparison.scratch_missed} {of_all} only {TREATMENT} reached the target: the saving has no number"
+        return f"In {comparison.scratch_missed} {of_all} only {PEOPLE[TREATMENT]} reached the target: the saving has no number"
     if comparison.n_measured == 0:
         return f"Both runs reached the target in none {of_all}: the saving has no number"
     return None
@@ -192,6 +192,18 @@ def spread(values: Sequence[float], in_percent: bool = False) -> str:
     """Write the median and the range of steps, or of fractions in percent."""
     shown = [percent(v) if in_percent else steps(v) for v in (statistics.median(values), min(values), max(values))]
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def spread_in_percent(fractions: Sequence[float]) -> str:
+    """Write the median of fractions in percent, and its range in whole percent.
+
+    Examples
+    --------
+    >>> spread_in_percent([0.768, 0.8, 0.823])
+    '80.0% (77 to 82)'
+    """
+    low, high = (number(fraction, 0) for fraction in (min(fractions), max(fractions)))
+    return f"{percent(statistics.median(fractions))} ({low} to {high})"
 
 
 def operations(count: float) -> str:

@@ -11,7 +11,21 @@ from ..experiment.config import ARMS, BASELINE, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
 from ..experiment.records import paired
 from ..experiment.stats import CLAIMED, Interval, compare
-from ..experiment.wording import MEANING, PRICES, brief, number, p_value, pairs, percent, saved, several, spread, steps
+from ..experiment.wording import (
+    MEANING,
+    PRICES,
+    brief,
+    ends,
+    number,
+    p_value,
+    pairs,
+    percent,
+    saved,
+    several,
+    spread,
+    spread_in_percent,
+    steps,
+)
 from ..experiment.wording import cell as interval
 from . import controls
 from .cells import CELLS, IN_VERDICT, SHORT, by_the_other_estimand, by_what_ran, cell, verdict_line
@@ -123,6 +137,36 @@ def _flag_row(study: Study, name: str) -> Facts | None:
 def _said(saving: Interval) -> str:
     """saved 33.7%; cost 9.0% more."""
     return brief(Interval(saving.median, None, None))
+
+
+def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
+    """Return what `experiment.report` prints beside its own runs: by preset, the cells of a column and what else saves.
+
+    Empty without the records of the claim cell, of the flag and of the tuned cell.
+    """
+    rows = {row["key"]: row for key in ROWS if (row := _headline_row(study, key))}
+    if not {"claim", "claim_64", "--learning-rate 2e-3", "tuned"} <= rows.keys():
+        return {}
+    flag, tuned = rows["--learning-rate 2e-3"], rows["tuned"]
+    other = (
+        f"Registered beside it: twice the learning rate and no averages {brief(flag['first_touch'])}; with both "
+        f"ways tuned, averages first {brief(tuned['for_good'])}."
+    )
+    found = {}
+    for preset, key in (("article", "claim"), ("article-64", "claim_64")):
+        claim = cell(study, key) or {}
+        scratch, then = (spread(claim["first_hit_steps"][arm]) for arm in (BASELINE, TREATMENT))
+        every = next(row["saved"] for row in claim["sensitivity"] if row["model"] == EVERY_OPERATION.model)
+        found[preset] = {
+            "n_pairs": f"{pairs(claim['n_pairs'])}, registered",
+            "scratch": scratch,
+            "after": spread_in_percent(claim["after_pretrain"]),
+            "then": then,
+            "saved": f"{percent(claim['saved'].median, 0)} ({ends(claim['saved'].low, claim['saved'].high, 0)})",
+            "every": f"{percent(every.median, 0)} ({ends(every.low, every.high, 0)})",
+            "else": other,
+        }
+    return found
 
 
 def verdict(study: Study) -> Section:
