@@ -155,8 +155,8 @@ def test_tuned_stands_beside_untuned_with_settings_and_search():
     winner = by_arm("scratch")[1]
     assert section.answer == [
         "The mean accuracy stays at 89.3% from step 151 on from scratch and from step 117 on after averages first, "
-        "which saved 0.4% (95% interval -1.0% to 2.0%; 192 pairs). At first touch averages first cost 12.0% more "
-        "(11.0% to 13.0%), by expected cost saved 1.0% (0.0% to 2.0%), to 89.0% saved 0.4% (-1.0% to 2.0%).",
+        "which saved 0.4% (95% interval -1.0% to 2.0%; 192 pairs). At first touch it cost 12.0% more (11.0% to "
+        "13.0%), by expected cost it saved 1.0% (0.0% to 2.0%), to 89.0% it saved 0.4% (-1.0% to 2.0%).",
         "Registered word: NO MATERIAL SAVING. Untuned, the held-out cell: the averages saved 20.0% (95% interval 10.0% "
         "to 30.0%; 100 pairs).",
     ]

@@ -60,7 +60,7 @@ ARTICLE = Bill("article-2023", "training")
 """The claim cell's bill: what the article counts."""
 
 EVERY_OPERATION = Bill("flop", "bill")
-"""The honest cell's bill, and tuning's: all that a run needs to get to the target."""
+"""The held-out cell's bill, and tuning's: all that a run needs to get to the target."""
 
 
 def cost_at_stop(record: RunRecord, bill: Bill, executed: bool = False) -> float:

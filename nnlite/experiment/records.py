@@ -348,9 +348,10 @@ def require_same(path: str, kept: Sequence[RunRecord], config: RunConfig, datase
 
 
 def read_study(path: str | os.PathLike[str], tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:
-    """Read the finished runs of a file as `read_records` does; RecordsError also where they are not of one study."""
+    """Read the finished runs of a file as `read_records` does; RecordsError also where their configurations differ."""
     records = read_records(path, tell)
     differences = config_differences(records[1:], records[0].config, records[0].dataset) if records else []
     if differences:
-        raise RecordsError(f"{os.fspath(path)}: its runs are not of one study: {'; '.join(differences)}")
+        several = f"{os.fspath(path)}: its runs are not of one configuration: {'; '.join(differences)}"
+        raise RecordsError(f"{several}; a part of the registered study is told of by python -m nnlite.study report")
     return records

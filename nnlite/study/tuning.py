@@ -136,14 +136,14 @@ def _in_all_ways(contest: Facts) -> str:
     at = [steps(contest["stable_steps"][arm]) for arm in BOTH]
     bill, own = EVERY_OPERATION, {"estimand": contest["estimand"], "model": EVERY_OPERATION.model}
     near = [
-        f"to {percent(row['target'])} {brief(row['saved'])}"
+        f"to {percent(row['target'])} it {brief(row['saved'])}"
         for row in contest["sensitivity"]
         if row["scope"] == bill.scope and own.items() <= row.items() and row["target"] != contest["target"]
     ]
     return (
         f"The mean accuracy stays at {percent(contest['target'])} from step {at[0]} on from scratch and from step "
         f"{at[1]} on after averages first, which {saved(contest['saved'], contest['n_pairs'])}. At first touch "
-        f"averages first {brief(by_the_other_estimand(contest))}, by expected cost {brief(contest['expected_costs'])}, "
+        f"it {brief(by_the_other_estimand(contest))}, by expected cost it {brief(contest['expected_costs'])}, "
         f"{', '.join(near)}."
     )
 
