@@ -400,10 +400,8 @@ def test_runs_of_two_configurations_are_not_one_study(tmp_path):
     append_record(path, record())
     assert read_study(path) == [record()]
     append_record(path, record(seed=1, config={**record().config, "learning_rate": 0.002}))
-    with pytest.raises(
-        RecordsError,
-        match=r"not of one configuration: learning_rate: 0.002 in the file, 0.001 asked for; .*study report$",
-    ):
+    several = r"not of one configuration: learning_rate: 0.002 in the file, 0.001 asked for; .*study report$"
+    with pytest.raises(RecordsError, match=several):
         read_study(path)
 
 
