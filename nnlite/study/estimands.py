@@ -24,9 +24,6 @@ from .resampling import RatioInterval, ratio_interval, resamples
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-IMAGES = ("stop", "apart", "rest")
-"""Which right answers of a record: of the images that stop the run, of those counted apart, of the first less these."""
-
 
 @dataclass(frozen=True)
 class Goal:
@@ -35,7 +32,9 @@ class Goal:
     target: Fraction  # share of right answers
     in_a_row: int = 1  # E1 only: consecutive looks that must hit; the last of them counts, no rule can know it earlier
     every: int | None = None  # look only at the first check at or past each multiple of so many steps; None: at all
-    images: str = "stop"  # a name in `IMAGES`
+    images: str = (
+        "stop"  # whose right answers: "stop", that end the run; "apart", counted apart; "rest", first less these
+    )
 
 
 def target_of(record: RunRecord) -> Fraction:
