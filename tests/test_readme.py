@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from example_findings import plausible, study_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # the benchmark is no part of the package
@@ -53,27 +52,20 @@ def test_every_link_leads_somewhere():
         assert (ROOT / target).exists(), target
 
 
-def test_the_verdict_is_a_block_of_text_with_the_claim_cell(monkeypatch):
-    monkeypatch.setattr("nnlite.study.runs.Study.read", lambda folder: study_of(plausible()))
-    text = readme.verdict()
-    assert text.startswith("```\nClaim cell: ")
-    assert text.endswith("\n```")
-
-
 def test_a_readme_is_left_as_it_was_when_something_cannot_be_computed(tmp_path, monkeypatch):
-    text = "<!-- generated: verdict -->\nold\n<!-- end -->\n"
+    text = "".join(f"<!-- generated: {name} -->\nold\n<!-- end -->\n" for name in ("answer", "changes", "machine"))
     path = tmp_path / "README.md"
     path.write_text(text, encoding="utf-8")
 
     def fail():
         raise OSError("disk full")
 
-    for name, value in {"README": path, "verdict": fail}.items():
+    quick = {"answer": str, "changes": str, "nnlite": lambda options: ("", 0.0), "draw_averages": lambda: None}
+    for name, value in {"README": path, "machine": fail, **quick}.items():
         monkeypatch.setattr(readme, name, value)
-    monkeypatch.setattr(sys, "argv", ["readme", "verdict"])
     with pytest.raises(OSError, match="disk full"):
         readme.main()
     assert path.read_text(encoding="utf-8") == text
-    monkeypatch.setattr(readme, "verdict", lambda: "new")
+    monkeypatch.setattr(readme, "machine", lambda: "new")
     readme.main()
-    assert path.read_text(encoding="utf-8") == text.replace("old", "new")
+    assert path.read_text(encoding="utf-8").endswith("machine -->\nnew\n<!-- end -->\n")

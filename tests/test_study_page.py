@@ -10,6 +10,7 @@ from example_findings import NAMES, cell, control, plausible, setting, study_of
 
 from nnlite.experiment.exits import Exit
 from nnlite.study import page as document
+from nnlite.study.second_protocol import ALL_PARTS
 
 FIGURES = {name: f"../figures/{name}.png" for name in ("accuracy", "controls", "steps-saved")}
 NOTHING = {}
@@ -52,7 +53,7 @@ def test_without_any_part_every_part_is_named_and_no_number_is_made_up():
         assert f" {name}" in report
     assert report.count("Not answered.") == 11  # every section but the verdict and what was run
     assert "nan" not in report
-    assert "0 of 15 parts are finished" in report  # the protocol has 15
+    assert f"0 of {len(ALL_PARTS)} parts are finished" in report
 
 
 def test_an_unfinished_part_is_named_beside_the_numbers_it_has_so_far():
