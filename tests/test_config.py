@@ -11,7 +11,7 @@ from nnlite.experiment.config import (
     PRESETS,
     ConfigError,
     RunConfig,
-    StudySettings,
+    PairSettings,
     preset_config,
     unknown,
 )
@@ -116,7 +116,7 @@ def test_a_record_that_lacks_or_has_another_field_is_still_refused():
 
 
 def test_runs_go_pair_by_pair():
-    settings = StudySettings(seeds=2, first_seed=7)
+    settings = PairSettings(seeds=2, first_seed=7)
     assert settings.runs() == [("scratch", 7), ("class-means", 7), ("scratch", 8), ("class-means", 8)]
 
 
@@ -184,7 +184,7 @@ def test_an_impossible_run_is_refused_in_the_words_of_the_command_line(changes, 
 )
 def test_an_impossible_study_is_refused(changes, message):
     with pytest.raises(ConfigError) as caught:
-        StudySettings(**changes)
+        PairSettings(**changes)
     assert str(caught.value).startswith(message)
 
 

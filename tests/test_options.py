@@ -10,10 +10,10 @@ import pytest
 
 from nnlite.experiment.__main__ import main
 from nnlite.experiment.config import ConfigError
-from nnlite.experiment.options import ARTICLE, LIST_ARMS, REPORT, REPORT_FIGURES, STUDY, parse
+from nnlite.experiment.options import ARTICLE, LIST_ARMS, REPORT, REPORT_FIGURES, RUN, parse
 
 ASKED = {
-    STUDY: [],
+    RUN: [],
     LIST_ARMS: ["--list-arms"],
     ARTICLE: ["--article"],
     REPORT: ["--report", "runs.jsonl"],
@@ -81,7 +81,7 @@ def words(option):
 def test_every_option_of_the_help_is_tried_and_every_mode():
     with pytest.raises(SystemExit):
         parse(["--help"])
-    assert set(ASKED) == {STUDY, LIST_ARMS, ARTICLE, REPORT, REPORT_FIGURES}
+    assert set(ASKED) == {RUN, LIST_ARMS, ARTICLE, REPORT, REPORT_FIGURES}
     assert set().union(*(mode.options for mode in ASKED)) == set(OPTIONS)
 
 
@@ -96,7 +96,7 @@ def test_the_help_names_the_same_options(capsys):
 def test_an_option_changes_what_is_done_or_is_refused_by_its_name(mode, option):
     alone = ASKED[mode]
     assert parse(alone).mode is mode
-    beside = [*alone, *(BESIDE.get(option, []) if mode is STUDY else [])]
+    beside = [*alone, *(BESIDE.get(option, []) if mode is RUN else [])]
     if option in mode.options:
         without, with_it = parse(beside), parse([*beside, *words(option)])
         shown = [{**vars(options), "arguments": ()} for options in (without, with_it)]

@@ -21,7 +21,7 @@ from synthetic import small_config, small_dataset, write_dataset
 
 from nnlite.datasets import load_dataset
 from nnlite.experiment import pool as pool_module
-from nnlite.experiment.config import DataError, RunConfig, StudySettings
+from nnlite.experiment.config import DataError, PairSettings, RunConfig
 from nnlite.experiment.pool import Status, WorkersError, _Board, run_all
 from nnlite.experiment.records import RunRecord
 from nnlite.experiment.run import RunData, run_one
@@ -39,7 +39,7 @@ def records_of(dataset, config, settings, finished=()):
 
 
 def test_every_run_comes_out_once_and_progress_all_the_while(tmp_path):
-    settings = StudySettings(seeds=3)
+    settings = PairSettings(seeds=3)
     events = list(run_study(small_dataset(tmp_path), small_config(), settings))
     records = [event for event in events if isinstance(event, RunRecord)]
     assert sorted((r.arm, r.seed) for r in records) == sorted(settings.runs())
@@ -53,7 +53,7 @@ def test_every_run_comes_out_once_and_progress_all_the_while(tmp_path):
 
 def test_one_worker_and_two_give_equal_records(tmp_path):
     dataset, config = small_dataset(tmp_path), small_config()
-    one, two = (records_of(dataset, config, StudySettings(seeds=3, workers=n)) for n in (1, 2))
+    one, two = (records_of(dataset, config, PairSettings(seeds=3, workers=n)) for n in (1, 2))
     assert {run: record.comparable() for run, record in one.items()} == {
         run: record.comparable() for run, record in two.items()
     }
@@ -62,7 +62,7 @@ def test_one_worker_and_two_give_equal_records(tmp_path):
 def test_processes_give_the_same_records_as_threads(tmp_path):
     dataset, config = small_dataset(tmp_path), small_config()
     threads, processes = (
-        records_of(dataset, config, StudySettings(seeds=1, executor=executor)) for executor in ("threads", "processes")
+        records_of(dataset, config, PairSettings(seeds=1, executor=executor)) for executor in ("threads", "processes")
     )
     assert {run: record.comparable() for run, record in threads.items()} == {
         run: record.comparable() for run, record in processes.items()
@@ -94,7 +94,7 @@ def test_runs_of_several_configurations_are_those_of_each_alone(tmp_path, execut
 
 
 def test_finished_runs_are_left_out(tmp_path):
-    dataset, config, settings = small_dataset(tmp_path), small_config(), StudySettings(seeds=2)
+    dataset, config, settings = small_dataset(tmp_path), small_config(), PairSettings(seeds=2)
     rest = records_of(dataset, config, settings, finished={("scratch", 0), ("class-means", 1)})
     assert sorted(rest) == [("class-means", 0), ("scratch", 1)]
     assert list(run_study(dataset, config, settings, finished=settings.runs())) == []
@@ -102,14 +102,14 @@ def test_finished_runs_are_left_out(tmp_path):
 
 def test_a_run_that_raises_once_is_tried_again(tmp_path, monkeypatch):
     fail_first(monkeypatch, times=1)
-    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
+    records = records_of(small_dataset(tmp_path), small_config(), PairSettings(seeds=2))
     assert "failed" not in {record.status for record in records.values()}
     assert len(records) == 4
 
 
 def test_a_run_that_raises_twice_is_recorded_as_failed_and_the_study_goes_on(tmp_path, monkeypatch):
     fail_first(monkeypatch, times=2)
-    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
+    records = records_of(small_dataset(tmp_path), small_config(), PairSettings(seeds=2))
     assert len(records) == 4
     failed = records.pop(("scratch", 1))
     assert (failed.status, failed.message, failed.counts["dense"]) == ("failed", "MemoryError: no room", {})
@@ -136,8 +136,8 @@ def fail_first(monkeypatch, times):
 def test_a_worker_that_dies_loses_only_its_run_which_is_tried_again(tmp_path):
     long_enough = 400 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 200_000  # to be caught running
     dataset, config = small_dataset(tmp_path), small_config(max_steps=long_enough, target=1.0, learning_rate=1e-9)
-    settings = StudySettings(seeds=1, workers=2, executor="processes")
-    expected = records_of(dataset, config, StudySettings(seeds=1))
+    settings = PairSettings(seeds=1, workers=2, executor="processes")
+    expected = records_of(dataset, config, PairSettings(seeds=1))
     killed = False
     records = {}
     for event in run_study(dataset, config, settings):
@@ -159,7 +159,7 @@ def kill_one_child():
 
 def test_giving_up_the_iteration_stops_the_workers(tmp_path):
     config = small_config(max_steps=100_000, target=1.0, learning_rate=1e-9)
-    study = run_study(small_dataset(tmp_path), config, StudySettings(seeds=2))
+    study = run_study(small_dataset(tmp_path), config, PairSettings(seeds=2))
     for event in study:
         if isinstance(event, Status) and event.step > 3:
             break
@@ -172,7 +172,7 @@ def test_a_class_without_images_ends_the_study_before_it_begins(tmp_path):
     with pytest.raises(
         DataError, match="arm class-means: class 1 has no images; the labels found are 0, 2; number them"
     ):
-        list(run_study(dataset, small_config(), StudySettings(seeds=1)))
+        list(run_study(dataset, small_config(), PairSettings(seeds=1)))
 
 
 @pytest.mark.parametrize("stop_on", ["test", "validation"])
@@ -195,7 +195,7 @@ def test_too_few_images_of_a_class_for_an_arm_end_the_study_whatever_it_stops_on
     """With a validation split they come to light in a run: nothing is tried again, nothing recorded as failed."""
     dataset = small_dataset(tmp_path)
     dataset.train_labels[:] = labels
-    settings = StudySettings(seeds=1, arms=(arm,))
+    settings = PairSettings(seeds=1, arms=(arm,))
     with pytest.raises(DataError, match=words):
         list(run_study(dataset, small_config(stop_on=stop_on), settings))
 
@@ -205,7 +205,7 @@ def test_a_process_tells_of_too_few_images_as_a_thread_does(tmp_path):
     labels = read_idx(folder / "train-labels-idx1-ubyte")
     write_idx(folder / "train-labels-idx1-ubyte", np.where(labels == 1, 0, labels).astype(np.uint8))
     dataset = load_dataset(folder)
-    settings = StudySettings(seeds=1, arms=("exemplar",), executor="processes", workers=1)
+    settings = PairSettings(seeds=1, arms=("exemplar",), executor="processes", workers=1)
     with pytest.raises(DataError, match="arm exemplar: class 1 has no images"):
         list(run_study(dataset, small_config(stop_on="validation"), settings))
 
@@ -214,7 +214,7 @@ def test_data_that_no_run_can_use_ends_the_study_at_once(tmp_path):
     """Five training images leave nothing to validate on; the study must not try for ever."""
     dataset = load_dataset(write_dataset(tmp_path / "tiny", n_train=5))
     with pytest.raises(DataError, match="5 training images: a validation split needs at least 6"):
-        list(run_study(dataset, small_config(stop_on="validation"), StudySettings(seeds=1)))
+        list(run_study(dataset, small_config(stop_on="validation"), PairSettings(seeds=1)))
 
 
 def test_a_run_that_raises_before_its_first_word_is_recorded_as_failed(tmp_path, monkeypatch):
@@ -222,7 +222,7 @@ def test_a_run_that_raises_before_its_first_word_is_recorded_as_failed(tmp_path,
         raise RuntimeError("no luck")
 
     monkeypatch.setattr(pool_module, "run_one", broken)
-    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
+    records = records_of(small_dataset(tmp_path), small_config(), PairSettings(seeds=2))
     assert {record.status for record in records.values()} == {"failed"}
     assert len(records) == 4
 
@@ -237,7 +237,7 @@ def test_a_process_that_is_not_ours_is_left_alone(tmp_path, executor):
     """A data loader's, a notebook's, another pool's: started before the runs end, alive after them."""
     other = None
     context = multiprocessing.get_context("spawn")
-    for _ in run_study(small_dataset(tmp_path), small_config(), StudySettings(seeds=1, executor=executor)):
+    for _ in run_study(small_dataset(tmp_path), small_config(), PairSettings(seeds=1, executor=executor)):
         if other is None:
             other = context.Process(target=time.sleep, args=(60,))
             other.start()
@@ -248,7 +248,7 @@ def test_a_process_that_is_not_ours_is_left_alone(tmp_path, executor):
 
 
 def test_workers_that_die_while_they_start_end_the_study_with_one_line(tmp_path):
-    settings = StudySettings(seeds=1, executor="processes")
+    settings = PairSettings(seeds=1, executor="processes")
     study = run_study(small_dataset(tmp_path), small_config(), settings)
 
     def kill_all_that_start():
@@ -269,7 +269,7 @@ def test_what_travels_to_a_worker_fits_in_a_pipe_that_nobody_reads(tmp_path):
 
 @pytest.mark.parametrize("error", [DataError("an arm needs more classes"), MemoryError(), BrokenExecutor()])
 def test_runs_that_are_done_before_the_others_are_ready_stay_when_that_fails(tmp_path, monkeypatch, error):
-    dataset, config, settings = small_dataset(tmp_path), small_config(), StudySettings(seeds=1)
+    dataset, config, settings = small_dataset(tmp_path), small_config(), PairSettings(seeds=1)
     expected, one_is_done = records_of(dataset, config, settings), threading.Event()
 
     def get_ready(job, config, arms):
@@ -314,7 +314,7 @@ class Counting(ThreadPoolExecutor):
 
 
 def test_somebodys_executor_is_used_and_not_shut_down(tmp_path):
-    dataset, config, settings = small_dataset(tmp_path), small_config(), StudySettings(seeds=2)
+    dataset, config, settings = small_dataset(tmp_path), small_config(), PairSettings(seeds=2)
     runs = [(config, *run) for run in settings.runs()]
     executor = Counting()
     records = {(r.arm, r.seed): r for r in run_all(dataset, runs, executor) if isinstance(r, RunRecord)}
@@ -342,7 +342,7 @@ def test_somebodys_processes_read_the_data_themselves(tmp_path):
     runs = [(config, arm, 0) for arm in ("scratch", "class-means")]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         records = {r.arm: r.comparable() for r in run_all(dataset, runs, executor) if isinstance(r, RunRecord)}
-    expected = records_of(dataset, config, StudySettings(seeds=1))
+    expected = records_of(dataset, config, PairSettings(seeds=1))
     assert records == {arm: record.comparable() for (arm, _), record in expected.items()}
 
 
@@ -357,7 +357,7 @@ def test_somebodys_processes_read_the_data_themselves(tmp_path):
 def test_processes_that_cannot_read_the_same_data_say_so(tmp_path, change, message):
     dataset = change(small_dataset(tmp_path))
     with pytest.raises(DataError, match=message):
-        records_of(dataset, small_config(), StudySettings(seeds=1, executor="processes"))
+        records_of(dataset, small_config(), PairSettings(seeds=1, executor="processes"))
 
 
 SCRIPT = """

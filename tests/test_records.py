@@ -20,8 +20,8 @@ from nnlite.experiment.records import (
     append_record,
     config_differences,
     prepare_to_append,
+    read_pairs,
     read_records,
-    read_study,
 )
 from nnlite.kernels import activation, distance, loss, matmul, reduce, update
 from nnlite.kernels.ops import KERNELS
@@ -392,17 +392,17 @@ def test_runs_of_one_folder_under_two_names_are_one_study_and_told_apart_by_cont
     here, there = ({**record().dataset, "sha256": {"t10k": "ab"}, "name": name} for name in ("/a/data", "/b/data"))
     for one in (record(dataset=here), record(dataset=there), record(dataset=there, seed=1)):
         append_record(path, one)
-    assert [(one.seed, one.dataset["name"]) for one in read_study(path)] == [(0, "/a/data"), (1, "/b/data")]
+    assert [(one.seed, one.dataset["name"]) for one in read_pairs(path)] == [(0, "/a/data"), (1, "/b/data")]
 
 
 def test_runs_of_two_configurations_are_not_one_study(tmp_path):
     path = tmp_path / "runs.jsonl"
     append_record(path, record())
-    assert read_study(path) == [record()]
+    assert read_pairs(path) == [record()]
     append_record(path, record(seed=1, config={**record().config, "learning_rate": 0.002}))
     several = r"not of one configuration: learning_rate: 0.002 in the file, 0.001 asked for; .*study report$"
     with pytest.raises(RecordsError, match=several):
-        read_study(path)
+        read_pairs(path)
 
 
 def test_a_compressed_file_is_not_appended_to(tmp_path):

@@ -18,10 +18,10 @@ try:  # Ctrl-C in the first half second, while this is imported, leaves nothing 
     from .. import program
     from . import article
     from .exits import DATA, FAILED_RUN, OK, Exit, Interrupted, answered, leave, noted_signals, reading
-    from .keeping import carry_out
+    from .keeping import run_and_keep
     from .options import ARTICLE, LIST_ARMS, Options, arms_json, arms_text, parse
     from .progress import Progress
-    from .records import FAILED, holding, prepare_to_append, read_study, require_same
+    from .records import FAILED, holding, prepare_to_append, read_pairs, require_same
 except KeyboardInterrupt:
     raise SystemExit(130) from None
 
@@ -61,7 +61,7 @@ def _report(options: Options, path: str) -> int:
     """Report kept records without training."""
     left_out: list[str] = []
     with reading():
-        records = read_study(path, left_out.append)
+        records = read_pairs(path, left_out.append)
     if not records:
         left = f", left out: {'; '.join(left_out)}" if left_out else ""
         raise Exit(f"{path}: no finished run in it{left}", DATA)
@@ -124,7 +124,7 @@ def _carry_out(
     finished = {(record.arm, record.seed) for record in records}
     runs = [(options.config, *run) for run in settings.runs() if run not in finished]
     workers = settings.executor, settings.workers
-    carry_out(dataset, runs, workers, options.out, signals, progress.show_runs, note)
+    run_and_keep(dataset, runs, workers, options.out, signals, progress.show_runs, note)
 
 
 def _print(

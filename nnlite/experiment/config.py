@@ -1,6 +1,6 @@
-"""What is run: the configuration of a run, the settings of a study, and the presets.
+"""What is run: the configuration of a run, which pairs are run, and the presets.
 
-`RunConfig` holds everything that can change the outcome of a run, and nothing else; `StudySettings` says which runs and
+`RunConfig` holds everything that can change the outcome of a run, and nothing else; `PairSettings` says which runs and
 where. Both are checked here, once, in the words of the command line. A configuration never crosses into a kernel.
 """
 
@@ -219,7 +219,7 @@ def available_cores() -> int:
 
 
 @dataclass(frozen=True)
-class StudySettings:
+class PairSettings:
     """Which runs, and where they go; nothing here changes what a run does."""
 
     arms: tuple[str, ...] = (BASELINE, TREATMENT)

@@ -1,4 +1,4 @@
-"""How every picture of a study looks: its frame, its colours, curves of many runs, labels beside points, PNG files.
+"""How every picture of runs looks: its frame, its colours, curves of many runs, labels beside points, PNG files.
 
 Place in the data path: `figures`, here and in the study, decide what is drawn and call this. It knows arms by their
 colours and nothing of records. matplotlib is imported only inside functions, and its objects are used, never pyplot's

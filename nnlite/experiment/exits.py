@@ -85,7 +85,7 @@ def reading() -> Iterator[None]:
 
 
 class Interrupted(Exception):
-    """A signal asked for the end of a study; `status` is the exit status that says which."""
+    """A signal asked for the end of the runs; `status` is the exit status that says which."""
 
     def __init__(self, number: int, compiling: bool) -> None:
         super().__init__(signal.Signals(number).name)
@@ -102,7 +102,7 @@ def leave(interruption: Interrupted) -> int:
 
 @contextlib.contextmanager
 def noted_signals() -> Iterator[list[int]]:
-    """Note signals to end in the list instead of raising, so that who runs a study ends it between two events.
+    """Note signals to end in the list instead of raising, so that who carries out runs ends them between two events.
 
     An exception at just any instruction could leave a lock behind, and the workers waiting for it. The first signal
     decides the exit status; more of them change nothing, so that the table and the line that goes on are printed.

@@ -1,4 +1,4 @@
-"""Three pictures of a study: the class averages, accuracy against what it cost, and phase 1 alone.
+"""Three pictures of runs: the class averages, accuracy against what it cost, and phase 1 alone.
 
 Place in the data path: records (and, for the averages, the data set) -> PNG files. Nothing is trained, and no
 statistic decided: costs, medians and intervals are the report's. How a picture looks is in `drawing`. Left out: what

@@ -24,7 +24,7 @@ Workers = tuple["Executor | str", int]
 """An executor, or the name of one of our own, and how many runs it does at a time."""
 
 
-def carry_out(
+def run_and_keep(
     dataset: Dataset,
     runs: Sequence[Run],
     workers: Workers,

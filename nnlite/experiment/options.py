@@ -34,8 +34,8 @@ from .config import (
     PRESETS,
     STOP_ON,
     ConfigError,
+    PairSettings,
     RunConfig,
-    StudySettings,
     available_cores,
     preset_config,
     unknown,
@@ -70,7 +70,7 @@ def _mode(name: str, why: str, options: str) -> Mode:
 
 _DATA = "dataset data-dir no-verify"
 
-STUDY = _mode(
+RUN = _mode(
     "a run",
     "which trains",
     f"{_DATA} preset seeds first-seed arms pretrain-epochs pretrain-target target stop-on max-steps evaluate hidden "
@@ -106,7 +106,7 @@ def mode_of(given: Mapping[str, Any]) -> Mode:
     for option, other in _ONE_OF:
         if option in given and other in given:
             raise ConfigError(f"{option}: goes with no {other}; give one of them")
-    if mode is STUDY and "--resume" in given and "--out" not in given:
+    if mode is RUN and "--resume" in given and "--out" not in given:
         raise ConfigError("--resume: needs --out FILE, the file to go on with")
     return mode
 
@@ -116,7 +116,7 @@ def _asked(given: Mapping[str, Any]) -> Mode:
         if mode.name in given:
             return mode
     if "--report" not in given:
-        return STUDY
+        return RUN
     folder = given["--report"]
     if os.path.isdir(folder):
         raise ConfigError(f"--report {folder}: a folder; a study's is reported by python -m nnlite.study report")
@@ -129,7 +129,7 @@ class Options:
 
     mode: Mode
     config: RunConfig
-    settings: StudySettings
+    settings: PairSettings
     dataset: str
     data_dir: str | None
     verify: bool
@@ -319,8 +319,8 @@ def parse(arguments: Sequence[str]) -> Options:
         raise ConfigError(f"--data-dir: known data sets are looked for there; --dataset {dataset} is a folder itself")
     changes = _changes(mode, given)
     config = preset_config(given.get("--preset", "article"), changes)
-    defaults = StudySettings()
-    settings = StudySettings(
+    defaults = PairSettings()
+    settings = PairSettings(
         arms=_arms(given["--arms"]) if "--arms" in given else defaults.arms,
         seeds=given.get("--seeds", _QUICK_PAIRS if "--quick" in given else defaults.seeds),
         first_seed=given.get("--first-seed", defaults.first_seed),
@@ -352,7 +352,7 @@ def parse(arguments: Sequence[str]) -> Options:
 
 def arm_groups() -> dict[str, list[str]]:
     """Return the arms by what they are for."""
-    compared = StudySettings().arms
+    compared = PairSettings().arms
     return {
         "compared by default": list(compared),
         "explanatory controls: may show what a saving of the averages comes from": list(EXPLANATORY),
@@ -390,14 +390,14 @@ def _changes(mode: Mode, given: Mapping[str, Any]) -> dict[str, Any]:
     changes = {name.replace("-", "_"): given[f"--{name}"] for name in names.split() if f"--{name}" in given}
     if "--hidden" in given:
         changes["hidden_layer_sizes"] = given["--hidden"]
-    if mode is STUDY and "--figures" in given:
+    if mode is RUN and "--figures" in given:
         if changes.get("evaluate") == "decide":
             raise ConfigError("--figures: needs whole curves, and --evaluate decide has none; leave it out")
         changes["evaluate"] = "full"
     return changes
 
 
-def _require_closed_form(config: RunConfig, settings: StudySettings) -> None:
+def _require_closed_form(config: RunConfig, settings: PairSettings) -> None:
     """Refuse the closed form where no data set could make the network hold it; units for its classes: `run`."""
     fits = len(config.hidden_layer_sizes) == 1 and config.activation == "relu"
     for arm in settings.arms:

@@ -1,6 +1,6 @@
 """What is kept of a run, one JSON line each, in and out.
 
-A line is appended in one write when its run is done, so that a study interrupted at any moment keeps every finished
+A line is appended in one write when its run is done, so that who is interrupted at any moment keeps every finished
 run. Reading trusts nothing: a line that no run can have written is refused with its number, a last line that was cut
 short is left out and told. This module knows nothing of how runs are made or judged.
 """
@@ -229,7 +229,7 @@ def holding(path: str | None, resume: bool, tell: Callable[[str], None]) -> Iter
             raise ConfigError(f"--out {path}: cannot be written: {error.strerror}") from error
         if not resume and os.path.getsize(path):
             raise ConfigError(f"--out {path}: exists; --resume goes on with it, or name another file")
-        yield read_study(path, tell)
+        yield read_pairs(path, tell)
 
 
 def prepare_to_append(path: str | os.PathLike[str]) -> str | None:
@@ -347,7 +347,7 @@ def require_same(path: str, kept: Sequence[RunRecord], config: RunConfig, datase
         raise ConfigError(f"{path} holds runs of another configuration: {'; '.join(differences)}")
 
 
-def read_study(path: str | os.PathLike[str], tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:
+def read_pairs(path: str | os.PathLike[str], tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:
     """Read the finished runs of a file as `read_records` does; RecordsError also where their configurations differ."""
     records = read_records(path, tell)
     differences = config_differences(records[1:], records[0].config, records[0].dataset) if records else []

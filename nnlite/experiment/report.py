@@ -1,4 +1,4 @@
-"""Records of one study -> its numbers, the table for a terminal (80 columns, the answer first), the bill, and JSON.
+"""Records of pairs -> their numbers, the table for a terminal (80 columns, the answer first), the bill, and JSON.
 
 Place in the data path: last. What a run costs is from `costs`, what pairs of costs say from `stats`; nothing is trained
 here, so a report can be made again from records alone, and the same records always give the same. Pictures are in
@@ -57,7 +57,7 @@ class PricedComparison(NamedTuple):
 
 
 class Summary:
-    """The numbers that are reported of a study, each computed when it is first asked for.
+    """The numbers that are reported of the pairs, each computed when it is first asked for.
 
     Parameters
     ----------

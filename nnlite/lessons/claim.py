@@ -14,7 +14,7 @@ import nnlite
 from nnlite.datasets import Dataset
 from nnlite.experiment import article
 from nnlite.experiment.article import PRETRAINED, SCRATCH
-from nnlite.experiment.config import BASELINE, TREATMENT, RunConfig, StudySettings
+from nnlite.experiment.config import BASELINE, TREATMENT, RunConfig, PairSettings
 from nnlite.experiment.costs import ARTICLE, cost_at_stop
 from nnlite.experiment.pool import run_all
 from nnlite.experiment.records import RunRecord
@@ -65,7 +65,7 @@ def saving(n_steps: int, n_images: int) -> Fraction:
 
 def carry_out(dataset: Dataset, config: RunConfig, n_pairs: int) -> tuple[list[RunRecord], list[RunRecord]]:
     """Train from seeds 0, 1, ... with averages first and from scratch; return the runs of both kinds by seed."""
-    runs_wanted = [(config, *run) for run in StudySettings(seeds=n_pairs).runs()]
+    runs_wanted = [(config, *run) for run in PairSettings(seeds=n_pairs).runs()]
     events = run_all(dataset, runs_wanted)
     runs = sorted((item for item in events if isinstance(item, RunRecord)), key=lambda record: record.seed)
     return [r for r in runs if r.arm == TREATMENT], [r for r in runs if r.arm == BASELINE]

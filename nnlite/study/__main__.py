@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from .. import program
-from ..experiment.config import EXECUTORS, ConfigError, StudySettings, available_cores
+from ..experiment.config import EXECUTORS, ConfigError, PairSettings, available_cores
 from ..experiment.drawing import require_matplotlib
 from ..experiment.exits import OK, Interrupted, answered, leave, noted_signals
 from ..experiment.options import read_whole
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _workers(text: str) -> int:
     try:
-        return StudySettings(workers=read_whole("--workers", text)).workers
+        return PairSettings(workers=read_whole("--workers", text)).workers
     except ConfigError as error:
         raise argparse.ArgumentTypeError(str(error).removeprefix("--workers ")) from error
 
@@ -108,7 +108,7 @@ def _n_runs(blocks: Sequence[Block]) -> int:
 def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     from ..datasets import load_dataset
 
-    settings = StudySettings(workers=options.workers, executor=options.executor)
+    settings = PairSettings(workers=options.workers, executor=options.executor)
     parts = [part for part in ALL_PARTS if options.part in (None, part.name)]
     progress = Progress(sys.stderr, options.quiet, repeat=_REPEAT)
     load = partial(load_dataset, data_dir=options.data_dir)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..access import keep_access
 from ..experiment.config import ConfigError, RunConfig
 from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, reading
-from ..experiment.keeping import Workers, carry_out
+from ..experiment.keeping import Workers, run_and_keep
 from ..experiment.progress import Progress
 from ..experiment.records import FAILED, RecordsError, RunRecord, prepare_to_append, read_records, require_same
 from ..experiment.wording import several
@@ -224,7 +224,7 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
         show = partial(progress.show_runs, where=where)
         try:
             for name, runs in missing.items():
-                carry_out(datasets[name], runs, workers, path, signals, show, done.append)
+                run_and_keep(datasets[name], runs, workers, path, signals, show, done.append)
         except Interrupted:
             n_kept = len(records_of(folder, part.name))
             progress.line(f"{where}: {n_kept} of {n_runs} runs are kept in {path}; those under way begin again")
