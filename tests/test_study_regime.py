@@ -11,7 +11,7 @@ from nnlite.study.regime import regime, settings
 from nnlite.study.runs import Study
 from nnlite.study.second_protocol import DECIDED, NEAREST, SCANNED
 
-FIRST = "128 units, Adam 6e-4"
+FIRST = "128, Adam 6e-4"
 
 
 def pairs(config, scratch, after, then, n=3):

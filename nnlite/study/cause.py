@@ -17,7 +17,7 @@ from ..experiment.config import BASELINE, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
 from ..experiment.records import RunRecord, paired
 from ..experiment.stats import Comparison, Interval, compare, median_interval, paired_ratios
-from ..experiment.wording import OUTCOMES, brief, cell, p_value, several
+from ..experiment.wording import OUTCOMES, brief, cell, number, p_value, several
 from . import controls
 from .comparisons import EXPLAINED_MARGIN, explained, holm
 from .document import Facts, Section, Table
@@ -28,6 +28,9 @@ from .second_protocol import CHOSEN, DECIDED, PAIR_SEEDS, STARTS, chosen_gain, s
 AVERAGES, GLOBAL_MEAN = CHOSEN
 WITHOUT_CLASSES = (GLOBAL_MEAN, "closed-form-pixels", "closed-form-noise")
 """Starts whose images say nothing of the classes."""
+
+SHORT = dict(zip(STARTS, ("averages", "global mean", "shuffled", "noise", "wrong labels", "one a class"), strict=True))
+"""Images in the closed-form start, for a table."""
 
 TAUGHT = {"permuted": "under wrong labels", "noise": "noise", "exemplar": "one real image a class"}
 """Arms that are taught by steps as the averages are, on other images."""
@@ -48,18 +51,20 @@ def cause(study: Study) -> Section:
     gains = sorted({row["gain"] for row in found["starts"]})
     tables = [
         Table(
-            ["images in the start", *(f"size {gain:g}" for gain in gains)],
+            ["images", *(f"size {gain:g}" for gain in gains)],
             [
                 [words, *(cell(_row(found, arm, gain)[which].interval) for gain in gains)]
-                for arm, words in STARTS.items()
+                for arm, words in SHORT.items()
             ],
             f"Saved, % (95%), {counted}; {found['n_pairs']} pairs, by the output weights' size:",
         )
         for which, counted in (("saved_every_operation", "every operation, dense"), ("saved", "the article's count"))
     ]
+    equal = found["averages_more_at_equal_gain"]
+    tables[0].rows.append(["difference", *(cell(equal[gain]) for gain in gains)])
     tested = [
         [
-            STARTS[row["arm"]],
+            SHORT[row["arm"]],
             cell(row["difference"]),
             p_value(row["explains_p"]),
             p_value(row["worse_p"]),
@@ -185,14 +190,28 @@ def _answer(found: Facts) -> str:
     )
     more, share = found["averages_more"], found["start_share_word"]
     theirs = {
-        "add to the start": f"the averages add {cell(more)} points, pair by pair",
-        "add nothing": f"the averages add nothing to it ({cell(more)} points, pair by pair)",
-        "open": f"whether the averages add to it stays open ({cell(more)} points, pair by pair)",
+        "add to the start": "the averages add",
+        "add nothing": "the averages add nothing to it,",
+        "open": "whether the averages add to it stays open,",
     }[found["averages_more_word"]]
+    points = f"{theirs} {number(more.median)} points{_ends(more)} pair by pair"
     return (
         f"Started by the formula from the global mean ten times, which knows nothing of the classes, training {start} "
         f"of every operation; from the averages it {averages}. {share.capitalize()} of the formula's saving is the "
-        f"start: {theirs} ({found['n_pairs']} pairs, each start at the size chosen for it)."
+        f"start: {points} ({found['n_pairs']} pairs, each start at the size chosen for it; {_at_equal_size(found)})."
+    )
+
+
+def _at_equal_size(found: Facts) -> str:
+    """What the averages add where both starts have the same size."""
+    differences = found["averages_more_at_equal_gain"]
+    points = several([number(difference.median) for difference in differences.values()])
+    return f"{points} points where both have size {several([f'{gain:g}' for gain in differences])}"
+
+
+def _ends(interval: Interval) -> str:
+    return (
+        "" if interval.low is None or interval.high is None else f" ({number(interval.low)} to {number(interval.high)})"
     )
 
 

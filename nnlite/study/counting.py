@@ -24,6 +24,9 @@ WORDS = {
 }
 """What the averages are of."""
 
+SHORT = {"class-means": "all", "means-100": "100 each", "stream-means": "9,600"}
+"""The same, for a table."""
+
 STOPS = {"test": ("start-images", DECIDED), "held-out": ("counting", HELD_OUT)}
 """Whose accuracy stops a run: the part that has scratch and the averages of all images, and its configuration."""
 
@@ -47,9 +50,9 @@ def counting(study: Study) -> Section:
         f"{'Yes' if turned else 'No'}. {_both(rows, 'class-means')}",
         *(f"{_both(rows, arm)}" for arm in COUNTED if arm != "class-means"),
     ]
-    lines = [[f"{WORDS[row['arm']]}, {row['stop']}", *(cell(row[count]) for count in COUNTS)] for row in rows]
+    lines = [[f"{SHORT[row['arm']]}, {row['stop']}", *(cell(row[count]) for count in COUNTS)] for row in rows]
     caption = f"Saved, % (95%), by averages of what and whose accuracy stops; {rows[0]['n_pairs']} pairs:"
-    head = ["averages of", "the article's count", "dense", "zeros skipped"]
+    head = ["of", "the article's count", "dense", "zeros skipped"]
     return Section(title, answer, [Table(head, lines, caption)], facts=facts, lacking=lacking)
 
 

@@ -17,7 +17,7 @@ from ..experiment import article
 from ..experiment import stats as rule
 from ..experiment.exits import DATA, Exit
 from ..experiment.stats import interval_ranks
-from . import cells, controls, evidence, protocol, targets, tuning, verdict
+from . import cause, cells, controls, counting, evidence, protocol, regime, settled, targets, tuning, verdict
 from .comparisons import EXPLAINED_MARGIN
 from .document import WIDTH, Section, anchor, as_json, as_line, as_markdown, as_text
 from .runs import Study, once
@@ -28,15 +28,18 @@ QUESTIONS = (
     verdict.headline,
     verdict.verdict,
     controls.averages_or_steps,
+    cause.cause,
     controls.one_flag,
     tuning.tuned,
+    settled.settled,
+    counting.counting,
     targets.targets,
     targets.equal_steps,
     targets.fashion,
     controls.others,
     targets.stopping_on_test,
     cells.sensitivity,
-    tuning.calibration,
+    regime.regime,
     evidence.what_was_run,
 )
 """What decides first, then what it rests on."""

@@ -69,7 +69,7 @@ def regime(study: Study) -> Section:
         ]
         for row in well_run
     ]
-    head = ["setting", "scratch", "phase 1", "then", "saved, % (95%)"]
+    head = ["units, setting", "scratch", "phase 1", "then", "saved, % (95%)"]
     tables = [
         Table(head, by_median, f"Medians, the nearest {len(by_median)} of {len(rows)} settings; the article's count:"),
         Table([*head[:4], "article above"], ranges, "Smallest to largest of 100 pairs, and where the article's lies:"),

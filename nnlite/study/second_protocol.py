@@ -52,13 +52,11 @@ COUNTED = ("class-means", "means-100", "stream-means")
 """Averages of all images, of 100 a class, of the first 9,600 that training sees anyhow."""
 
 NEAREST = {
-    "128 units, Adam 6e-4": replace(DECIDED, learning_rate=6e-4),
-    "128 units, Adam 6e-4, phase 1 at 9e-4": replace(DECIDED, learning_rate=6e-4, pretrain_rate_factor=1.5),
-    "64 units, Adam 8e-4": replace(UNITS_64, learning_rate=8e-4),
-    "64 units, Adam 8e-4, phase 1 at 1.6e-3": replace(UNITS_64, learning_rate=8e-4, pretrain_rate_factor=2.0),
-    "128 units, Adam 1e-3, phase 1 to 80%": replace(
-        DECIDED, preset="article-80", pretrain_epochs=0, pretrain_target=0.80
-    ),
+    "128, Adam 6e-4": replace(DECIDED, learning_rate=6e-4),
+    "128, Adam 6e-4, phase 1 at 9e-4": replace(DECIDED, learning_rate=6e-4, pretrain_rate_factor=1.5),
+    "64, Adam 8e-4": replace(UNITS_64, learning_rate=8e-4),
+    "64, Adam 8e-4, phase 1 at 1.6e-3": replace(UNITS_64, learning_rate=8e-4, pretrain_rate_factor=2.0),
+    "128, Adam 1e-3, phase 1 to 80%": replace(DECIDED, preset="article-80", pretrain_epochs=0, pretrain_target=0.80),
 }
 """Settings that a pilot saw near the article's numbers, and its 80% taken at its word; 100 pairs each."""
 
@@ -73,9 +71,7 @@ SCANNED = {
         for inputs, words in _INPUTS.items()
     },
     **{
-        f"{sum(base.hidden_layer_sizes)} units, {optimizer} {rate:g}": replace(
-            base, optimizer=optimizer, learning_rate=rate
-        )
+        f"{sum(base.hidden_layer_sizes)}, {optimizer} {rate:g}": replace(base, optimizer=optimizer, learning_rate=rate)
         for base in (DECIDED, UNITS_64)
         for optimizer, rates in _RATES.items()
         for rate in rates

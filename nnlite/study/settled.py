@@ -42,8 +42,8 @@ def settled(study: Study) -> Section:
     answer = [
         f"With both arms tuned, averages first {saved(found['saved'], found['n_pairs'])}, every operation counted, at "
         f"the third look in a row at {percent(found['target'])}: {word.word.upper()}{reason}.",
-        f"Averaging and phase 1 cost {share}% of scratch's bill; the real steps after them are {fewer}% fewer. The means "
-        f"stay at the target from step {at[0]} on from scratch and from step {at[1]} on after averages first. "
+        f"Averaging and phase 1 cost {share}% of scratch's bill; the real steps after them are {fewer}% fewer. The "
+        f"means stay at the target from step {at[0]} on from scratch and from step {at[1]} on after averages first. "
         f"{n_tried} phases 1 were tried on the settings that won for both arms; the best has {epochs} epochs at "
         f"{factor:g} times the rate. Scratch got no new draws.",
     ]
