@@ -1,4 +1,4 @@
-"""The independent check of both headlines prints the digits of the report, on made-up records and on the kept ones."""
+"""The independent check of the headlines prints the digits of the package, on made-up records and on the kept ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import lzma
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from test_records import record
 
 from nnlite.closed_forms import step_counts
 from nnlite.experiment.config import RunConfig
-from nnlite.experiment.wording import bounds, percent
-from nnlite.study import cells
+from nnlite.experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
+from nnlite.experiment.records import paired
+from nnlite.experiment.stats import compare
+from nnlite.experiment.wording import brief
+from nnlite.study.estimands import Curves, Goal, stable_ratio
 from nnlite.study.parts import is_done, records_of
-from nnlite.study.runs import Study
 
 KEPT = Path(__file__).parents[1] / "data" / "runs"
 SIZES = (4, 3, 2)
@@ -61,24 +64,54 @@ def printed_by_check(folder):
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout.splitlines()
 
 
+def told(name, interval):
+    return f"{name}: {brief(interval).replace(' (', ' (95% interval ')}"
+
+
+def by_pairs(ours, theirs, bill):
+    return compare(*([cost_at_stop(run, bill) for run in runs] for runs in paired(ours, theirs))).interval
+
+
 def said_by_the_report(folder):
-    claim = [r for r in records_of(folder, "claim") if r.config["preset"] == "article"]
-    study = Study({"fashion": claim, "honest": records_of(folder, "honest")})  # fashion is asked as the claim is
-    saved, honest = (cells.cell(study, key)["saved"] for key in ("fashion", "honest"))
-    return [f"claim: saved {percent(saved.median)} ({bounds(saved)})", f"honest: saved {percent(honest.median)}"]
+    """What the package itself finds in the same records."""
+
+    def runs(part, arm, preset="article", rate=None):
+        of_arm = (r for r in records_of(folder, part) if (r.arm, r.config["preset"]) == (arm, preset))
+        return [r for r in of_arm if rate in (None, r.config["learning_rate"])]
+
+    means, scratch = (runs("claim", arm) for arm in ("class-means", "scratch"))
+    scratch_64 = runs("claim", "scratch", "article-64")
+    found = {
+        "claim": by_pairs(means, scratch, ARTICLE),
+        "64 units": by_pairs(runs("claim", "class-means", "article-64"), scratch_64, ARTICLE),
+        "rate x 2, no averages": by_pairs(runs("flags", "scratch", rate=2e-3), scratch, ARTICLE),
+        "fresh batches": by_pairs(runs("controls", "fresh-batches"), scratch, EVERY_OPERATION),
+    }
+    for name, part in (("held-out", "honest"), ("tuned", "tuned")):
+        arms = [Curves(group) for group in paired(runs(part, "class-means"), runs(part, "scratch"))]
+        found[name] = stable_ratio(*arms, EVERY_OPERATION, Goal(Fraction(893, 1000))).as_reduction()
+    return [told(name, interval) for name, interval in found.items()]
 
 
 @pytest.mark.slow
-def test_the_check_prints_the_digits_of_the_report(tmp_path):
+def test_the_check_prints_the_digits_of_the_package(tmp_path):
     rng = np.random.default_rng(4)
-    for name, config in (("claim", CLAIM), ("honest", HONEST)):
+    units_64 = replace(CLAIM, preset="article-64")
+    parts = {
+        "claim": [(CLAIM, "scratch"), (CLAIM, "class-means"), (units_64, "scratch"), (units_64, "class-means")],
+        "flags": [(replace(CLAIM, learning_rate=2e-3), "scratch"), (replace(CLAIM, batch_size=16), "scratch")],
+        "controls": [(CLAIM, "fresh-batches")],
+        "honest": [(HONEST, "scratch"), (HONEST, "class-means")],
+        "tuned": [(HONEST, "scratch"), (HONEST, "class-means")],
+    }
+    for name, asked in parts.items():
         seeds = rng.permutation(100).tolist()  # the order of the lines must not matter
-        lines = [run(config, arm, seed, rng).to_line() for arm in ("scratch", "class-means") for seed in seeds]
+        lines = [run(config, arm, seed, rng).to_line() for config, arm in asked for seed in seeds]
         (tmp_path / f"{name}.jsonl.xz").write_bytes(lzma.compress("".join(lines).encode(), preset=0))
     assert printed_by_check(tmp_path) == said_by_the_report(tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (is_done(KEPT, "claim") and is_done(KEPT, "honest")), reason="these parts are not kept yet")
-def test_the_check_prints_the_digits_of_the_report_for_the_kept_records():
+def test_the_check_prints_the_digits_of_the_package_for_the_kept_records():
     assert printed_by_check(KEPT) == said_by_the_report(KEPT)
