@@ -133,7 +133,8 @@ def fit(
     optimizer = Adam() if optimizer is None else optimizer
     mlp.check_trainable()
     images, labels = _checked(mlp, "images", images, labels)
-    mlp.check_inputs(images)
+    if mlp.input_range is not None:
+        check_scale(images, mlp.input_range)
     trained_on = _joined(mlp.input_range, images)
     steps_per_epoch = -(-len(images) // batch_size)
     n_steps = _count("epochs", epochs) * steps_per_epoch

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite import MLP, SGD, fit
+from nnlite import MLP, SGD, compiled, fit
+from nnlite.kernels.jit import n_ready
 from nnlite.training import epochs, evaluate, train
 
 pytestmark = pytest.mark.kernels
@@ -148,12 +149,29 @@ def test_a_loss_that_is_not_finite_ends_the_training_with_a_warning(monkeypatch,
     assert (history.status, len(history.losses)) == ("diverged", 2)
 
 
-def test_frozen_images_are_learnt_from():
-    images, labels = data()
-    expected = fit(MLP(SIZES, 0), images, labels, 2).losses
+@pytest.mark.parametrize("make", [data, sparse])
+def test_frozen_images_are_learnt_from_by_the_same_compiled_loop(make):
+    images, labels = make()
     images = images.astype(np.float32)
+    expected = fit(MLP(SIZES, 0), images, labels, 2).losses
     images.flags.writeable = labels.flags.writeable = False
+    n_compiled = n_ready()
     np.testing.assert_array_equal(fit(MLP(SIZES, 0), images, labels, 2).losses, expected)
+    assert n_ready() == n_compiled
+
+
+def test_frozen_rows_are_learnt_from_by_the_same_compiled_loop(monkeypatch):
+    """As joblib hands them to its workers: rows of nonzero pixels in memory that is only read."""
+    monkeypatch.setenv("NNLITE_KERNELS", "fast")
+    images, labels = sparse()
+    rows, schedule = compiled.as_rows([images.astype(np.float32)]), epochs(np.arange(N), 4, 4, 0.1)
+    loss, right = train(MLP(SIZES, 0), SGD(0.1), rows, labels, schedule).loss, evaluate(MLP(SIZES, 0), rows, labels)
+    for array in (rows.start, rows.pixel, rows.value, labels, schedule.order):
+        array.flags.writeable = False
+    n_compiled = n_ready()
+    assert train(MLP(SIZES, 0), SGD(0.1), rows, labels, schedule).loss == loss
+    assert evaluate(MLP(SIZES, 0), rows, labels) == right
+    assert n_ready() == n_compiled
 
 
 def test_a_history_says_how_it_went():

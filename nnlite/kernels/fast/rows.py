@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...arguments import for_reading
 from ..jit import kernel
 from ..ops import ADD, CMP, DENSE, DIV, EXECUTED
 
@@ -68,6 +69,7 @@ def build_rows(parts, tally):
     ValueError
         If the arrays differ in p, or p is 0 or above 65,536.
     """
+    parts = [for_reading(part) for part in parts]
     n_features = parts[0].shape[1]
     if any(part.shape[1] != n_features for part in parts):
         raise ValueError(f"parts of {[part.shape[1] for part in parts]} pixels: expected one number of pixels for all")
