@@ -284,6 +284,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         """Samples in float32 and one label each, as scikit-learn's estimators take them."""
         samples, labels = validate_data(self, X, y, reset=first, dtype=np.float32, order="C")
         check_classification_targets(labels)
+        if not first:
+            self.network_.check_inputs(samples)
         return samples, labels
 
     def _begin(self, X: Array, y: Array, classes: Array) -> None:
@@ -338,7 +340,6 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
     def _images(self, X: Array) -> Images:
         """Samples in the form that trains fastest; what choosing the numbers that are not zero costs is on the bill."""
-        self.network_.check_inputs(X)
         if not (training.is_compiled(self.network_) and compiled.worth_rows(X)):
             return X
         with self.tally_.phase("data"):

@@ -1,0 +1,128 @@
+"""nnlite.sklearn.MLPClassifier beside scikit-learn's own: CPU time of a fit, and accuracy seed by seed.
+
+MNIST: 784-128-10, 5 epochs of Adam, all else by default; a round is a seed, and what is timed is what is tested. The
+8 x 8 digits that scikit-learn ships: 100 hidden units, trained until they no longer improve, a new split a seed; two
+more settings say what the difference is made of. Runs in a process pinned to one core, as `bench.run` starts it.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from unittest import mock
+
+import numpy as np
+
+from bench.measure import ROUNDS, Times, ratio, table
+from nnlite import compiled, load_dataset
+from nnlite.experiment.stats import median_interval
+
+BATCHES = {"auto": 10, 64: 3}
+"""Batch sizes, "auto" is 200, and how many seeds at most."""
+
+_EPOCHS, _HIDDEN = 5, 128
+_DIGITS_SEEDS = 10
+_OURS, _THEIRS, _DENSE = "nnlite", "scikit-learn", "nnlite, no zero skipped"
+
+
+def run(rounds: int = ROUNDS) -> str:
+    """Compare on MNIST, a seed a round, and on the digits, and return Markdown."""
+    import sklearn
+
+    warnings.simplefilter("ignore")  # five epochs do not converge, and both say so
+    parts = [f"scikit-learn {sklearn.__version__}; the pixels are float32 for both."]
+    parts += [_mnist(batch_size, min(rounds, most)) for batch_size, most in BATCHES.items()]
+    parts += [_digits(what, largest) for what, largest in (("0 to 16, as they come", 1.0), ("scaled to 0 to 1", 16.0))]
+    return "\n\n".join(parts)
+
+
+def _mnist(batch_size: int | str, n_seeds: int) -> str:
+    """CPU seconds of five epochs, and test accuracy, of every library and seed."""
+    data = load_dataset("mnist")
+    images, labels = data.train_images, data.train_labels
+    seconds: dict[str, list[float]] = {name: [] for name in (_THEIRS, _OURS, _DENSE)}
+    accuracy: dict[str, list[float]] = {name: [] for name in seconds}
+    _fitted(_OURS, images[:1000], labels[:1000], 0, batch_size)  # compiles
+    _fitted(_DENSE, images[:1000], labels[:1000], 0, batch_size)
+    for seed in range(n_seeds):
+        for name in seconds:
+            began = time.process_time()
+            classifier = _fitted(name, images, labels, seed, batch_size)
+            seconds[name].append(time.process_time() - began)
+            accuracy[name].append(100 * classifier.score(data.test_images, data.test_labels))
+    theirs = Times(tuple(seconds[_THEIRS]))
+    rows = []
+    for name in seconds:
+        took = Times(tuple(seconds[name]))
+        rows.append(
+            [name, took.show(1, 2), "" if name == _THEIRS else ratio(theirs, took), *_beside(accuracy, name, _THEIRS)]
+        )
+    header = (
+        "library",
+        "CPU s a fit",
+        "scikit-learn / it",
+        "accuracy, %",
+        "mean difference, points",
+        "median difference",
+    )
+    title = f"### MNIST, 784-{_HIDDEN}-10, {_EPOCHS} epochs, batch_size={batch_size!r}, {n_seeds} seeds"
+    return f"{title}\n\n{table(header, rows)}"
+
+
+def _fitted(name: str, images: np.ndarray, labels: np.ndarray, seed: int, batch_size: int | str):
+    """A classifier after five epochs; one of ours multiplies every pixel, zero or not."""
+    from sklearn.neural_network import MLPClassifier as Theirs
+
+    from nnlite.sklearn import MLPClassifier as Ours
+
+    make = Theirs if name == _THEIRS else Ours
+    classifier = make(_HIDDEN, batch_size=batch_size, max_iter=_EPOCHS, random_state=seed)
+    with mock.patch.object(compiled, "_MAX_DENSITY", 0.0 if name == _DENSE else compiled._MAX_DENSITY):
+        return classifier.fit(images, labels)
+
+
+def _digits(what: str, largest: float) -> str:
+    """Accuracy of every setting on the digits, seed by seed."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+    from sklearn.neural_network import MLPClassifier as Theirs
+
+    import nnlite.sklearn
+    from nnlite.sklearn import MLPClassifier as Ours
+
+    def without_biases(seed: int) -> Ours:
+        with mock.patch.object(nnlite.sklearn, "_initialize"):  # leaves the network as glorot_uniform drew it
+            return Ours(random_state=seed).fit(train, train_labels)
+
+    settings: dict[str, Callable] = {
+        "scikit-learn": lambda seed: Theirs(random_state=seed).fit(train, train_labels),
+        "scikit-learn, alpha=0": lambda seed: Theirs(random_state=seed, alpha=0).fit(train, train_labels),
+        "nnlite": lambda seed: Ours(random_state=seed).fit(train, train_labels),
+        "nnlite, biases begin at 0": without_biases,
+    }
+    pixels, labels = load_digits(return_X_y=True)
+    pixels = (pixels / largest).astype(np.float32)
+    accuracy: dict[str, list[float]] = {name: [] for name in settings}
+    epochs: dict[str, list[int]] = {name: [] for name in settings}
+    for seed in range(_DIGITS_SEEDS):
+        train, test, train_labels, test_labels = train_test_split(pixels, labels, test_size=0.3, random_state=seed)
+        for name, fit in settings.items():
+            classifier = fit(seed)
+            accuracy[name].append(100 * classifier.score(test, test_labels))
+            epochs[name].append(classifier.n_iter_)
+    rows = [[name, f"{np.mean(epochs[name]):.0f}", *_beside(accuracy, name, "scikit-learn")] for name in settings]
+    header = ("setting", "epochs, mean", "accuracy, %", "mean difference, points", "median difference")
+    return f"### Digits, 64-100-10, pixels {what}, {_DIGITS_SEEDS} seeds and splits\n\n{table(header, rows)}"
+
+
+def _beside(accuracy: dict[str, list[float]], name: str, reference: str) -> list[str]:
+    """Mean accuracy; mean difference with its standard error; median difference with its exact 95% interval."""
+    mean = f"{np.mean(accuracy[name]):.2f}"
+    if name == reference:
+        return [mean, "", ""]
+    differences = np.array(accuracy[name]) - accuracy[reference]
+    error = differences.std(ddof=1) / np.sqrt(len(differences)) if len(differences) > 1 else np.nan
+    found = median_interval(differences)
+    interval = "" if found.low is None else f" ({found.low:+.2f} to {found.high:+.2f})"
+    return [mean, f"{differences.mean():+.2f} (standard error {error:.2f})", f"{found.median:+.2f}{interval}"]
