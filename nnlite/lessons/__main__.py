@@ -44,7 +44,8 @@ def _main(arguments: Sequence[str] | None) -> int:
             print(path)
         return 0
     except ImportError as error:
-        print(f"nnlite: notebooks need jupytext ({error}); try: python -m pip install jupytext", file=sys.stderr)
+        advice = "; try: python -m pip install jupytext" if error.name == "jupytext" else ""
+        print(f"nnlite: {error}{advice}", file=sys.stderr)
     except OSError as error:
         print(f"nnlite: {error}", file=sys.stderr)
     return 1
