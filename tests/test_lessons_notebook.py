@@ -11,6 +11,7 @@ import pytest
 import nnlite
 from nnlite.lessons import LESSONS
 from nnlite.lessons import __main__ as lessons_command
+from nnlite.lessons.notebook import ASKED, write_notebooks
 
 
 def test_the_lessons_and_the_walk_are_written_as_notebooks_once(tmp_path, capsys):
@@ -30,7 +31,6 @@ def test_the_lessons_and_the_walk_are_written_as_notebooks_once(tmp_path, capsys
 
 def test_without_jupytext_one_line_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jupytext", None)
-    monkeypatch.delitem(sys.modules, "nnlite.lessons.notebook", raising=False)
     assert lessons_command.main(["notebook", str(tmp_path)]) == 1
     assert capsys.readouterr().err.endswith("; try: python -m pip install jupytext\n")
 
@@ -42,8 +42,6 @@ def test_a_notebook_runs_from_its_first_cell_to_its_last(name, tmp_path):
     pytest.importorskip("ipykernel")
     pytest.importorskip("matplotlib")
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    from nnlite.lessons.notebook import ASKED, write_notebooks
-
     (path,) = (path for path in write_notebooks(tmp_path) if path.stem == name)
     notebook = nbformat.read(path, as_version=4)
     root = str(pathlib.Path(nnlite.__file__).parents[1])

@@ -30,7 +30,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m nnlite.lessons", description="List the lessons, or write them as Jupyter notebooks."
     )
-    commands = parser.add_subparsers(metavar="notebook FOLDER", dest="command")
+    commands = parser.add_subparsers(metavar="notebook", dest="command")
     writing = commands.add_parser("notebook", help="write walk.ipynb and a notebook of each lesson into a folder")
     writing.add_argument("folder", type=Path, help="made where there is none; notebooks in it are not overwritten")
     options = parser.parse_args(arguments)
@@ -38,7 +38,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(contents())
         return 0
     try:
-        from nnlite.lessons.notebook import write_notebooks
+        from nnlite.lessons.notebook import write_notebooks  # all lessons, and what they need
 
         for path in write_notebooks(options.folder):
             print(path)

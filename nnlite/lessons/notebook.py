@@ -11,8 +11,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import jupytext
-
 from nnlite.lessons import LESSONS, backward, bytes, claim, counting, forward, verdict
 from nnlite.lessons.checker import Change, Exercise
 
@@ -42,9 +40,13 @@ def write_notebooks(folder: Path) -> Iterator[Path]:
 
     Raises
     ------
+    ImportError
+        jupytext is not installed.
     OSError
         A folder that cannot be made or written to; FileExistsError where a notebook is, which may hold someone's work.
     """
+    import jupytext
+
     folder.mkdir(parents=True, exist_ok=True)
     texts = {"walk": (HERE / "walk.md").read_text(encoding="utf-8")}
     texts |= {f"{number}-{name}": lesson_text(name) for number, name in enumerate(LESSONS, start=1)}
