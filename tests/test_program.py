@@ -126,7 +126,8 @@ def test_nnlite_data_returns_a_status_and_never_leaves_by_an_exception(arguments
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--bogus"], ["--answer", "1"]])
 def test_a_lesson_returns_a_status_and_never_leaves_by_an_exception(arguments, capsys):
-    assert checker.run("sums", lambda: None, [], arguments) == (0 if arguments == ["--help"] else 2)
+    status = checker.run("sums", lambda: None, [], checker.Change("", lambda: None), arguments)
+    assert status == (0 if arguments == ["--help"] else 2)
 
 
 def test_ctrl_c_anywhere_in_a_command_is_status_130():
