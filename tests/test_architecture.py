@@ -73,6 +73,7 @@ TOUCHES_FILES = {
     "nnlite.experiment.run": "reads the processor's name from /proc",
     "nnlite.study.parts": "makes the folder of the parts, packs one that is done",
     "nnlite.study.page": "reads the fixed prose, and a README",
+    "nnlite.digits.pictures": "hands Pillow an open file",
     "nnlite.digits.train": "saves a network",
     "nnlite.lessons.*": "show files",
 }

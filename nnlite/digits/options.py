@@ -24,7 +24,7 @@ N_CLASSES = 10
 class Refusal(Exception):
     """Why a command cannot go on: one line, and the exit status."""
 
-    def __init__(self, message: object, status: int) -> None:
+    def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
 
@@ -57,12 +57,19 @@ def whole(text: str) -> int:
     return value
 
 
+def words(error: Exception) -> str:
+    """Return what is wrong as `file: what`; the operating system's numbers help nobody."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def mnist(data_dir: str | None) -> Dataset:
     """Load MNIST; Refusal with status 3 where it is missing or damaged."""
     try:
         return load_dataset("mnist", data_dir)
     except (OSError, ValueError) as error:
-        raise Refusal(error, DATA) from error
+        raise Refusal(words(error), DATA) from error
 
 
 def network_of(path: str | None, data: Dataset) -> MLP:
@@ -71,19 +78,14 @@ def network_of(path: str | None, data: Dataset) -> MLP:
         began = time.perf_counter()
         mlp, _ = train_network(data)
         seconds = time.perf_counter() - began
-        print(
-            f"no --network given: trained one in {seconds:.1f} s ({N_EPOCHS} epochs, {HIDDEN} hidden units, seed {SEED}); "
-            "nnlite train --save FILE keeps one",
-            file=sys.stderr,
-        )
+        how = f"{N_EPOCHS} epochs, {HIDDEN} hidden units, seed {SEED}; nnlite train --save FILE keeps one"
+        print(f"no --network given: trained one in {seconds:.1f} s ({how})", file=sys.stderr)
         return mlp
     try:
         mlp = load(path)
     except (OSError, ValueError) as error:
-        raise Refusal(error, USAGE) from error
+        raise Refusal(words(error), USAGE) from error
     if (mlp.layer_sizes[0], mlp.layer_sizes[-1]) != (SIZE**2, N_CLASSES):
         sizes = "-".join(map(str, mlp.layer_sizes))
-        raise Refusal(
-            f"{path}: a network of {sizes}, where {SIZE**2} pixels and {N_CLASSES} classes were expected", USAGE
-        )
+        raise Refusal(f"{path}: a network of {sizes}, expected {SIZE**2} inputs and {N_CLASSES} classes", USAGE)
     return mlp

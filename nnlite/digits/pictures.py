@@ -53,9 +53,7 @@ def read_digit(source: str | os.PathLike[str] | ArrayLike) -> NDArray[np.float32
     if isinstance(source, str | os.PathLike):
         pictures = read_pictures(source)
         if len(pictures) != 1:
-            raise ValueError(
-                f"{path_name(source)}: {len(pictures)} images, where one was expected; take one of read_idx"
-            )
+            raise ValueError(f"{path_name(source)}: {len(pictures)} images, expected one: take one of read_idx")
         image = prepare(pictures[0])
     else:
         image = prepare(source)
@@ -99,8 +97,9 @@ def _opened(stream: Any, name: str) -> NDArray[Any]:
             if picture.width * picture.height > MOST_PIXELS:
                 size = f"{picture.width} x {picture.height} pixels"
                 raise ValueError(f"{name}: {size} are too many, at most {MOST_PIXELS:,}; make it smaller")
-            if getattr(picture, "n_frames", 1) > 1:
-                raise ValueError(f"{name}: an animation of {picture.n_frames} pictures; save one of them")
+            n_frames = getattr(picture, "n_frames", 1)
+            if n_frames > 1:
+                raise ValueError(f"{name}: an animation of {n_frames} pictures; save one of them")
             return _greys(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError as error:
         raise ValueError(f"{name}: no picture that Pillow knows, and no IDX file") from error

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..datasets import Dataset
 from ..mlp import MLP
-from .likeness import UNLIKE, unlikeness
-from .options import OK, USAGE, Refusal, carry_out, mnist, network_of, new_parser
+from .likeness import UNLIKE, smoothed, unlikeness
+from .options import OK, USAGE, Refusal, carry_out, mnist, network_of, new_parser, words
 from .pictures import as_inputs, read_pictures
 from .prepare import prepare
 from .show import ASCII, BLOCKS, picture_and_probabilities
@@ -40,7 +40,7 @@ def _images(path: str) -> list[tuple[str, NDArray[np.uint8]]]:
     try:
         pictures = read_pictures(path)
     except (OSError, ValueError, ImportError) as error:
-        raise Refusal(error, USAGE) from error
+        raise Refusal(words(error), USAGE) from error
     names = [path] if len(pictures) == 1 else [f"{path}, image {number}" for number in range(len(pictures))]
     images = []
     for name, picture in zip(names, pictures, strict=True):
@@ -69,12 +69,10 @@ def describe(name: str, image: NDArray[np.uint8], mlp: MLP, data: Dataset, marks
     probabilities = mlp.predict_proba(as_inputs(image[None]))[0].tolist()
     digit = int(np.argmax(probabilities))
     lines = [f"{name}: {digit} ({probabilities[digit]:.1%})", picture_and_probabilities(image, probabilities, marks)]
-    distance = unlikeness(image, data.train_pixels[data.train_labels == digit])
+    distance = unlikeness(image, smoothed(data.train_pixels[data.train_labels == digit]))
     if distance > UNLIKE:
-        lines.append(
-            f"Warning: perhaps no digit. The nearest {digit} of the training set is {distance / UNLIKE:.1f} times as far "
-            "as for 24 of 25 real digits."
-        )
+        nearest = f"the nearest {digit} that it learnt from is {distance / UNLIKE:.1f} times as far"
+        lines.append(f"Warning: perhaps no digit: {nearest}\naway as it is for 24 of 25 real digits at most.")
     return "\n".join(lines)
 
 

@@ -50,7 +50,7 @@ def prepare(picture: ArrayLike) -> NDArray[np.uint8]:
     >>> picture[20:80, 30:36] = 40  # a stroke, 60 tall and 6 wide
     >>> image = prepare(picture)
     >>> np.argwhere(image == 255).min(axis=0), np.argwhere(image == 255).max(axis=0)
-    (array([4, 13]), array([23, 14]))
+    (array([ 4, 13]), array([23, 14]))
     """
     greys = real_array("picture", picture).astype(np.float64)
     if greys.ndim != 2 or greys.size == 0:
@@ -79,7 +79,8 @@ def _ink(greys: Floats) -> Floats:
         raise ValueError("no ink: all greys of the picture are alike")
     ink[ink < FAINTEST * strongest] = 0
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box: Floats = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return box
 
 
 def _averaged(x: Floats, n_out: int) -> Floats:

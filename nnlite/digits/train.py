@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..flops import Tally
 from ..mlp_files import save
 from .network import HIDDEN, N_EPOCHS, SEED, train_network
-from .options import OK, USAGE, Refusal, carry_out, mnist, new_parser, whole
+from .options import OK, USAGE, Refusal, carry_out, mnist, new_parser, whole, words
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,16 +39,13 @@ def _train(options: argparse.Namespace) -> int:
 
     last: list[str] = []
     mlp, tally = train_network(data, options.epochs, options.hidden, options.seed, tell)
-    print(
-        f"{'-'.join(map(str, mlp.layer_sizes))}, seed {options.seed}, {options.epochs} epochs: {last[-1] if last else 'untrained'}"
-    )
-    print(
-        f"operations: {tally.total():,}, of which {tally.total(executed=True):,} were executed and the rest skipped: zeros"
-    )
+    sizes, right = "-".join(map(str, mlp.layer_sizes)), last[-1] if last else "untrained"
+    print(f"{sizes}, seed {options.seed}, {options.epochs} epochs: {right}")
+    print(f"{tally.total():,} operations by the formulas, {tally.total(executed=True):,} executed: zeros are skipped")
     if options.save is not None:
         try:
             save(options.save, mlp)
         except (OSError, ValueError) as error:
-            raise Refusal(error, USAGE) from error
+            raise Refusal(words(error), USAGE) from error
         print(f"saved in {options.save}: nnlite predict --network {options.save} FILE...")
     return OK
