@@ -42,8 +42,15 @@ def _predict(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _draw(arguments: Sequence[str]) -> int:
+    from .page.draw import main
+
+    return main(arguments)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": _train,
     "predict": _predict,
+    "draw": _draw,
 }
 """What the first word may be; without one of these `nnlite` is the experiment."""

@@ -43,6 +43,7 @@ LAYERS = [
     ["nnlite.training"],
     ["nnlite.fitting"],
     ["nnlite.digits.*"],
+    ["nnlite.page.*"],
     ["nnlite"],  # the names for short programs, which all live further down
     ["nnlite.sklearn"],
     ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
@@ -75,6 +76,7 @@ TOUCHES_FILES = {
     "nnlite.study.page": "reads the fixed prose, and a README",
     "nnlite.digits.pictures": "hands Pillow an open file",
     "nnlite.digits.train": "saves a network",
+    "nnlite.page.*": "read what a page is made of, write a page",
     "nnlite.lessons.*": "show files",
 }
 TALKS = (
@@ -86,6 +88,7 @@ TALKS = (
     "nnlite.digits.options",
     "nnlite.digits.train",
     "nnlite.digits.predict",
+    "nnlite.page.draw",
     "nnlite.commands",
     "nnlite.lessons.*",
     "nnlite.sklearn",

@@ -1,0 +1,4 @@
+"""Pages that need no network: one file each, with its style, pictures and program inside.
+
+`document` is the frame of every page, with `style.css`; `draw` puts a network and `draw.js` into it, to draw digits on.
+"""
