@@ -18,6 +18,7 @@ from synthetic import write_dataset
 from test_records import record
 
 from nnlite.experiment.__main__ import main
+from nnlite.experiment.article import accounting
 from nnlite.experiment.config import ARMS, EXPLANATORY
 from nnlite.experiment.records import read_records
 from nnlite.files import held
@@ -47,35 +48,26 @@ FIVE_IMAGES = {"train-images-idx3-ubyte": np.eye(5, 16, dtype=np.uint8).reshape(
 FIVE_IMAGES["train-labels-idx1-ubyte"] = np.array([0, 1, 2, 0, 1], np.uint8)
 
 
-@pytest.mark.parametrize("executor", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
         (ONE_CLASS, [], "all training labels are 0: one class is nothing to learn; number classes from 0"),
         (FIVE_IMAGES, ["--stop-on", "validation"], "5 training images: a validation split needs at least 6"),
         (FIVE_IMAGES, ["--arms", "means-10"], "arm means-10: class 2 has 1 images: too few for an average of 10"),
-        (
-            {},
-            ["--arms", "scratch,closed-form", "--hidden", "2"],
-            "arm closed-form: needs a hidden unit for each of the 3 classes, like --hidden 3; found 2",
-        ),
-        (
-            {},
-            ["--arms", "closed-form", "--hidden", "2", "--stop-on", "validation"],
-            "arm closed-form: needs a hidden unit for each of the 3 classes, like --hidden 3; found 2",
-        ),
+        *[
+            ({}, options, "arm closed-form: needs a hidden unit for each of the 3 classes, like --hidden 3; found 2")
+            for options in (
+                ["--arms", "scratch,closed-form", "--hidden", "2"],
+                ["--arms", "closed-form", "--hidden", "2", "--stop-on", "validation", "--executor", "processes"],
+            )
+        ],
     ],
 )
-def test_data_that_a_study_cannot_use_are_one_line_and_exit_3(small, capsys, files, options, message, executor):
+def test_data_that_a_study_cannot_use_are_one_line_and_exit_3(small, capsys, files, options, message):
     for name, array in files.items():
         write_idx(os.path.join(small[1], name), array)
-    assert main([*small, *options, "--seeds", "2", "--quiet", "--executor", executor]) == 3
+    assert main([*small, *options, "--seeds", "2", "--quiet"]) == 3
     assert capsys.readouterr() == ("", f"nnlite: small: {message}\n")
-
-
-def test_quiet_says_nothing_on_stderr(small, capsys):
-    assert main([*small, "--seeds", "1", "--quiet"]) == 0
-    assert capsys.readouterr().err == ""
 
 
 def test_json_is_one_object(small, capsys):
@@ -83,40 +75,29 @@ def test_json_is_one_object(small, capsys):
     found = json.loads(capsys.readouterr().out)
     assert {"config", "n_pairs", "arms", "reduction", "sensitivity", "article", "verdict"} <= found.keys()
     assert found["n_pairs"] == 2
-    assert {995_354_880, 1_419_179_520} <= set(json_numbers(found["article"]))
+    assert found["article"] == accounting()
 
 
-def json_numbers(value):
-    """Every number of a JSON value."""
-    if isinstance(value, dict):
-        return [number for item in value.values() for number in json_numbers(item)]
-    if isinstance(value, list):
-        return [number for item in value for number in json_numbers(item)]
-    return [value] if isinstance(value, int | float) else []
-
-
-def test_quick_is_two_pairs_and_no_verdict(small, capsys):
-    assert main([*small, "--quick", "--quiet"]) == 0
-    out = capsys.readouterr().out
-    assert "2 pairs" in out
-    assert "Verdict" not in out
-
-
-def test_the_bill_and_the_sensitivity_table_come_on_demand(small, capsys):
-    assert main([*small, "--seeds", "1", "--bill", "--quiet"]) == 0
-    out = capsys.readouterr().out
-    assert "bill and evaluation" in out
-    assert "Free by convention" in out
+@pytest.mark.parametrize(
+    ("options", "told", "untold"),
+    [
+        (["--quick"], ["2 pairs"], "Verdict"),
+        (["--seeds", "1", "--bill"], ["Verdict", "bill and evaluation", "Free by convention"], "2 pairs"),
+    ],
+)
+def test_a_quiet_study_prints_what_is_asked_for_and_nothing_on_stderr(small, capsys, options, told, untold):
+    assert main([*small, *options, "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert all(words in out for words in told)
+    assert untold not in out
+    assert err == ""
 
 
 def test_the_articles_accounting_needs_no_data(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NNLITE_DATA", str(tmp_path))
     assert main(["--article"]) == 0
-    out = capsys.readouterr().out
-    for number in ("995,354,880", "1,419,179,520", "9,560", "13,482", "13,696", "47,047,840", "29.9%", "26.5%"):
-        assert number in out
-    assert main(["--article", "--json"]) == 0
-    assert 1_419_179_520 in json_numbers(json.loads(capsys.readouterr().out))
+    assert "995,354,880" in capsys.readouterr().out
 
 
 def test_arms_are_listed_in_groups_with_a_sentence_each_in_80_columns(capsys):
@@ -128,15 +109,6 @@ def test_arms_are_listed_in_groups_with_a_sentence_each_in_80_columns(capsys):
     groups = [[line.split()[0] for line in group.splitlines() if line[2] != " "][1:] for group in out.split("\n\n")]
     assert groups[:2] == [["scratch", "class-means"], list(EXPLANATORY)]
     assert sorted(itertools.chain(*groups)) == sorted(ARMS)  # each once
-
-
-def test_hidden_none_is_softmax_regression(small, tmp_path, capsys):
-    kept = tmp_path / "runs.jsonl"
-    assert main([*small, "--hidden", "none", "--seeds", "1", "--out", str(kept), "--quiet"]) == 0
-    records = read_records(kept)
-    assert [record.config["hidden_layer_sizes"] for record in records] == [[], []]
-    assert {record.config["article_pass"] for record in records} == {(16 + 1) * 3}  # 16 pixels, 3 classes
-    assert main(["--report", str(kept)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -174,16 +146,27 @@ def test_a_damaged_data_file_names_the_byte(tmp_path, capsys):
     assert "byte 4: header promises 60 images, the file ends after 20" in capsys.readouterr().err
 
 
-def test_kept_runs_are_reported_again_without_training(small, tmp_path, capsys):
-    kept = str(tmp_path / "runs.jsonl")
-    assert main([*small, "--seeds", "3", "--out", kept, "--quiet"]) == 0
+@pytest.mark.parametrize(("hidden", "layers"), [("5", [5]), ("none", [])])  # none is softmax regression
+def test_kept_runs_are_reported_again_with_and_without_their_last_newline(small, tmp_path, capsys, hidden, layers):
+    kept = tmp_path / "runs.jsonl"
+    study = [*small, "--hidden", hidden, "--seeds", "3", "--out", str(kept), "--quiet"]
+    assert main(study) == 0
     first = capsys.readouterr().out
-    assert main(["--report", kept]) == 0
+    for one in read_records(kept):
+        assert one.config["hidden_layer_sizes"] == layers
+        assert one.config["article_pass"] == (16 + 1) * (layers or [3])[0]  # 16 pixels, 3 classes
+    for content in (kept.read_bytes(), kept.read_bytes()[:-1]):
+        kept.write_bytes(content)
+        assert main(["--report", str(kept)]) == 0
+        assert capsys.readouterr().out == first
+    assert main([*study, "--resume"]) == 0
     assert capsys.readouterr().out == first
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["runs.jsonl", "small"]
 
 
 def test_resume_runs_only_what_is_missing_and_equals_an_uninterrupted_study(small, tmp_path, capsys):
     whole, parts = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
+    whole.touch()  # an empty file may be filled
     assert main([*small, "--seeds", "3", "--out", str(whole), "--quiet"]) == 0
     assert main([*small, "--seeds", "1", "--out", str(parts), "--resume", "--quiet"]) == 0  # a missing file is fine
     with open(parts, "a", encoding="utf-8") as file:
@@ -202,13 +185,6 @@ def test_an_existing_file_is_never_overwritten(small, tmp_path, capsys):
     assert "exists; --resume goes on with it" in capsys.readouterr().err
     assert main([*small, "--out", str(kept), "--resume"]) == 3
     assert kept.read_text() == "precious\n"
-
-
-def test_an_empty_file_may_be_filled(small, tmp_path):
-    kept = tmp_path / "runs.jsonl"
-    kept.touch()
-    assert main([*small, "--seeds", "1", "--out", str(kept), "--quiet"]) == 0
-    assert len(read_records(kept)) == 2
 
 
 def test_a_second_study_on_one_file_is_refused_and_the_first_is_named(small, tmp_path, capsys):
@@ -270,7 +246,8 @@ def test_nothing_is_left_behind_where_no_run_was_kept(small, tmp_path, capsys):
     assert main([*SMALL, "--dataset", str(tmp_path / "nowhere"), "--out", str(kept)]) == 3
     assert not kept.exists()
     assert main([*small, "--out", "/dev/full"]) == 2
-    assert "--out /dev/full: cannot be written: a device" in capsys.readouterr().err
+    assert main([*small, "--out", "/dev/full", "--resume"]) == 2
+    assert capsys.readouterr().err.count("--out /dev/full: cannot be written: a device") == 2
 
 
 def test_a_run_without_its_partner_is_said_and_its_seed_is_not_named(small, tmp_path, capsys):
@@ -288,18 +265,6 @@ def test_a_run_without_its_partner_is_said_and_its_seed_is_not_named(small, tmp_
     found = json.loads(capsys.readouterr().out)
     assert found["without_partner"] == {"class-means": [2]}
     assert found["left_out"] == ["the last line, which was cut short"]
-
-
-def test_a_report_without_its_last_newline_is_the_same(small, tmp_path, capsys):
-    kept = tmp_path / "runs.jsonl"
-    assert main([*small, "--seeds", "3", "--out", str(kept), "--quiet"]) == 0
-    first = capsys.readouterr().out
-    kept.write_bytes(kept.read_bytes()[:-1])
-    assert main(["--report", str(kept)]) == 0
-    assert capsys.readouterr().out == first
-    assert main([*small, "--seeds", "3", "--out", str(kept), "--resume", "--quiet"]) == 0
-    assert capsys.readouterr().out == first
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["runs.jsonl", "small"]
 
 
 def test_a_folder_of_data_that_moved_is_gone_on_with(tmp_path, capsys):
@@ -406,12 +371,6 @@ def test_an_interrupted_study_keeps_every_finished_run_and_says_how_to_go_on(sma
     assert kept.read_bytes().endswith(b"\n")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
-def test_a_full_disk_says_so(small, capsys):
-    assert main([*small, "--seeds", "1", "--out", "/dev/full", "--resume", "--quiet"]) != 0
-    assert "Traceback" not in capsys.readouterr().err
-
-
 def test_help_fits_a_screen_and_gives_every_default(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
@@ -422,10 +381,9 @@ def test_help_fits_a_screen_and_gives_every_default(capsys):
 
 
 def test_help_and_version_import_no_numba():
-    for flag in ("--help", "--version", "--article", "--list-arms"):
-        code = (
-            "import sys; from nnlite.experiment.__main__ import main\n"
-            f"main(['{flag}'])\n"
-            "sys.exit('numba' in sys.modules or 'llvmlite' in sys.modules)"
-        )
-        assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0, flag
+    code = (
+        "import sys; from nnlite.experiment.__main__ import main\n"
+        "statuses = [main([f'--{flag}']) for flag in ('help', 'version', 'article', 'list-arms')]\n"
+        "sys.exit('numba' in sys.modules or 'llvmlite' in sys.modules or any(statuses))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

@@ -100,29 +100,27 @@ def test_finished_runs_are_left_out(tmp_path):
     assert list(run_study(dataset, config, settings, finished=settings.runs())) == []
 
 
-def test_a_run_that_raises_once_is_tried_again(tmp_path, monkeypatch):
-    fail_first(monkeypatch, times=1)
-    records = records_of(small_dataset(tmp_path), small_config(), PairSettings(seeds=2))
-    assert "failed" not in {record.status for record in records.values()}
+@pytest.mark.parametrize(("times", "at_once"), [(1, False), (2, False), (2, True)])
+def test_a_run_that_raises_is_tried_again_then_recorded_as_failed_and_the_study_goes_on(
+    tmp_path, monkeypatch, times, at_once
+):
+    fail_first(monkeypatch, times, at_once)
+    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
     assert len(records) == 4
-
-
-def test_a_run_that_raises_twice_is_recorded_as_failed_and_the_study_goes_on(tmp_path, monkeypatch):
-    fail_first(monkeypatch, times=2)
-    records = records_of(small_dataset(tmp_path), small_config(), PairSettings(seeds=2))
-    assert len(records) == 4
-    failed = records.pop(("scratch", 1))
-    assert (failed.status, failed.message, failed.counts["dense"]) == ("failed", "MemoryError: no room", {})
+    last = records[("scratch", 1)]
+    if times == 2:
+        assert (last.status, last.message, last.counts["dense"]) == ("failed", "MemoryError: no room", {})
+        del records[("scratch", 1)]
     assert "failed" not in {record.status for record in records.values()}
 
 
-def fail_first(monkeypatch, times):
-    """Make the scratch run of seed 1 raise so often."""
+def fail_first(monkeypatch, times, at_once):
+    """Make the scratch run of seed 1 raise so often, before its first word or after."""
     left = [times]
     run_one = pool_module.run_one
 
     def fragile(arm, seed, data, progress, stop):
-        progress[0] = 1
+        progress[0] = not at_once
         if (arm, seed) == ("scratch", 1) and left[0]:
             left[0] -= 1
             raise MemoryError("no room")
@@ -158,21 +156,12 @@ def kill_one_child():
 
 
 def test_giving_up_the_iteration_stops_the_workers(tmp_path):
-    config = small_config(max_steps=100_000, target=1.0, learning_rate=1e-9)
-    study = run_study(small_dataset(tmp_path), config, PairSettings(seeds=2))
+    study = run_study(small_dataset(tmp_path), endless_config(), StudySettings(seeds=2))
     for event in study:
         if isinstance(event, Status) and event.step > 3:
             break
     study.close()  # would wait for ever if a worker did not stop
-
-
-def test_a_class_without_images_ends_the_study_before_it_begins(tmp_path):
-    dataset = small_dataset(tmp_path)
-    dataset.train_labels[dataset.train_labels == 1] = 0
-    with pytest.raises(
-        DataError, match="arm class-means: class 1 has no images; the labels found are 0, 2; number them"
-    ):
-        list(run_study(dataset, small_config(), PairSettings(seeds=1)))
+    assert list(study) == []
 
 
 @pytest.mark.parametrize("stop_on", ["test", "validation"])
@@ -215,16 +204,6 @@ def test_data_that_no_run_can_use_ends_the_study_at_once(tmp_path):
     dataset = load_dataset(write_dataset(tmp_path / "tiny", n_train=5))
     with pytest.raises(DataError, match="5 training images: a validation split needs at least 6"):
         list(run_study(dataset, small_config(stop_on="validation"), PairSettings(seeds=1)))
-
-
-def test_a_run_that_raises_before_its_first_word_is_recorded_as_failed(tmp_path, monkeypatch):
-    def broken(arm, seed, data, progress, stop):
-        raise RuntimeError("no luck")
-
-    monkeypatch.setattr(pool_module, "run_one", broken)
-    records = records_of(small_dataset(tmp_path), small_config(), PairSettings(seeds=2))
-    assert {record.status for record in records.values()} == {"failed"}
-    assert len(records) == 4
 
 
 def endless_config():
@@ -335,6 +314,7 @@ def test_giving_up_leaves_nothing_running_in_somebodys_threads(tmp_path):
             if isinstance(event, Status) and event.step > 3:
                 break
         study.close()
+        assert executor.submit(len, "idle").result(timeout=60) == 4
 
 
 def test_somebodys_processes_read_the_data_themselves(tmp_path):

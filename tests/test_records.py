@@ -49,22 +49,34 @@ def record(arm="scratch", seed=0, **changes):
     return RunRecord(**{**values, **changes})
 
 
-def test_a_record_survives_its_line():
-    assert RunRecord.from_line(record().to_line()) == record()
-    assert record().to_line().count("\n") == 1
+CURVE = {
+    "config": RunConfig(evaluate="full", max_steps=3).to_record(4, 3),
+    "checks": [[1, 4], [2, 8], [3, 9]],
+    "pretrain_checks": [[0, 1, 1], [1, 3, 2]],
+    "images_seen": [20, 40, 60],
+    "images_read": [20, 40, 60],
+    "apart_correct": [1, 2, 3],
+    "steps_to_target": 3,
+    "passes": {"train": {"steps": 3, "images_forward": 60, "images_backward": 60}},
+}
 
 
-def test_records_come_back_in_the_order_they_were_kept(tmp_path):
-    kept = [record(seed=seed) for seed in (3, 1, 2)]
+def test_records_come_back_in_the_order_they_were_kept_also_from_a_compressed_file(tmp_path):
+    path = tmp_path / "runs.jsonl"
+    kept = [record(seed=3), record(**CURVE, seed=1), record(seed=2)]
     for one in kept:
-        append_record(tmp_path / "runs.jsonl", one)
-    assert read_records(tmp_path / "runs.jsonl") == kept
-
-
-def test_a_compressed_file_is_read_as_well(tmp_path):
-    path = tmp_path / "runs.jsonl.gz"
-    path.write_bytes(gzip.compress(record().to_line().encode()))
-    assert read_records(path) == [record()]
+        append_record(path, one)
+    assert read_records(path) == kept
+    assert len(path.read_text().splitlines()) == 3
+    without = re.sub(r',"crc32":\d+', "", path.read_text())  # as before there were checksums
+    assert "crc32" not in without
+    for content in (gzip.compress(path.read_bytes()), without.encode()):
+        path.write_bytes(content)
+        assert read_records(path) == kept
+    with pytest.raises(OSError, match="runs"):
+        append_record(tmp_path / "missing" / "runs.jsonl", record())
+    with pytest.raises(ValueError, match="JSON"):
+        record(accuracy_at_stop=float("nan")).to_line()
 
 
 @given(cut=st.integers(min_value=1))
@@ -78,19 +90,13 @@ def test_a_line_cut_anywhere_is_left_out_and_set_aside(tmp_path_factory, cut):
     assert read_records(path) == [record(seed=0)]
     aside = prepare_to_append(path)
     assert path.read_bytes() == whole
+    append_record(path, record(seed=2))  # starts a line of its own
+    assert [one.seed for one in read_records(path)] == [0, 2]
     if piece:
         assert (path.parent / "runs.jsonl.cut").read_bytes() == piece + b"\n"
         assert aside == str(path) + ".cut"
     else:
         assert aside is None
-
-
-def test_appending_after_a_cut_line_was_set_aside_starts_a_line_of_its_own(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    path.write_bytes(record(seed=0).to_line().encode() + b'{"arm": "scr')
-    prepare_to_append(path)
-    append_record(path, record(seed=1))
-    assert [one.seed for one in read_records(path)] == [0, 1]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
@@ -134,30 +140,6 @@ def test_a_compressed_file_with_a_damaged_byte_is_named(tmp_path, compress):
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
     with pytest.raises(RecordsError, match=r"runs.jsonl: damaged, no run in it can be trusted"):
-        read_records(path)
-
-
-def test_a_record_of_another_version_names_line_and_fields(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    config = {**record().config, "dropout": 0.5}
-    del config["decay"]
-    path.write_text(record().to_line() + record(config=config).to_line())
-    with pytest.raises(RecordsError, match=r"runs.jsonl: line 2: .* another version: .* differ: decay, dropout$"):
-        read_records(path)
-
-
-def test_a_record_whose_configuration_cannot_be_is_named(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    for changes in ({"learning_rate": -1}, {"hidden_layer_sizes": None}, {"max_steps": "many"}, {"optimizer": 3}):
-        path.write_text(record(config={**record().config, **changes}).to_line())
-        with pytest.raises(RecordsError, match="line 1: not a run record"):
-            read_records(path)
-
-
-def test_a_record_without_a_data_set_is_named(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    path.write_text(record(dataset={}).to_line())
-    with pytest.raises(RecordsError, match=r"line 1: .* fields of its data set differ: n_classes, .* name, sha256$"):
         read_records(path)
 
 
@@ -232,24 +214,6 @@ def test_a_file_of_another_form_is_named_in_words(tmp_path, text, message):
         read_records(path)
 
 
-CURVE = {
-    "config": RunConfig(evaluate="full", max_steps=3).to_record(4, 3),
-    "checks": [[1, 4], [2, 8], [3, 9]],
-    "pretrain_checks": [[0, 1, 1], [1, 3, 2]],
-    "images_seen": [20, 40, 60],
-    "images_read": [20, 40, 60],
-    "apart_correct": [1, 2, 3],
-    "steps_to_target": 3,
-    "passes": {"train": {"steps": 3, "images_forward": 60, "images_backward": 60}},
-}
-
-
-def test_a_record_of_a_whole_curve_is_read(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    append_record(path, record(**CURVE))
-    assert read_records(path) == [record(**CURVE)]
-
-
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -304,6 +268,12 @@ def test_a_record_of_a_whole_curve_is_read(tmp_path):
         ("config", {**CURVE["config"], "kernels": "slow"}, "unknown kernels slow"),
         ("config", {**CURVE["config"], "article_pass": 1}, "article_pass is not that of its network"),
         ("config", {**CURVE["config"], "learning_rate": True}, "learning_rate of its configuration: expected float"),
+        ("config", {**CURVE["config"], "learning_rate": -1}, ""),
+        ("config", {**CURVE["config"], "hidden_layer_sizes": None}, ""),
+        ("config", {**CURVE["config"], "optimizer": 3}, ""),
+        ("config", {**CURVE["config"], "dropout": 0.5}, "of another version: .* differ: dropout$"),
+        ("config", {k: v for k, v in CURVE["config"].items() if k != "decay"}, "of another version: .* differ: decay$"),
+        ("dataset", {}, r".* fields of its data set differ: n_classes, .* name, sha256$"),
     ],
 )
 def test_a_value_that_no_run_can_have_written_is_named_with_its_line(tmp_path, field, value, message):
@@ -355,13 +325,6 @@ def test_a_damaged_byte_anywhere_changes_no_run(tmp_path_factory, at, byte):
     )
 
 
-def test_a_line_kept_before_there_were_checksums_is_read(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    path.write_text(re.sub(r',"crc32":\d+', "", record().to_line()))
-    assert "crc32" not in path.read_text()
-    assert read_records(path) == [record()]
-
-
 def test_every_kernel_that_counts_has_a_name_that_records_may_hold():
     modules = [activation, distance, loss, matmul, reduce, update]
     counting = {
@@ -380,6 +343,10 @@ def test_a_folder_of_data_that_moved_is_the_same_data_where_its_hashes_are():
     hashes = {"train-images-idx3-ubyte": "ab" * 32}
     here, there = ({**record().dataset, "sha256": hashes, "name": name} for name in ("/a/data", "/b/data"))
     assert config_differences([record(dataset=here)], record().config, there) == []
+    changed = {**record().config, "learning_rate": 0.002}
+    assert config_differences([record()], changed, record().dataset) == [
+        "learning_rate: 0.001 in the file, 0.002 asked for"
+    ]
     differing = config_differences([record(dataset=here)], record().config, {**there, "sha256": {"t10k": "0"}})
     assert any(difference.startswith("dataset sha256: ") for difference in differing)
     assert config_differences([record(dataset=here)], record().config, {**there, "n_test": 11}) == [
@@ -422,29 +389,10 @@ def test_a_disk_without_room_is_found_before_the_first_run_and_the_file_stays(tm
     assert path.read_bytes() == before
 
 
-def test_values_that_json_cannot_say_are_refused():
-    with pytest.raises(ValueError, match="JSON"):
-        record(accuracy_at_stop=float("nan")).to_line()
-
-
-def test_differences_between_configurations_are_named():
-    kept = [record()]
-    assert config_differences(kept, kept[0].config, kept[0].dataset) == []
-    changed = {**kept[0].config, "learning_rate": 0.002}
-    assert config_differences(kept, changed, kept[0].dataset) == ["learning_rate: 0.001 in the file, 0.002 asked for"]
-    other_data = {**kept[0].dataset, "name": "mnist"}
-    assert config_differences(kept, kept[0].config, other_data) == ["dataset name: small in the file, mnist asked for"]
-
-
 def test_equality_of_records_ignores_seconds_versions_and_machine():
     slow = record(seconds={"run": 9.0}, versions={"numpy": "3"}, machine={"cores": 1})
     assert slow.comparable() == record().comparable()
     assert "seconds" not in json.dumps(slow.comparable())
-
-
-def test_a_failed_write_names_the_file(tmp_path):
-    with pytest.raises(OSError, match="runs"):
-        append_record(tmp_path / "missing" / "runs.jsonl", record())
 
 
 def test_the_curve_is_what_was_checked_and_cannot_be_written():

@@ -28,30 +28,36 @@ def test_equivalence_is_the_larger_of_scipys_two_one_sided_t_tests(n_pairs, shif
 def test_equivalence_at_the_margin_itself_is_rejected_half_the_time():
     # d = 0 and 2, margin 1: mean 1 at the margin, t = 0, so P(T >= 0) = 0.5.
     assert equivalence([0, 2], [0, 0], margin=1) == Equivalence(1.0, 0.5)
-
-
-def test_differences_without_spread_are_equivalent_only_inside_the_margin():
+    # without spread, only inside the margin
     assert equivalence([0.5, 0.5], [0.25, 0.25], margin=0.5).p_value == 0.0
     assert equivalence([0.5, 0.5], [0.25, 0.25], margin=0.25).p_value == 1.0
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "margin"),
-    [([1.0], [1.0], 1), ([1, 2], [1, 2, 3], 1), ([1, math.inf], [1, 1], 1), ([1, 2], [1, 1], 0)],
+    ("statistic", "arguments", "message"),
+    [
+        *[
+            (equivalence, (*pairs, margin), "2 or more finite pairs")
+            for *pairs, margin in (
+                ([1], [1], 1),
+                ([1, 2], [1, 2, 3], 1),
+                ([1, math.inf], [1] * 2, 1),
+                ([1, 2], [1] * 2, 0),
+            )
+        ],
+        *[(holm, (p_values,), "p-values must|at least one") for p_values in ([1.1], [-0.1], [])],
+        (explained, ([1, 1], [1]), "expected pairs, found 2 and 1"),
+    ],
 )
-def test_equivalence_refuses_too_few_or_impossible_values(first, second, margin):
-    with pytest.raises(ValueError, match="2 or more finite pairs"):
-        equivalence(first, second, margin)
+def test_too_few_or_impossible_values_are_refused(statistic, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        statistic(*arguments)
 
 
 def test_holm_by_hand():
     # Sorted 0.005, 0.01, 0.03, 0.04: x4 = 0.02, x3 = 0.03, x2 = 0.06, x1 = 0.04 but never below the one before.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-
-
-def test_adjusted_p_values_stop_at_one():
-    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
-    assert holm([1.0]).tolist() == [1.0]
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]  # they stop at one
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
@@ -62,12 +68,6 @@ def test_holm_rejects_exactly_what_the_step_down_rule_rejects(p_values):
             break
         rejected.add(i)
     assert set(np.flatnonzero(holm(p_values) <= 0.05).tolist()) == rejected
-
-
-@pytest.mark.parametrize("p_values", [[1.1], [-0.1], []])
-def test_holm_refuses_what_is_not_a_p_value(p_values):
-    with pytest.raises(ValueError, match=r"p-values must|at least one"):
-        holm(p_values)
 
 
 def test_a_control_that_saves_the_same_explains_the_saving():
@@ -115,8 +115,3 @@ def test_misses_of_a_control_count_against_it_and_shared_misses_for_neither():
     found = explained([math.inf] * 6 + [0.8] * 2, [0.8] * 6 + [math.inf] * 2)
     assert (found.difference, found.low, found.high) == (-math.inf, -math.inf, math.inf)
     assert explained([math.inf] * 8, [math.inf] * 8).difference == 0.0
-
-
-def test_controls_need_the_same_pairs():
-    with pytest.raises(ValueError, match="expected pairs, found 2 and 1"):
-        explained([1, 1], [1])

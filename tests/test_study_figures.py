@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from copy import deepcopy
 
 import numpy as np
@@ -172,8 +170,3 @@ def test_a_file_of_few_colours_keeps_those_of_the_arms(tmp_path, monkeypatch, fa
     colours = np.array([colour for _, colour in Image.open(path).convert("RGB").getcolors()])
     for wanted in ((0xD5, 0x5E, 0x00), (255, 255, 255)):
         assert np.abs(colours - wanted).max(axis=1).min() <= 6
-
-
-def test_importing_the_module_needs_no_matplotlib():
-    program = "import sys; sys.modules['matplotlib'] = None; import nnlite.study.figures"
-    subprocess.run([sys.executable, "-c", program], check=True)

@@ -36,12 +36,6 @@ def test_every_resample_draws_as_many_pairs_as_there_are():
     assert np.abs(weights.mean(axis=0) - 1).max() < 4 * math.sqrt(6 / 7 / N_RESAMPLES)
 
 
-def test_resamples_of_two_pairs_have_the_probabilities_of_two_coins():
-    weights = resamples(2)
-    shares = [np.mean(weights[:, 0] == times) for times in (0, 1, 2)]
-    assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.02)
-
-
 def test_expected_costs_charge_the_spending_of_misses():
     # Pretrained: (60 + 80 + 500) / 2 = 320; scratch: (100 + 100 + 120) / 3.
     reached = [True, True, False]
@@ -95,7 +89,9 @@ def test_resamples_in_which_both_arms_missed_are_counted():
     assert found.both_missed_share == pytest.approx((5 / 6) ** 6, abs=0.02)
 
 
-def test_under_six_pairs_there_is_no_interval():
+def test_under_six_pairs_there_is_no_interval_and_no_band():
+    assert simultaneous_band([[1.0], [2.0], [3.0], [4.0], [6.0]]) is None
+    assert simultaneous_band([[1.0], [2.0], [3.0], [4.0], [6.0], [7.0]]) is not None
     found = ratio_of_expected_costs([10] * 5, [True] * 5, [20] * 5, [True] * 5)
     assert found == RatioInterval(0.5, None, None, 0.0)
 
@@ -104,6 +100,7 @@ def test_percentile_interval_takes_the_250th_from_either_end_of_ten_thousand():
     ratios = np.random.default_rng(0).permutation(np.arange(1.0, 10_001.0))
     costs = ratios, np.ones_like(ratios)
     assert ratio_interval((1.0, 2.0), costs, n_pairs=100) == RatioInterval(0.5, 250.0, 9751.0, 0.0)
+    assert RatioInterval(0.75, 0.5, 1.5, 0.0).as_reduction() == Interval(0.25, -0.5, 0.5)
 
 
 def test_resampled_interval_of_six_pairs_matches_all_its_46656_resamples():
@@ -113,21 +110,6 @@ def test_resampled_interval_of_six_pairs_matches_all_its_46656_resamples():
     found = ratio_of_expected_costs(ours, [True] * 6, theirs, [True] * 6)
     ends = exact[[round(0.025 * len(exact)), round(0.975 * len(exact))]]
     assert (found.low, found.high) == pytest.approx(tuple(ends), abs=0.01)
-
-
-def test_a_resampled_ratio_turns_into_a_reduction():
-    assert RatioInterval(0.75, 0.5, 1.5, 0.0).as_reduction() == Interval(0.25, -0.5, 0.5)
-
-
-@pytest.mark.parametrize("spent", [[0.0, 1.0], [-1.0, 1.0], [math.inf, 1.0]])
-def test_spending_that_is_not_positive_and_finite_is_refused(spent):
-    with pytest.raises(ValueError, match="above 0 and finite"):
-        ratio_of_expected_costs(spent, [True] * 2, [1, 1], [True] * 2)
-
-
-def test_columns_of_different_length_are_refused():
-    with pytest.raises(ValueError, match=r"found \[2, 2, 3, 2\]"):
-        ratio_of_expected_costs([1, 1], [True] * 3, [1, 1], [True] * 2)
 
 
 def correlated_studies(n_studies, n_pairs, seed):
@@ -210,11 +192,8 @@ def test_a_target_with_equal_values_has_no_width_and_leaves_the_others_alone():
     both = simultaneous_band(np.hstack([constant, column]))
     assert both.low[0] == both.mean[0] == both.high[0] == pytest.approx(0.1)
     assert (both.low[1], both.high[1], both.critical) == pytest.approx((alone.low[0], alone.high[0], alone.critical))
-
-
-def test_targets_that_all_have_equal_values_have_a_band_of_no_width():
-    band = simultaneous_band([[3.0, -4.0]] * 6)
-    assert (band.low.tolist(), band.high.tolist(), band.critical) == ([3.0, -4.0], [3.0, -4.0], 0.0)
+    none = simultaneous_band([[3.0, -4.0]] * 6)
+    assert (none.low.tolist(), none.high.tolist(), none.critical) == ([3.0, -4.0], [3.0, -4.0], 0.0)
 
 
 def test_the_same_values_give_the_same_band_and_stay_unchanged():
@@ -225,22 +204,22 @@ def test_the_same_values_give_the_same_band_and_stay_unchanged():
     assert np.array_equal(study, before)
 
 
-def test_under_six_pairs_there_is_no_band():
-    assert simultaneous_band([[1.0], [2.0], [3.0], [4.0], [6.0]]) is None
-    assert simultaneous_band([[1.0], [2.0], [3.0], [4.0], [6.0], [7.0]]) is not None
-
-
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("statistic", "values", "message"),
     [
-        ([1.0, 2.0], r"shape \(2,\)"),
-        ([], r"shape \(0,\)"),
-        (np.ones((7, 0)), r"shape \(7, 0\)"),
-        (np.ones((0, 7)), r"shape \(0, 7\)"),
-        ([[1, 2], [3, math.inf]], "pair 1, target 1 is inf; a mean needs targets that all runs reached"),
-        ([[1, 2], [math.nan, 3]], "pair 1, target 0 is nan"),
+        (simultaneous_band, ([1.0, 2.0],), r"shape \(2,\)"),
+        (simultaneous_band, ([],), r"shape \(0,\)"),
+        (simultaneous_band, (np.ones((7, 0)),), r"shape \(7, 0\)"),
+        (simultaneous_band, (np.ones((0, 7)),), r"shape \(0, 7\)"),
+        (simultaneous_band, ([[1, 2], [3, math.inf]],), "pair 1, target 1 is inf; a mean needs targets that all runs"),
+        (simultaneous_band, ([[1, 2], [math.nan, 3]],), "pair 1, target 0 is nan"),
+        (ratio_of_expected_costs, ([1, 1], [True] * 3, [1, 1], [True] * 2), r"found \[2, 2, 3, 2\]"),
+        *[
+            (ratio_of_expected_costs, (spent, [True] * 2, [1, 1], [True] * 2), "above 0 and finite")
+            for spent in ([0.0, 1.0], [-1.0, 1.0], [math.inf, 1.0])
+        ],
     ],
 )
-def test_tables_without_a_mean_are_refused_with_what_was_found(values, message):
+def test_numbers_without_a_mean_are_refused_with_what_was_found(statistic, values, message):
     with pytest.raises(ValueError, match=message):
-        simultaneous_band(values)
+        statistic(*values)
