@@ -190,6 +190,17 @@ def test_impossible_networks_are_refused_with_what_is_possible(options, error, m
     assert build((np.int64(5), np.uint8(3))).layer_sizes == (5, 3)
 
 
+@pytest.mark.parametrize(
+    "replacement",
+    [np.zeros((4, 5)), np.zeros((5, 4), np.float32), np.zeros((5, 4), order="F"), np.zeros((5, 8))[:, ::2]],
+)
+def test_a_replaced_parameter_that_kernels_cannot_trust_is_refused(replacement):
+    mlp = network()
+    mlp.weights[0] = replacement
+    with pytest.raises(ValueError, match="expected a C-contiguous"):
+        mlp.forward(batch()[0])
+
+
 @pytest.mark.parametrize("rng", [-1, True, 0.5, None, np.random.RandomState(0)])
 def test_only_a_generator_or_a_seed_draws_the_values(rng):
     with pytest.raises(TypeError, match=r"rng: expected a seed such as 0 or np.random.default_rng\(0\), found"):
