@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from synthetic import N_CLASSES, N_TEST, N_TRAIN, SIDE, small_config, small_dataset, write_dataset
+from made import N_CLASSES, N_TEST, N_TRAIN, SIDE, small_config, small_dataset, write_dataset
 
 from nnlite import MLP, Tally
 from nnlite.datasets import load_dataset

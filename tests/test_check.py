@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_records import record
+from made import record
 
 from nnlite.closed_forms import step_counts
 from nnlite.experiment.config import RunConfig

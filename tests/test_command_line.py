@@ -14,8 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic import write_dataset
-from test_records import record
+from made import record, write_dataset
 
 from nnlite.experiment.__main__ import main
 from nnlite.experiment.article import accounting

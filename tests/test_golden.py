@@ -1,20 +1,75 @@
-"""What the programs print is what tests/golden/ holds, to the last digit, whatever moved in between."""
+"""What the programs print is what tests/golden/ holds, to the last digit: the study's report, ten pairs, the article.
+
+    python tests/test_golden.py      writes tests/golden/ anew, about half a minute
+
+Whoever moves code runs the tests; whoever changes a number on purpose runs this, and the difference says which. The
+study's pages in data/runs are golden where they stand; their own command writes them.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import os
 import platform
+import tempfile
 from collections import Counter
+from pathlib import Path
 
-import golden_outputs
 import pytest
 import reference
-from golden_outputs import GOLDEN, RUNS
 
 from nnlite.kernels import fast_kernels
 from nnlite.kernels.fast.target import has_fma
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN, RUNS = ROOT / "tests" / "golden", ROOT / "data" / "runs"
+PICTURES = ROOT / "data" / "figures"
+
+
+def printed(*arguments):
+    """What the command writes on stdout."""
+    from nnlite.experiment.__main__ import main
+
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(arguments) == 0
+    return out.getvalue()
+
+
+def article():
+    """The article's accounting."""
+    return {"article.txt": printed("--article"), "article.json": printed("--article", "--json")}
+
+
+def ten_pairs():
+    """The default run: its table, its JSON, and its records without what differs between two runs of the same seeds."""
+    from nnlite.experiment.records import read_records
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "runs.jsonl")
+        table = printed("--quiet", "--seeds", "10", "--data-dir", str(ROOT / "data"), "--out", path)
+        numbers = printed("--report", path, "--json")
+        records = sorted(read_records(path), key=lambda record: (record.seed, record.arm))
+    lines = [json.dumps(record.comparable(), separators=(",", ":")) + "\n" for record in records]
+    return {"ten-pairs.txt": table, "ten-pairs.json": numbers, "ten-pairs.jsonl": "".join(lines)}
+
+
+def whole_report():
+    """The report of the kept records, all from one analysis, and its page."""
+    from nnlite.study.page import facts, pages, text
+    from nnlite.study.runs import Study
+
+    study = Study.read(str(RUNS))
+    pictures = {path.stem: f"../figures/{path.name}" for path in PICTURES.glob("*.png")}
+    return {
+        "report.txt": text(study) + "\n",
+        "report.json": json.dumps(facts(study), indent=2, allow_nan=False) + "\n",
+        **pages(study, pictures),
+    }
+
 
 ROUNDED = {"p_value": 1e-9, "critical": 1e-12, "low": 1e-12, "high": 1e-12}
 """How far numbers under these names may be off, relatively: of equivalence tests and of the band, which libraries sum
@@ -46,7 +101,7 @@ def differences(kept, found, where="", name=""):
 
 @pytest.mark.slow
 def test_the_whole_report_and_its_pages_are_the_kept_ones():
-    found = golden_outputs.whole_report()
+    found = whole_report()
     assert differences(json.loads(golden("report.json")), json.loads(found["report.json"])) == []
     assert found["report.txt"] == golden("report.txt")
     for name in ("README.md", "details.md"):
@@ -55,14 +110,14 @@ def test_the_whole_report_and_its_pages_are_the_kept_ones():
 
 @pytest.mark.parametrize("name", ["article.txt", "article.json"])
 def test_the_articles_accounting_is_the_kept_one(name):
-    assert golden_outputs.article()[name] == golden(name)
+    assert article()[name] == golden(name)
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="ten pairs take minutes in plain Python")
 @pytest.mark.skipif(not fast_kernels(), reason="the plain kernels round differently")
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library rounds exp differently")
 def test_ten_pairs_of_fixed_seeds_are_the_kept_ones():
-    found = golden_outputs.ten_pairs()
+    found = ten_pairs()
     assert found["ten-pairs.txt"] == golden("ten-pairs.txt")
     assert differences(json.loads(golden("ten-pairs.json")), json.loads(found["ten-pairs.json"])) == []
     for kept, ours in zip(golden("ten-pairs.jsonl").splitlines(), found["ten-pairs.jsonl"].splitlines(), strict=True):
@@ -92,3 +147,12 @@ def without_fma(record):
 def test_a_difference_is_found(kept, found):
     assert differences(kept, found) != []
     assert differences(kept, kept) == []
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    outputs = {**article(), **ten_pairs(), **whole_report()}
+    for name, text in outputs.items():
+        if name.endswith(".md"):
+            continue
+        (GOLDEN / name).write_text(text, encoding="utf-8")

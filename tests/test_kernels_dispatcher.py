@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from synthetic import small_config, small_dataset
+from made import small_config, small_dataset
 from test_kernels_jit import folders, needs_compiler, result, run, start
 
 import nnlite

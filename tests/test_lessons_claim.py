@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from lesson_output import printed_by
-from synthetic import small_config, small_dataset
+from made import small_config, small_dataset
 
 from nnlite.experiment import article
 from nnlite.lessons import claim

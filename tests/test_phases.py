@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import N_CLASSES, N_TEST, SIDE, small_config, small_dataset
+from made import N_CLASSES, N_TEST, SIDE, small_config, small_dataset
 
 from nnlite import MLP, Adam, Tally
 from nnlite.experiment.arms import ARMS

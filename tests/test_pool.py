@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import small_config, small_dataset, write_dataset
+from made import small_config, small_dataset, write_dataset
 
 from nnlite.datasets import load_dataset
 from nnlite.experiment import pool as pool_module
@@ -105,7 +105,7 @@ def test_a_run_that_raises_is_tried_again_then_recorded_as_failed_and_the_study_
     tmp_path, monkeypatch, times, at_once
 ):
     fail_first(monkeypatch, times, at_once)
-    records = records_of(small_dataset(tmp_path), small_config(), StudySettings(seeds=2))
+    records = records_of(small_dataset(tmp_path), small_config(), PairSettings(seeds=2))
     assert len(records) == 4
     last = records[("scratch", 1)]
     if times == 2:
@@ -156,7 +156,7 @@ def kill_one_child():
 
 
 def test_giving_up_the_iteration_stops_the_workers(tmp_path):
-    study = run_study(small_dataset(tmp_path), endless_config(), StudySettings(seeds=2))
+    study = run_study(small_dataset(tmp_path), endless_config(), PairSettings(seeds=2))
     for event in study:
         if isinstance(event, Status) and event.step > 3:
             break
@@ -345,7 +345,7 @@ import sys
 import threading
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from synthetic import small_config, small_dataset
+from made import small_config, small_dataset
 from nnlite.experiment.pool import Status, WorkersError, run_all
 {guard}
     runs = [(small_config(max_steps=200_000, target=1.0, learning_rate=1e-9), "scratch", seed) for seed in (0, 1)]

@@ -12,11 +12,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import record
 
 from nnlite.experiment.config import ConfigError, RunConfig
 from nnlite.experiment.records import (
     RecordsError,
-    RunRecord,
     append_record,
     config_differences,
     prepare_to_append,
@@ -25,29 +25,6 @@ from nnlite.experiment.records import (
 )
 from nnlite.kernels import activation, distance, loss, matmul, reduce, update
 from nnlite.kernels.ops import KERNELS
-
-
-def record(arm="scratch", seed=0, **changes):
-    values = {
-        "arm": arm,
-        "seed": seed,
-        "config": RunConfig(learning_rate=0.001).to_record(4, 3),
-        "dataset": {"name": "small", "sha256": {}, "n_train": 60, "n_test": 10, "n_features": 4, "n_classes": 3},
-        "status": "reached",
-        "reached": True,
-        "steps_to_target": 5,
-        "pretrain_epochs": 0,
-        "accuracy_after_pretrain": None,
-        "accuracy_at_stop": 0.9,
-        "n_checked": 10,
-        "passes": {"train": {"steps": 5, "images_forward": 40, "images_backward": 40}},
-        "counts": {
-            "dense": {"train": {"matmul_forward": {"fma": 7}}},
-            "executed": {"train": {"matmul_forward": {"mul": 7}}},
-        },
-    }
-    return RunRecord(**{**values, **changes})
-
 
 CURVE = {
     "config": RunConfig(evaluate="full", max_steps=3).to_record(4, 3),
@@ -336,7 +313,7 @@ def test_every_kernel_that_counts_has_a_name_that_records_may_hold():
         and "tally" in inspect.signature(getattr(kernel, "py_func", kernel)).parameters
     }
     assert {"matmul_forward", "adam_update"} <= counting
-    assert counting | {"scale_pixels"} == set(KERNELS)
+    assert counting | {"scale_pixels", "nonzero_pixels"} == set(KERNELS)  # booked where images are prepared
 
 
 def test_a_folder_of_data_that_moved_is_the_same_data_where_its_hashes_are():

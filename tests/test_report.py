@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
-from test_records import record
+from made import record
 
 from nnlite.experiment.report import Summary, bill, pair_line, pair_of, registered, report, sensitivity_table, to_json
 
@@ -46,17 +47,15 @@ def study(n_pairs=10, scratch_steps=100, means_steps=69):
     ]
 
 
-def test_the_headline_is_the_articles_accounting_of_pretraining_and_training():
+def test_the_headline_is_the_articles_accounting_and_the_whole_bill_counts_averaging():
     # (10 F + 69 x 10 F) / (100 x 10 F) = 70 / 100
-    found = Summary([run("scratch", 0, 100), run("class-means", 0, 69)])
+    failed = record("scratch", 1, status="failed", counts={"dense": {}, "executed": {}}, passes={})
+    found = Summary([run("scratch", 0, 100), run("class-means", 0, 69), failed, run("class-means", 1, 69)])
+    assert (found.n_pairs, found.n_failed) == (1, 1)  # a failed run is in no number
     assert found.headline.reductions == [pytest.approx(0.30)]
     assert found.headline.interval.low is None
     assert found.article_rank == 0  # 30.0% lies above 29.9%
-
-
-def test_the_whole_bill_counts_averaging_and_leaves_evaluation_out():
-    # flop: 2 x 50 pretrain + 2 x 100 x 69 train + 330 data = 14,230 of 2 x 100 x 100 = 20,000
-    found = Summary([run("scratch", 0, 100), run("class-means", 0, 69)])
+    # flop: 2 x 50 pretrain + 2 x 100 x 69 train + 330 data = 14,230 of 2 x 100 x 100 = 20,000; evaluation is left out
     assert found.reductions["flop"].reductions == [pytest.approx(1 - 14_230 / 20_000)]
 
 
@@ -89,12 +88,6 @@ def test_misses_are_counted_and_never_dropped():
     comparison = Summary(records).headline
     assert comparison.reductions == [-math.inf, 1.0, 0.0]  # ratios infinity, 0 and 1
     assert (comparison.arm_missed, comparison.scratch_missed, comparison.both_missed) == (1, 1, 1)
-
-
-def test_a_failed_run_is_counted_and_in_no_number():
-    failed = record("scratch", 1, status="failed", counts={"dense": {}, "executed": {}}, passes={})
-    found = Summary([run("scratch", 0, 100), run("class-means", 0, 69), failed, run("class-means", 1, 69)])
-    assert (found.n_pairs, found.n_failed) == (1, 1)
 
 
 def test_a_finished_pair_is_one_and_half_a_pair_is_none():
@@ -131,7 +124,8 @@ def test_json_has_no_value_that_json_lacks():
 
 
 def test_where_no_run_got_there_nothing_is_measured_and_no_number_says_otherwise():
-    found = Summary([run for seed in range(20) for run in (missed("class-means", seed), missed("scratch", seed))])
+    runs = [run for seed in range(20) for run in (missed("class-means", seed), missed("scratch", seed))]
+    found = Summary(runs)
     assert not found.headline.measured
     assert (found.sign_test_p, found.article_rank) == (None, None)
     assert found.verdict.reason == "both arms missed in 100%; at most 5% allowed"
@@ -140,18 +134,9 @@ def test_where_no_run_got_there_nothing_is_measured_and_no_number_says_otherwise
     assert all(reduction == nothing for reduction in told["reduction"].values())
     assert all({name: row[name] for name in nothing} == nothing and row["misses"] == 40 for row in told["sensitivity"])
     assert (told["article_lies_above"], told["sign_test_p"]) == (None, None)
-
-
-def test_one_run_that_got_there_is_a_measurement():
-    records = [missed(arm, seed) for seed in range(5) for arm in ("class-means", "scratch")]
-    found = Summary([*records, run("scratch", 5, 9), missed("class-means", 5)])
-    assert found.headline.measured
-    assert found.article_rank == 6
-
-
-def test_a_study_without_the_treatment_compares_nothing():
-    found = Summary([run("scratch", 0, 9)])
-    assert (found.headline, found.verdict, found.sensitivity) == (None, None, [])
+    one = Summary([*runs, run("scratch", 20, 9), missed("class-means", 20)])  # one that got there is a measurement
+    assert one.headline.measured
+    assert one.article_rank == 21
 
 
 def test_other_arms_are_in_the_json_by_both_accountings():
@@ -172,11 +157,9 @@ def test_seeds_that_count_are_those_of_pairs_and_the_rest_is_told():
     assert found.without_partner == {"scratch": [7], "medoid": [8]}
     assert to_json(found)["without_partner"] == {"scratch": [7], "medoid": [8]}
     assert to_json(found)["left_out"] == ["the last line"]
-
-
-def test_where_nothing_is_compared_every_seed_counts_and_none_is_left_out():
-    found = Summary([run("scratch", 3, 100), run("scratch", 5, 100)])
-    assert (found.seeds, found.without_partner) == ([3, 5], {})
+    alone = Summary([run("scratch", 3, 100), run("scratch", 5, 100)])  # nothing to compare: every seed counts
+    assert (alone.seeds, alone.without_partner) == ([3, 5], {})
+    assert (alone.headline, alone.verdict, alone.sensitivity) == (None, None, [])
 
 
 def test_the_table_reads_as_the_readme_explains_it():
@@ -210,27 +193,45 @@ def test_no_line_is_wider_than_a_terminal():
         bill(found),
     ):
         assert max(map(len, text.splitlines())) <= 90
+    assert "The bill of scratch, seed 0" in bill(found)
+    assert "Free by convention" in bill(found)
 
 
-def test_an_interval_that_reaches_the_claim_as_printed_does_not_deny_it():
-    # 30 / (100 + s): the ninth of ten is 29.7%, printed as 30%
-    assert "(95% interval 28% to 30%); the claim is 30%." in " ".join(report(Summary(study(means_steps=69))).split())
+DIVERGED = {"status": "diverged", "message": "the loss stopped being finite"}
+MEDOIDS = [run("medoid", seed, 90 + seed) for seed in range(10)]
 
 
-def test_an_extra_cost_is_called_one():
-    text = report(Summary(study(means_steps=130)))
-    assert "Averages first cost " in text
-    assert "% more operations" in text
-
-
-def test_too_few_pairs_say_why_there_is_no_interval():
-    assert "(no 95% interval: 2 pairs, 6 needed)" in " ".join(report(Summary(study(2))).split())
-
-
-def test_misses_are_named_where_a_number_would_stand():
-    text = report(Summary([missed("scratch", 0), run("class-means", 0, 5)]))
-    assert "1 run missed" in text
-    assert "missed (missed to missed)" in text
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        # 30 / (100 + s): the ninth of ten is 29.7%, printed as 30%
+        (study(means_steps=69), "(95% interval 28% to 30%); the claim is 30%."),
+        (study(means_steps=130), "Averages first cost 30% more operations"),
+        (study(2), "(no 95% interval: 2 pairs, 6 needed)"),
+        ([missed("scratch", 0), run("class-means", 0, 5)], "missed (missed to missed)"),
+        ([missed("scratch", 0), run("class-means", 0, 5)], "1 run missed"),
+        ([run("scratch", 0, 5)], "nothing to compare"),
+        ([run("scratch", 0, 100), run("medoid", 0, 110)], "Averages first, or not? small: 1 pair, seed 0, to 90%"),
+        ([run("scratch", 0, 100), run("medoid", 0, 110)], "-10% (none)"),
+        (
+            [missed(arm, seed) for seed in range(6) for arm in ("medoid", "scratch")],
+            "  medoid                6  missed  not measured          not measured",
+        ),
+        # seed s: 1 - 10 (90 + s) / (10 (100 + s)) = 10 / (100 + s): 10% to 9.2%, median 9.6%; so is every operation's
+        ([*study(), *MEDOIDS], "  medoid               10    94.5  10% (9% to 10%)       10% (9% to 10%)"),
+        (
+            [replace(missed("scratch", 0), **DIVERGED), run("class-means", 0, 5)],
+            "scratch, seed 0: the loss stopped being finite.",
+        ),
+    ],
+)
+def test_the_report_says_what_there_is_to_say(runs, told):
+    text = report(Summary(runs), registered("article"), interrupted="interrupted, 2 of 10 pairs")
+    assert told in text or told in " ".join(text.split())
+    assert text.splitlines()[1] == "interrupted, 2 of 10 pairs"
+    with_both_arms = {"scratch", "class-means"} <= {run.arm for run in runs}
+    assert ("Registered beside it" in text) == with_both_arms
+    assert ("nothing to compare" in text) == (len(runs) == 1)
 
 
 def outcomes(*pairs):
@@ -317,11 +318,6 @@ def test_the_bill_of_a_study_that_measured_nothing_has_no_savings_and_no_test():
     assert " a miss to 30%" in sensitivity_table(Summary(outcomes(ONLY_SCRATCH, *5 * [BOTH])))
 
 
-def test_another_arm_that_measured_nothing_says_so():
-    runs = [run for seed in range(6) for run in (missed("medoid", seed), missed("scratch", seed))]
-    assert "  medoid                6  missed  not measured          not measured" in report(Summary(runs))
-
-
 @pytest.mark.parametrize(
     ("pair", "words"),
     [
@@ -333,45 +329,3 @@ def test_another_arm_that_measured_nothing_says_so():
 )
 def test_a_pair_line_takes_its_words_from_both_runs(pair, words):
     assert pair_line(1, 10, *pair_of(outcomes(pair))) == f"pair 1/10, seed 0: {words}"
-
-
-def test_a_diverged_run_is_named_with_its_message():
-    diverged = missed("scratch", 0)
-    diverged = type(diverged)(**{**diverged.__dict__, "status": "diverged", "message": "the loss stopped being finite"})
-    assert "scratch, seed 0: the loss stopped being finite." in report(Summary([diverged, run("class-means", 0, 5)]))
-
-
-def test_interrupted_is_the_second_line():
-    assert report(Summary(study(2)), interrupted="interrupted, 2 of 10 pairs").splitlines()[1].startswith("interrupted")
-
-
-def test_one_arm_alone_is_no_comparison():
-    assert "nothing to compare" in report(Summary([run("scratch", 0, 5)]))
-
-
-def test_a_pair_line_says_what_both_arms_took():
-    records = study(1)
-    line = pair_line(1, 10, *pair_of(records))
-    assert line == "pair 1/10, seed 0: from scratch 100 steps, averages first 69 steps, saved 30% (the article's count)"
-
-
-def test_the_bill_ends_with_what_is_free():
-    text = bill(Summary(study(1)))
-    assert "The bill of scratch, seed 0" in text
-    assert "Free by convention" in text
-
-
-def test_every_other_arm_that_was_named_stands_against_scratch_too():
-    records = [*study(), *(run("medoid", seed, 90 + seed) for seed in range(10))]
-    text = report(Summary(records))
-    # seed s: 1 - 10 (90 + s) / (10 (100 + s)) = 10 / (100 + s): 10% to 9.2%, median 9.6%; so is every operation's
-    assert "  medoid               10    94.5  10% (9% to 10%)       10% (9% to 10%)" in text.splitlines()
-
-
-def test_arms_without_class_means_are_compared_all_the_same():
-    records = [run("scratch", 0, 100), run("medoid", 0, 110)]
-    text = report(Summary(records), registered("article"))
-    assert text.startswith("Average-image pretraining on small: 1 pair, seed 0")
-    assert "-10% (none)" in text
-    assert "Registered" not in text
-    assert "nothing to compare" not in text

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic import N_CLASSES, N_TEST, N_TRAIN, SIDE, small_config, small_dataset
+from made import N_CLASSES, N_TEST, N_TRAIN, SIDE, small_config, small_dataset
 
 from nnlite import MLP, Adam
 from nnlite.experiment.costs import agrees_at_stop, spent_at_stop

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from made import record
 from scipy import stats as scipy_stats
-from test_records import record
 
 from nnlite.experiment.config import EXPLANATORY
 from nnlite.experiment.stats import Comparison, Interval

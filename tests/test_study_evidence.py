@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from test_records import record
+from made import record
 
 from nnlite.study import evidence
 from nnlite.study.evidence import what_was_run

@@ -4,12 +4,10 @@ import io
 import os
 import random
 import re
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
-from synthetic import small_config, small_dataset
+from made import small_config, small_dataset
 
 from nnlite.experiment import records as record_files
 from nnlite.experiment.config import ConfigError
@@ -124,18 +122,17 @@ def test_a_part_whose_earlier_part_is_missing_says_which(carry_out):
         carry_out("runs", (SECOND,))
 
 
-def test_missing_runs_are_told_by_data_set_configuration_arm_and_seed(carry_out):
+def test_missing_runs_and_strays_are_told_by_data_set_configuration_arm_and_seed(carry_out):
     records = records_of(carry_out("runs"), "first")
+    elsewhere = [replace(block, dataset="other") for block in BLOCKS]
     assert missing_runs(BLOCKS, records) == {}
     assert missing_runs(BLOCKS, records[1:]) == {"small": [(FULL, "scratch", 0)]}
-    elsewhere = [replace(block, dataset="other") for block in BLOCKS]
-    assert len(missing_runs(elsewhere, records)["other"]) == N_RUNS
-
-
-def test_a_failed_run_is_missing(carry_out):
-    records = records_of(carry_out("runs"), "first")
     failed = [replace(records[0], status=FAILED), *records[1:]]
     assert missing_runs(BLOCKS, failed) == {"small": [(FULL, "scratch", 0)]}
+    assert len(missing_runs(elsewhere, records)["other"]) == N_RUNS
+    assert strays(BLOCKS, records) == []
+    assert strays(BLOCKS[:1], records) == records[6:]  # 3 seeds of 2 arms, then another configuration's
+    assert strays(elsewhere, records) == records
 
 
 def test_the_gathered_file_stays_when_the_compressed_one_cannot_be_read_back(carry_out, tmp_path, monkeypatch):
@@ -174,23 +171,20 @@ def test_a_last_line_of_a_part_that_only_lacks_its_newline_counts(carry_out):
     assert [path.name for path in folder.iterdir()] == ["first.jsonl.xz"]
 
 
-def test_a_part_whose_file_is_no_text_of_records_stays_as_it_is(carry_out, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"arm": "scratch"}\n'.encode("utf-16"), r"first\.jsonl: UTF-16 text"),
+        (b"not a record\n", "line 1: not a run record"),
+    ],
+)
+def test_a_part_whose_file_is_no_text_of_records_stays_as_it_is(carry_out, tmp_path, content, message):
     (tmp_path / "runs").mkdir()
     path = open_file(tmp_path / "runs", "first")
-    path.write_bytes('{"arm": "scratch"}\n'.encode("utf-16"))
-    before = path.read_bytes()
-    with pytest.raises(Exit, match=r"first\.jsonl: UTF-16 text"):
+    path.write_bytes(content)
+    with pytest.raises(Exit, match=message):
         carry_out("runs")
-    assert path.read_bytes() == before
-
-
-def test_a_damaged_file_is_named_and_nothing_is_lost(carry_out, tmp_path):
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    open_file(folder, "first").write_text("not a record\n")
-    with pytest.raises(Exit, match="line 1: not a run record"):
-        carry_out("runs")
-    assert open_file(folder, "first").read_text() == "not a record\n"
+    assert path.read_bytes() == content
 
 
 def begun(folder, n=2, change=lambda record: record):
@@ -288,14 +282,6 @@ def test_no_folder_is_left_where_nothing_was_kept(carry_out, tmp_path, monkeypat
     assert not (tmp_path / "runs").exists()
 
 
-def test_strays_are_told_by_data_set_configuration_arm_and_seed(carry_out):
-    records = records_of(carry_out("runs"), "first")
-    assert strays(BLOCKS, records) == []
-    assert strays(BLOCKS[:1], records) == records[6:]  # 3 seeds of 2 arms, then another configuration's
-    elsewhere = [replace(block, dataset="other") for block in BLOCKS]
-    assert strays(elsewhere, records) == records
-
-
 def test_a_finished_file_that_lacks_runs_is_refused_and_can_be_gone_on_with(carry_out):
     folder = carry_out("runs")
     whole_text = comparable(folder, "first")
@@ -325,35 +311,15 @@ def test_an_empty_compressed_file_is_refused_and_stays(carry_out):
     assert told.value.status == DATA
 
 
-HOLDS = """
-import sys, time
-from nnlite.files import held
-with held(sys.argv[1]):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_a_part_that_another_program_runs_is_refused_until_that_ends_even_by_a_kill(carry_out):
+def test_a_part_that_another_program_runs_is_refused_until_that_ends(carry_out):
     folder = carry_out("runs")
     lines = begun(folder)
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDS, open_file(folder, "first")], stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout.readline() == "held\n"
+    with held(open_file(folder, "first")):
         with pytest.raises(BlockingIOError, match=r"another nnlite.* is at work on it"):
             carry_out("runs")
         assert open_file(folder, "first").read_text() == lines
-        other.kill()
-        other.wait(timeout=10)
     carry_out("runs")
     assert is_done(folder, "first")
-
-
-def test_two_parts_may_run_in_one_folder(tmp_path):
-    with held(open_file(tmp_path, "first")), held(open_file(tmp_path, "second")):
-        assert open_file(tmp_path, "first").exists()
-        assert open_file(tmp_path, "second").exists()
 
 
 def test_a_folder_that_cannot_be_read_is_a_data_error(carry_out, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import math
 import statistics
 
 import pytest
-from test_records import record
+from made import record
 
 from nnlite.closed_forms import evaluation_counts, step_counts
 from nnlite.experiment.stats import Interval, Verdict
