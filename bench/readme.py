@@ -96,9 +96,9 @@ def registered() -> str:
 
 def main() -> None:
     """Replace the generated parts of the README, and draw the averages."""
-    from nnlite.experiment.report import REGISTERED
+    from nnlite.experiment.registered import FILE
 
-    REGISTERED.write_text(registered(), encoding="utf-8")
+    FILE.write_text(registered(), encoding="utf-8")
     if sys.argv[1:] == ["registered"]:
         return
     nnlite("--quick")  # compile

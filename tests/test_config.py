@@ -10,8 +10,8 @@ from nnlite.experiment.config import (
     EXPLANATORY,
     PRESETS,
     ConfigError,
-    RunConfig,
     PairSettings,
+    RunConfig,
     preset_config,
     unknown,
 )

@@ -132,6 +132,7 @@ def _print(
 ) -> None:
     """Draw the figures, and print the result on stdout, with what was left out of it."""
     from . import report
+    from .as_json import to_json
 
     if options.figures is not None:
         from . import figures
@@ -141,7 +142,7 @@ def _print(
                 print(f"figure: {path}", file=sys.stderr)
     found = report.Summary(records, with_verdict=not options.quick, left_out=left_out)
     if options.json:
-        print(json.dumps(report.to_json(found), indent=2, allow_nan=False))
+        print(json.dumps(to_json(found), indent=2, allow_nan=False))
     else:
         print(report.report(found, beside))
         if options.bill:
@@ -173,7 +174,7 @@ def _load(options: Options) -> Dataset:
 
 
 def _registered(options: Options) -> Mapping[str, str]:
-    from .report import registered
+    from .registered import registered
 
     return registered(options.config.preset) if options.preset_unchanged else {}
 

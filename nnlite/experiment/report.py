@@ -1,25 +1,23 @@
-"""Records of pairs -> their numbers, the table for a terminal (80 columns, the answer first), the bill, and JSON.
+"""Records of pairs -> their numbers, the table for a terminal (80 columns, the answer first), and the bill.
 
 Place in the data path: last. What a run costs is from `costs`, what pairs of costs say from `stats`; nothing is trained
-here, so a report can be made again from records alone, and the same records always give the same. Pictures are in
+here, so a report can be made again from records alone, and the same records always give the same. JSON is in `as_json`, pictures in
 `figures`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
-from .article import PRETRAINED, SCRATCH, accounting, savings
+from .article import PRETRAINED, SCRATCH, savings
 from .config import BASELINE, TREATMENT
-from .costs import ARTICLE, EVERY_OPERATION, SCOPES, Bill, cost_at_stop, spent_at_stop
+from .costs import ARTICLE, EVERY_OPERATION, SCOPES, Bill, cost_at_stop
 from .records import FAILED, RunRecord, paired
 from .stats import CLAIMED, Comparison, Interval, Verdict, article_rank, compare, sign_test, verdict
 from .wording import (
@@ -37,9 +35,6 @@ from .wording import (
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 """How people write the known data sets."""
-
-REGISTERED = Path(__file__).with_name("registered.json")
-"""What the registered study found, in words, written from its records by `python -m bench.readme verdict`."""
 
 _LEGEND = (
     "A step is one batch; an operation one add, multiply, compare; a multiply-add two.\n"
@@ -181,15 +176,6 @@ def pair_of(records: Iterable[RunRecord]) -> tuple[RunRecord, RunRecord] | None:
     return (runs[TREATMENT], runs[BASELINE]) if {BASELINE, TREATMENT} <= runs.keys() else None
 
 
-def registered(preset: str) -> dict[str, str]:
-    """Return what the registered study found with a preset: the table's third column by row, and what else saves.
-
-    Empty for a preset that it did not run.
-    """
-    found: dict[str, dict[str, str]] = json.loads(REGISTERED.read_text(encoding="utf-8"))
-    return found.get(preset, {})
-
-
 def report(summary: Summary, beside: Mapping[str, str] | None = None, interrupted: str | None = None) -> str:
     """Return the whole table.
 
@@ -197,7 +183,7 @@ def report(summary: Summary, beside: Mapping[str, str] | None = None, interrupte
     ----------
     summary : Summary
     beside : mapping of str, optional
-        `registered` of its preset, where that is unchanged.
+        `registered.registered` of its preset, where that is unchanged.
     interrupted : str, optional
         "interrupted, 3 of 10 pairs": stands in the first line.
 
@@ -305,7 +291,7 @@ def _table(summary: Summary, beside: Mapping[str, str]) -> list[str]:
     def row(key: str, label: str, theirs: str, ours: str) -> None:
         rows.append((label, theirs, ours, beside.get(key, "")))
 
-    row("n_pairs", "", "article", f"here, {pairs(summary.n_pairs)}")
+    row("n_pairs", "", "article", f"here, {pairs(summary.n_pairs)}" if summary.n_pairs else "here")
     if BASELINE in arms:
         took = spread([_steps_or_miss(run) for run in arms[BASELINE]])
         row("scratch", f"{PEOPLE[BASELINE]}, steps", str(SCRATCH.real_steps), took)
@@ -402,60 +388,3 @@ def _median(comparison: Comparison) -> str:
 
 def _range(interval: Interval) -> str:
     return "none" if interval.low is None or interval.high is None else ends(interval.low, interval.high, 0)
-
-
-def _in_json(comparison: Comparison) -> dict[str, float | None]:
-    """Return a comparison's interval for JSON: null is what is not finite, and all of it where nothing was measured."""
-    interval = comparison.interval if comparison.measured else Interval(math.nan, None, None)
-    values = {"median": interval.median, "low": interval.low, "high": interval.high}
-    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
-
-
-def to_json(summary: Summary) -> dict[str, Any]:
-    """Return a summary as the one JSON object of `--json`."""
-    arms = {}
-    for name, runs in summary.arms.items():
-        arms[name] = {
-            "seeds": [record.seed for record in runs],
-            "steps_to_target": [record.steps_to_target for record in runs],
-            "accuracy_after_pretrain": [record.accuracy_after_pretrain for record in runs],
-            "accuracy_at_stop": [record.accuracy_at_stop for record in runs],
-            "status": [record.status for record in runs],
-            "totals": {model: _phase_medians(model, runs) for model in COST_MODELS},
-        }
-    return {
-        "config": {**summary.config, "dataset": summary.dataset["name"]},
-        "n_pairs": summary.n_pairs,
-        "n_failed": summary.n_failed,
-        "without_partner": summary.without_partner,
-        "left_out": summary.left_out,
-        "arms": arms,
-        "reduction": {model: _in_json(c) for model, c in summary.reductions.items()},
-        "others": {
-            arm: {"article-2023": _in_json(article), "flop": _in_json(every)}
-            for arm, (article, every) in summary.others.items()
-        },
-        "sensitivity": [
-            {
-                "model": row.model,
-                "counting": row.counting,
-                "scope": row.scope,
-                "estimand": "E1",
-                "n": row.comparison.n_pairs,
-                "misses": row.comparison.n_missed,
-                **_in_json(row.comparison),
-            }
-            for row in summary.sensitivity
-        ],
-        "article": accounting(),
-        "article_lies_above": summary.article_rank,
-        "sign_test_p": summary.sign_test_p,
-        "verdict": summary.verdict.word if summary.verdict else None,
-        "verdict_reason": summary.verdict.reason if summary.verdict else None,
-    }
-
-
-def _phase_medians(model: str, runs: Sequence[RunRecord]) -> dict[str, float]:
-    """Median over runs of each phase's total, dense, up to the stop, misses with what they spent."""
-    phases = {phase: None for record in runs for phase in record.tally().counts()}
-    return {phase: statistics.median(spent_at_stop(record, model, [phase]) for record in runs) for phase in phases}

@@ -135,9 +135,9 @@ def no_saving_to_name(comparison: Comparison) -> str | None:
     if not comparison.measured:
         return f"No run {of_all} reached the target: nothing was measured"
     if math.isinf(comparison.interval.median):
-        return f"In {comparison.arm_missed} {of_all} only {PEOPLE[BASELINE]} reached the target: nothing was saved"
+        return f"In {comparison.arm_missed} {of_all} only {PEOPLE[BASELINE]} got there: nothing was saved"
     if comparison.interval.median == 1:
-        return f"In {comparison.scratch_missed} {of_all} only {PEOPLE[TREATMENT]} reached the target: the saving has no number"
+        return f"In {comparison.scratch_missed} {of_all} only {PEOPLE[TREATMENT]} got there: the saving has no number"
     if comparison.n_measured == 0:
         return f"Both runs reached the target in none {of_all}: the saving has no number"
     return None

@@ -14,7 +14,7 @@ import nnlite
 from nnlite.datasets import Dataset
 from nnlite.experiment import article
 from nnlite.experiment.article import PRETRAINED, SCRATCH
-from nnlite.experiment.config import BASELINE, TREATMENT, RunConfig, PairSettings
+from nnlite.experiment.config import BASELINE, TREATMENT, PairSettings, RunConfig
 from nnlite.experiment.costs import ARTICLE, cost_at_stop
 from nnlite.experiment.pool import run_all
 from nnlite.experiment.records import RunRecord
