@@ -57,7 +57,7 @@ def changes() -> str:
         steps = re.search(r"scratch, steps +\d+ +([\d.]+)", text)
         printed = f"{text.splitlines()[1]} (from scratch: {steps[1]} steps)"
         rows.append(f"| {what} | `nnlite {options}` | {printed} | {seconds:.0f} |")
-    return "\n".join(rows)
+    return "\n".join([*rows, "", machine()])
 
 
 def machine() -> str:
@@ -94,15 +94,20 @@ def registered() -> str:
     return json.dumps(beside_the_first_screen(Study.read(str(RUNS))), indent=2) + "\n"
 
 
-def main() -> None:
-    """Replace the generated parts of the README, and draw the averages."""
+def write_registered() -> None:
+    """Put it where the package reads it."""
     from nnlite.experiment.registered import FILE
 
     FILE.write_text(registered(), encoding="utf-8")
+
+
+def main() -> None:
+    """Replace the generated parts of the README, and draw the averages."""
+    write_registered()
     if sys.argv[1:] == ["registered"]:
         return
     nnlite("--quick")  # compile
-    makers = {"answer": answer, "changes": changes, "machine": machine}
+    makers = {"answer": answer, "changes": changes}
     text = README.read_text(encoding="utf-8")
     for name, make in makers.items():
         print(f"{name} ...", file=sys.stderr)

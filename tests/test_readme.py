@@ -45,7 +45,7 @@ def test_every_option_that_the_readme_names_exists():
 
 def test_every_generated_part_is_filled():
     parts = re.findall(r"<!-- generated: (\w+)[^\n]*-->\n(.*?)<!-- end -->", README, re.DOTALL)
-    assert [name for name, _ in parts] == ["answer", "verdict", "changes", "machine"]
+    assert [name for name, _ in parts] == ["answer", "changes", "verdict"]
     assert all(text.strip() for _, text in parts)
 
 
@@ -55,19 +55,26 @@ def test_every_link_leads_somewhere():
 
 
 def test_a_readme_is_left_as_it_was_when_something_cannot_be_computed(tmp_path, monkeypatch):
-    text = "".join(f"<!-- generated: {name} -->\nold\n<!-- end -->\n" for name in ("answer", "changes", "machine"))
+    text = "".join(f"<!-- generated: {name} -->\nold\n<!-- end -->\n" for name in ("answer", "changes"))
     path = tmp_path / "README.md"
     path.write_text(text, encoding="utf-8")
 
     def fail():
         raise OSError("disk full")
 
-    quick = {"answer": str, "changes": str, "nnlite": lambda options: ("", 0.0), "draw_averages": lambda: None}
-    for name, value in {"README": path, "machine": fail, **quick}.items():
+    quick = {"answer": str, "write_registered": str, "nnlite": lambda options: ("", 0.0), "draw_averages": lambda: None}
+    for name, value in {"README": path, "changes": fail, **quick}.items():
         monkeypatch.setattr(readme, name, value)
     with pytest.raises(OSError, match="disk full"):
         readme.main()
     assert path.read_text(encoding="utf-8") == text
-    monkeypatch.setattr(readme, "machine", lambda: "new")
+    monkeypatch.setattr(readme, "changes", lambda: "new")
     readme.main()
-    assert path.read_text(encoding="utf-8").endswith("machine -->\nnew\n<!-- end -->\n")
+    assert path.read_text(encoding="utf-8").endswith("changes -->\nnew\n<!-- end -->\n")
+
+
+@pytest.mark.slow
+def test_what_the_first_screen_says_of_the_registered_study_is_what_its_records_say():
+    from nnlite.experiment.registered import FILE
+
+    assert FILE.read_text(encoding="utf-8") == readme.registered()

@@ -51,7 +51,7 @@ def test_without_any_part_every_part_is_named_and_no_number_is_made_up():
     report = flat(NOTHING)
     for name in NAMES:
         assert f" {name}" in report
-    assert report.count("Not answered.") == 11  # every section but the verdict and what was run
+    assert report.count("Not answered.") == 14  # every section but the verdict and what was run
     assert "nan" not in report
     assert f"0 of {len(ALL_PARTS)} parts are finished" in report
 

@@ -1,8 +1,8 @@
 """Records of pairs -> their numbers, the table for a terminal (80 columns, the answer first), and the bill.
 
 Place in the data path: last. What a run costs is from `costs`, what pairs of costs say from `stats`; nothing is trained
-here, so a report can be made again from records alone, and the same records always give the same. JSON is in `as_json`, pictures in
-`figures`.
+here, so a report can be made again from records alone, and the same records always give the same. JSON is in
+`as_json`, pictures are in `figures`.
 """
 
 from __future__ import annotations
