@@ -216,7 +216,6 @@ def weight(change):
         (weight(np.ndarray.tolist), r"weights\[0\].*found list"),
         (lambda mlp: mlp.biases.__setitem__(1, None), r"biases\[1\].*found NoneType"),
         (lambda mlp: mlp.biases.__setitem__(1, mlp.biases[1][:, None]), r"biases\[1\]"),
-        (lambda mlp: mlp.biases[0].setflags(write=False), r"biases\[0\]: expected a writable C-contiguous"),
         (lambda mlp: mlp.weights.append(mlp.weights[0]), "weights: expected a list of 2 arrays, found 3"),
         (lambda mlp: mlp.biases.pop(), "biases: expected a list of 2 arrays, found 1"),
         (lambda mlp: setattr(mlp, "weights", None), "weights: expected a list of 2 arrays, found NoneType"),
