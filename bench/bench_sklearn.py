@@ -1,15 +1,13 @@
-"""nnlite.sklearn.MLPClassifier beside scikit-learn's own: CPU time of a fit, and accuracy seed by seed.
+"""nnlite.sklearn.MLPClassifier beside scikit-learn's own on MNIST: CPU time of a fit, and accuracy seed by seed.
 
-MNIST: 784-128-10, 5 epochs of Adam, all else by default; a round is a seed, and what is timed is what is tested. The
-8 x 8 digits that scikit-learn ships: 100 hidden units, trained until they no longer improve, a new split a seed; two
-more settings say what the difference is made of. Runs in a process pinned to one core, as `bench.run` starts it.
+784-128-10, 5 epochs of Adam, all else by default; a round is a seed, and what is timed is what is tested. Runs in a
+process pinned to one core, as `bench.run` starts it.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
@@ -22,18 +20,16 @@ BATCHES = {"auto": 10, 64: 3}
 """Batch sizes, "auto" is 200, and how many seeds at most."""
 
 _EPOCHS, _HIDDEN = 5, 128
-_DIGITS_SEEDS = 10
 _OURS, _THEIRS, _DENSE = "nnlite", "scikit-learn", "nnlite, no zero skipped"
 
 
 def run(rounds: int = ROUNDS) -> str:
-    """Compare on MNIST, a seed a round, and on the digits, and return Markdown."""
+    """Compare, a seed a round, and return Markdown."""
     import sklearn
 
     warnings.simplefilter("ignore")  # five epochs do not converge, and both say so
     parts = [f"scikit-learn {sklearn.__version__}; the pixels are float32 for both."]
     parts += [_mnist(batch_size, min(rounds, most)) for batch_size, most in BATCHES.items()]
-    parts += [_digits(what, largest) for what, largest in (("0 to 16, as they come", 1.0), ("scaled to 0 to 1", 16.0))]
     return "\n\n".join(parts)
 
 
@@ -56,7 +52,7 @@ def _mnist(batch_size: int | str, n_seeds: int) -> str:
     for name in seconds:
         took = Times(tuple(seconds[name]))
         rows.append(
-            [name, took.show(1, 2), "" if name == _THEIRS else ratio(theirs, took), *_beside(accuracy, name, _THEIRS)]
+            [name, took.show(1, 2), "" if name == _THEIRS else ratio(theirs, took), *beside(accuracy, name, _THEIRS)]
         )
     header = (
         "library",
@@ -82,41 +78,7 @@ def _fitted(name: str, images: np.ndarray, labels: np.ndarray, seed: int, batch_
         return classifier.fit(images, labels)
 
 
-def _digits(what: str, largest: float) -> str:
-    """Accuracy of every setting on the digits, seed by seed."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-    from sklearn.neural_network import MLPClassifier as Theirs
-
-    import nnlite.sklearn
-    from nnlite.sklearn import MLPClassifier as Ours
-
-    def without_biases(seed: int) -> Ours:
-        with mock.patch.object(nnlite.sklearn, "_initialize"):  # leaves the network as glorot_uniform drew it
-            return Ours(random_state=seed).fit(train, train_labels)
-
-    settings: dict[str, Callable] = {
-        "scikit-learn": lambda seed: Theirs(random_state=seed).fit(train, train_labels),
-        "scikit-learn, alpha=0": lambda seed: Theirs(random_state=seed, alpha=0).fit(train, train_labels),
-        "nnlite": lambda seed: Ours(random_state=seed).fit(train, train_labels),
-        "nnlite, biases begin at 0": without_biases,
-    }
-    pixels, labels = load_digits(return_X_y=True)
-    pixels = (pixels / largest).astype(np.float32)
-    accuracy: dict[str, list[float]] = {name: [] for name in settings}
-    epochs: dict[str, list[int]] = {name: [] for name in settings}
-    for seed in range(_DIGITS_SEEDS):
-        train, test, train_labels, test_labels = train_test_split(pixels, labels, test_size=0.3, random_state=seed)
-        for name, fit in settings.items():
-            classifier = fit(seed)
-            accuracy[name].append(100 * classifier.score(test, test_labels))
-            epochs[name].append(classifier.n_iter_)
-    rows = [[name, f"{np.mean(epochs[name]):.0f}", *_beside(accuracy, name, "scikit-learn")] for name in settings]
-    header = ("setting", "epochs, mean", "accuracy, %", "mean difference, points", "median difference")
-    return f"### Digits, 64-100-10, pixels {what}, {_DIGITS_SEEDS} seeds and splits\n\n{table(header, rows)}"
-
-
-def _beside(accuracy: dict[str, list[float]], name: str, reference: str) -> list[str]:
+def beside(accuracy: dict[str, list[float]], name: str, reference: str) -> list[str]:
     """Mean accuracy; mean difference with its standard error; median difference with its exact 95% interval."""
     mean = f"{np.mean(accuracy[name]):.2f}"
     if name == reference:

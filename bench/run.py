@@ -28,6 +28,7 @@ SECTIONS = {
     "startup": "Start-up",
     "memory": "Memory",
     "sklearn": "Beside scikit-learn's own classifier, one core",
+    "accuracy": "Beside scikit-learn's own classifier: its digits",
     "pretraining": "Class means first, on other people's data",
 }
 PINNED = {
