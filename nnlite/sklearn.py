@@ -101,7 +101,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     Unlike scikit-learn's: float32 throughout; softmax for two classes as well, so the last layer has two units; no
     L-BFGS, no changing learning rate, no Nesterov momentum; no sample weights (`fit` does not take them, which
     meta-estimators respect). No L2 penalty: scikit-learn's default of `alpha`, 1e-4 divided by the batch, is worth
-    0.1 points or less on its digits (bench/RESULTS.md), and would touch the weights of every pixel in every step, where
+    under 0.2 points on its digits (bench/RESULTS.md), and would touch the weights of every pixel in every step, where
     training on rows of nonzero pixels touches those that a batch lights.
 
     Numbers are taken as they are, bytes too: scale images to 0 to 1 (X / np.float32(255)). A network trained on 0 to 1
