@@ -75,6 +75,7 @@ def test_a_file_that_lacks_a_run_counts_as_unfinished(tmp_path, flags):
     study = Study.read(str(tmp_path))
     assert list(study.parts) == ["finals"]
     assert len(study.records) == 1
+    assert study.begun == {"flags": "1 runs are lacking"}
 
 
 def test_what_was_begun_and_what_failed_in_it_is_told(tmp_path, flags):
@@ -85,6 +86,14 @@ def test_what_was_begun_and_what_failed_in_it_is_told(tmp_path, flags):
         "wide": "2 runs are kept; left out: the last line, which was cut short; left out: 1 run that could not be "
         "carried out"
     }
+
+
+def test_a_part_that_is_under_way_and_cannot_be_read_hides_no_finished_one(tmp_path, flags):
+    keep(tmp_path, "flags", flags)
+    (tmp_path / "wide.jsonl").write_text("no record\n")
+    study = Study.read(str(tmp_path))
+    assert list(study.parts) == ["flags"]
+    assert study.begun["wide"].startswith("nothing can be read: ")
 
 
 def test_a_finished_file_with_runs_of_another_part_is_refused(tmp_path, flags):

@@ -67,15 +67,17 @@ class Study:
 
         for number, part in enumerate(ALL_PARTS, 1):
             tell(f"reading part {number}/{len(ALL_PARTS)}, {part.name}")
-            left_out: list[str] = []
             remove_leftover(folder, part.name)
-            records, done = records_of(folder, part.name, left_out.append), is_done(folder, part.name)
-            lacks = n_lacking(done_file(folder, part.name), part, records, earlier) if done else 0
-            of[part.name] = records if done and not lacks else []
-            if (records or left_out) and not of[part.name]:
-                begun[part.name] = "; ".join(
-                    [f"{len(records)} runs are kept", *(f"left out: {what}" for what in left_out)]
-                )
+            of[part.name] = []
+            if is_done(folder, part.name):
+                records = records_of(folder, part.name)
+                lacks = n_lacking(done_file(folder, part.name), part, records, earlier)
+                if not lacks:
+                    of[part.name] = records
+                else:
+                    begun[part.name] = f"{lacks} runs are lacking"
+            elif what := _what_there_is(folder, part.name):
+                begun[part.name] = what
         if not any(of.values()):
             raise Exit(f"{folder}: holds no finished part of the study; python -m nnlite.study run makes them", DATA)
         tell(f"comparing {sum(map(len, of.values())):,} runs")
@@ -122,6 +124,18 @@ class Study:
         commands = "run PART" if len(lacking) > 1 else f"run {lacking[0]}"
         which = f"part{'s' if len(lacking) > 1 else ''} {several(lacking)}"
         return [f"Not finished: {which} (python -m nnlite.study {commands})."]
+
+
+def _what_there_is(folder: str, name: str) -> str:
+    """Say what there is of a part that is not finished; empty where it was not begun. It hides no finished one."""
+    left_out: list[str] = []
+    try:
+        n_kept = len(records_of(folder, name, left_out.append))
+    except Exit as error:
+        return f"nothing can be read: {error}"
+    if not n_kept and not left_out:
+        return ""
+    return "; ".join([f"{n_kept} runs are kept", *(f"left out: {what}" for what in left_out)])
 
 
 def once(
