@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_study_controls import run
 
 from nnlite.experiment.config import RunConfig
+from nnlite.experiment.options import parse
 from nnlite.experiment.phases import OPTIMIZERS
 from nnlite.study import second_protocol as protocol
 from nnlite.study.protocol import PARTS, Block
@@ -178,6 +180,13 @@ def test_the_best_phases_1_come_first_and_only_pretrained_runs_count():
     (scratch, treated) = blocks()["tuned-2"]
     assert (scratch.config, scratch.arms) == (TUNED_BASE, ("scratch",))
     assert (treated.config, treated.arms) == (drawn[1], ("class-means",))
+
+
+def test_the_tuned_winner_runs_again_by_the_command_that_the_notes_name():
+    notes = (Path(protocol.__file__).parent / "notes.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`nnlite (--stop-on validation [^`]*)`", notes)
+    looks = {"evaluate": "full", "check_every": "64 images"}  # decide how often a run is looked at, nothing else
+    assert replace(parse(command.split()).config, **looks) == FIRST_WINNER
 
 
 def test_the_scan_holds_every_start_with_every_input_and_both_networks():

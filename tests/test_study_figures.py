@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import test_study_settled
 from made import record
 from pictures import caption, texts_outside, title, words
 
 from nnlite.experiment.config import ARMS
+from nnlite.experiment.costs import EVERY_OPERATION
 from nnlite.study import figures
-from nnlite.study.figures import controls_figure, draw_all, pairs_figure, steps_saved_figure
+from nnlite.study.document import as_json
+from nnlite.study.figures import controls_figure, draw_all, pairs_figure, steps_saved_figure, tuning_figure
 from nnlite.study.protocol import CLAIM, SETTINGS
 from nnlite.study.runs import Study
+from nnlite.study.settled import settled_arms, settlement
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 KEPT = json.loads((Path(__file__).parent / "golden" / "report.json").read_text(encoding="utf-8"))
@@ -173,6 +177,22 @@ def test_steps_saved_are_means_with_their_band_and_medians_elsewhere(facts):
     assert bar[0] == pytest.approx(prediction["band"]["low"][-1] + prediction["head_start"])
     assert len(dots(right, VERMILION)) == len(dots(right, VERMILION, hollow=True)) == len(facts["targets"])
     assert title(figure).endswith("143 on the way to 96%: the prediction of a constant head start failed")
+
+
+def test_both_tuned_arms_meet_the_target_where_their_mean_does():
+    study = test_study_settled.study(treated=40, scratch=60)
+    treated, scratch = settled_arms(study)
+    found = as_json(settlement(study))
+    figure = tuning_figure(found, scratch, treated)
+    (axes,) = figure.axes
+    strong = {line.get_color(): line for line in axes.lines if line.get_linewidth() > 2}
+    for colour, curves, step in ((BLUE, scratch, 60), (VERMILION, treated, 40)):
+        mean = strong[colour]
+        x, y = mean.get_data()
+        assert x[np.argmax(y >= 0.893)] == pytest.approx(curves.spent(EVERY_OPERATION)[0, step // 2 - 1] / 1e9)
+    assert title(figure).startswith("Both arms tuned, class averages first saved 3")
+    assert "n = 20 pairs" in caption(figure)
+    assert texts_outside(figure) == []
 
 
 def test_a_target_that_few_reach_has_no_dot(facts):

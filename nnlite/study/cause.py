@@ -52,10 +52,7 @@ def cause(study: Study) -> Section:
     tables = [
         Table(
             ["images", *(f"size {gain:g}" for gain in gains)],
-            [
-                [words, *(cell(_row(found, arm, gain)[which].interval) for gain in gains)]
-                for arm, words in SHORT.items()
-            ],
+            [[words, *(cell(_row(found, arm, gain)[which]) for gain in gains)] for arm, words in SHORT.items()],
             f"Saved, % (95%), {counted}; {found['n_pairs']} pairs, by the output weights' size:",
         )
         for which, counted in (("saved_every_operation", "every operation, dense"), ("saved", "the article's count"))
@@ -96,7 +93,7 @@ def causes(study: Study) -> Facts | None:
         "chosen_gains": chosen,
         "starts": starts,
         "class_means": {
-            name: _compared(study, TREATMENT, DECIDED.closed_form_gain, bill) for name, bill in BILLS.items()
+            name: _compared(study, TREATMENT, DECIDED.closed_form_gain, bill).interval for name, bill in BILLS.items()
         },
         "averages_more": more,
         "averages_more_word": _adds(more),
@@ -155,8 +152,16 @@ def _compared(study: Study, arm: str, gain: float, bill: Bill) -> Comparison:
 def _start(study: Study, arm: str, gain: float) -> Facts:
     ours, _ = _runs(study, arm, gain)
     after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
-    savings = {name: _compared(study, arm, gain, bill) for name, bill in BILLS.items()}
-    return {"arm": arm, "gain": gain, "n_pairs": len(ours), **savings, "after_start": statistics.fmean(after)}
+    found = {name: _compared(study, arm, gain, bill) for name, bill in BILLS.items()}
+    savings = {name: comparison.interval for name, comparison in found.items()}
+    return {
+        "arm": arm,
+        "gain": gain,
+        "n_pairs": len(ours),
+        **savings,
+        "missed": found["saved"].n_missed,
+        "after_start": statistics.fmean(after),
+    }
 
 
 def _first_test(study: Study) -> list[Facts]:
@@ -186,7 +191,7 @@ def _row(found: Facts, arm: str, gain: float) -> Facts:
 def _answer(found: Facts) -> str:
     """Say what the start saves, what the averages save in it, and what is theirs."""
     start, averages = (
-        brief(_row(found, arm, found["chosen_gains"][arm])["saved_every_operation"].interval) for arm in CHOSEN[::-1]
+        brief(_row(found, arm, found["chosen_gains"][arm])["saved_every_operation"]) for arm in CHOSEN[::-1]
     )
     more, share = found["averages_more"], found["start_share_word"]
     theirs = {

@@ -52,9 +52,9 @@ def regime(study: Study) -> Section:
     by_median = [
         [
             row["setting"],
-            steps(_middle(row["scratch_steps"])),
-            percent(_middle(row["after_pretrain"])),
-            steps(_middle(row["then_steps"])),
+            steps(row["scratch_steps"]["median"]),
+            percent(row["after_pretrain"]["median"]),
+            steps(row["then_steps"]["median"]),
             cell(row["saved"]),
         ]
         for row in rows[:N_SHOWN]
@@ -62,9 +62,9 @@ def regime(study: Study) -> Section:
     ranges = [
         [
             row["setting"],
-            _range(row["scratch_steps"]),
-            _range(row["after_pretrain"], in_percent=True),
-            _range(row["then_steps"]),
+            _steps_range(row["scratch_steps"]),
+            ends(row["after_pretrain"]["smallest"], row["after_pretrain"]["largest"], 0),
+            _steps_range(row["then_steps"]),
             f"{row['article_rank']} of {row['n_pairs']}",
         ]
         for row in well_run
@@ -94,9 +94,9 @@ def _row(study: Study, name: str, config: RunConfig) -> Facts:
     part = "start-images" if config == DECIDED else "regime"
     treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
     found = {
-        "scratch_steps": [_steps(run) for run in scratch],
-        "after_pretrain": [run.accuracy_after_pretrain or 0.0 for run in treated],
-        "then_steps": [_steps(run) for run in treated],
+        "scratch_steps": _spread([_steps(run) for run in scratch]),
+        "after_pretrain": _spread([run.accuracy_after_pretrain or 0.0 for run in treated]),
+        "then_steps": _spread([_steps(run) for run in treated]),
     }
     saved, every = (
         compare(*([cost_at_stop(run, bill) for run in runs] for runs in (treated, scratch)))
@@ -110,8 +110,8 @@ def _row(study: Study, name: str, config: RunConfig) -> Facts:
         "saved_every_operation": every.interval,
         "missed": saved.n_missed,
         "article_rank": article_rank(saved.reductions, float(savings()["flops"])),
-        "distance": max(_off(_middle(found[name]), printed) for name, printed in PRINTED.items()),
-        "gives": all(min(found[name]) <= printed <= max(found[name]) for name, printed in PRINTED.items()),
+        "distance": max(_off(found[name]["median"], printed) for name, printed in PRINTED.items()),
+        "gives": all(found[name]["smallest"] <= printed <= found[name]["largest"] for name, printed in PRINTED.items()),
     }
 
 
@@ -119,18 +119,16 @@ def _steps(run: RunRecord) -> float:
     return math.inf if run.steps_to_target is None else float(run.steps_to_target)
 
 
-def _middle(values: Sequence[float]) -> float:
-    return statistics.median(values)
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "smallest": min(values), "largest": max(values)}
 
 
 def _off(found: float, printed: float) -> float:
     return abs(math.log(found / printed)) if 0 < found < math.inf else math.inf
 
 
-def _range(values: Sequence[float], in_percent: bool = False) -> str:
-    if in_percent:
-        return ends(min(values), max(values), 0)
-    return " to ".join(map(steps, (min(values), max(values))))
+def _steps_range(spread: dict[str, float]) -> str:
+    return f"{steps(spread['smallest'])} to {steps(spread['largest'])}"
 
 
 def _lies(row: dict[str, Any]) -> str:
