@@ -43,10 +43,10 @@ LAYERS = [
     ["nnlite.training"],
     ["nnlite.fitting"],
     ["nnlite.digits.*"],
-    ["nnlite.page.*"],
     ["nnlite"],  # the names for short programs, which all live further down
     ["nnlite.sklearn"],
     ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
+    ["nnlite.page.*"],
     ["nnlite.experiment.__main__"],
     ["nnlite.study.*"],
     ["nnlite.lessons.*", "nnlite.commands"],

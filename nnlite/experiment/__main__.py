@@ -28,6 +28,7 @@ except KeyboardInterrupt:
 if TYPE_CHECKING:
     from ..datasets import Dataset
     from .records import RunRecord
+    from .report import Summary
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,12 +142,26 @@ def _print(
             if not options.quiet:
                 print(f"figure: {path}", file=sys.stderr)
     found = report.Summary(records, with_verdict=not options.quick, left_out=left_out)
+    if options.html is not None:
+        _write_page(options, options.html, found, records)
     if options.json:
         print(json.dumps(to_json(found), indent=2, allow_nan=False))
     else:
         print(report.report(found, beside))
         if options.bill:
             print(f"\n{report.sensitivity_table(found)}\n\n{report.bill(found)}")
+
+
+def _write_page(options: Options, path: str, found: Summary, records: Sequence[RunRecord]) -> None:
+    """Write the page of all that was found."""
+    from ..files import replacing
+    from ..page.experiment import experiment_page
+
+    page = experiment_page(found, records, lambda: _load(options))
+    with replacing(path) as file:
+        file.write(page.encode())
+    if not options.quiet:
+        print(f"page: {path}", file=sys.stderr)
 
 
 def _report_interrupted(options: Options, records: Sequence[RunRecord]) -> None:

@@ -75,12 +75,12 @@ RUN = _mode(
     "which trains",
     f"{_DATA} preset seeds first-seed arms pretrain-epochs pretrain-target target stop-on max-steps evaluate hidden "
     "activation initializer inputs optimizer learning-rate decay pretrain-rate-factor closed-form-gain batch-size "
-    "out resume figures bill json quick workers executor",
+    "out resume figures html bill json quick workers executor",
 )
 LIST_ARMS = _mode("--list-arms", "which only lists them", "list-arms json")
 ARTICLE = _mode("--article", "which recomputes the article's own numbers", "article json")
-REPORT = _mode("--report FILE", "which reports runs as they were made", "report bill json")
-REPORT_FIGURES = _mode("--report FILE --figures", REPORT.why, f"report bill json figures {_DATA}")
+REPORT = _mode("--report FILE", "which reports runs as they were made", f"report bill json html {_DATA}")
+REPORT_FIGURES = _mode("--report FILE --figures", REPORT.why, f"report bill json figures html {_DATA}")
 
 _ONE_OF = (("--pretrain-target", "--pretrain-epochs"), ("--bill", "--json"))
 """Options of which only one has a meaning."""
@@ -137,6 +137,7 @@ class Options:
     resume: bool
     report: str | None
     figures: str | None
+    html: str | None
     bill: bool
     json: bool
     quick: bool
@@ -286,6 +287,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="pictures (extra: plot); without --report implies --evaluate full",
     )
+    add("--html", read=read_path, metavar="FILE", help="also one page of all of it, with a digit to draw")
     add("--article", action="store_true", help="the article's accounting alone, recomputed")
     add("--bill", action="store_true", help="also the whole bill, and the saving under every cost model")
     add("--json", action="store_true", help="one JSON object instead of the table")
@@ -341,6 +343,7 @@ def parse(arguments: Sequence[str]) -> Options:
         resume="--resume" in given,
         report=given.get("--report"),
         figures=given.get("--figures"),
+        html=given.get("--html"),
         bill="--bill" in given,
         json="--json" in given,
         quick="--quick" in given,

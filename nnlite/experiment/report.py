@@ -193,8 +193,8 @@ def report(summary: Summary, beside: Mapping[str, str] | None = None, interrupte
         Without a final newline.
     """
     beside = beside if beside and summary.headline is not None else {}
-    lines = [_title(summary, interrupted)]
-    lines += _headline(summary)
+    lines = [title(summary, interrupted)]
+    lines += headline(summary)
     lines += _table(summary, beside)
     lines += _others(summary)
     lines += [f"{message}" for message in _mishaps(summary)]
@@ -236,17 +236,18 @@ def sensitivity_table(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _title(summary: Summary, interrupted: str | None) -> str:
+def title(summary: Summary, interrupted: str | None = None) -> str:
+    """Say what was tried: data, pairs, seeds, whose accuracy ended the runs."""
     config, name = summary.config, summary.dataset["name"]
     images = "test images" if config["stop_on"] == "test" else "held-out images"
     n_pairs = max([summary.n_pairs, *(article.n_pairs for article, _ in summary.others.values())])
     asked = f"Averages first, or not? {TITLES.get(name, name)}: {pairs(n_pairs)}, {seeds_in_words(summary.seeds)}"
-    title = textwrap.fill(f"{asked}, to {percent(config['target'], 0)} of the {images}", 79)
-    return title + (f"\n{interrupted}" if interrupted else "")
+    told = textwrap.fill(f"{asked}, to {percent(config['target'], 0)} of the {images}", 79)
+    return told + (f"\n{interrupted}" if interrupted else "")
 
 
-def _headline(summary: Summary) -> list[str]:
-    """What was found, in sentences."""
+def headline(summary: Summary) -> list[str]:
+    """Say what was found, in sentences."""
     comparison = summary.headline
     if comparison is None:
         return [] if summary.others else ["No pair is complete: nothing to compare."]

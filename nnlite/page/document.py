@@ -6,9 +6,15 @@ request, so that what a page contains cannot make one. It opens no file but its 
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
 _ALLOWED = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -47,3 +53,68 @@ def document(title: str, parts: Sequence[str]) -> str:
 </body>
 </html>
 """
+
+
+def paragraphs(texts: Sequence[str], kind: str = "") -> str:
+    """Return plain texts as paragraphs, of a class of `style.css` if one is named."""
+    opened = f'<p class="{kind}">' if kind else "<p>"
+    return "\n".join(f"{opened}{escape(text)}</p>" for text in texts)
+
+
+def section(title: str, *blocks: str) -> str:
+    """Return a section under a second-level heading; title is plain text, blocks are HTML."""
+    return "\n".join([f"<section>\n<h2>{escape(title)}</h2>", *blocks, "</section>"])
+
+
+def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of plain texts that can be scrolled sideways, also by keyboard; the first column names the rows."""
+    name = escape(caption, quote=True)
+    cells = "".join(f'<th scope="col"{_number(column)}>{escape(text)}</th>' for column, text in enumerate(head))
+    lines = [
+        "<tr>"
+        + "".join(
+            f'<th scope="row">{escape(text)}</th>' if column == 0 else f"<td{_number(column)}>{escape(text)}</td>"
+            for column, text in enumerate(row)
+        )
+        + "</tr>"
+        for row in rows
+    ]
+    return "\n".join(
+        [
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">',
+            f"<table><caption>{name}</caption>\n<thead><tr>{cells}</tr></thead>\n<tbody>",
+            *lines,
+            "</tbody></table></div>",
+        ]
+    )
+
+
+def figure(picture: Figure, name: str, shows: str) -> str:
+    """Return a matplotlib Figure as SVG within the page.
+
+    Parameters
+    ----------
+    picture : matplotlib Figure
+    name : str - of the page's figures, so that no two share an element's id
+    shows : str - plain text for who cannot see it
+    """
+    from matplotlib import rc_context
+
+    written = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.5}):
+        picture.savefig(written, format="svg", metadata={"Date": None})
+    svg = written.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    # A tenth of a point is enough for a line, and a third of the bytes.
+    svg = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(shows, quote=True)}"', 1)
+    return f"<figure>\n{svg}</figure>"
+
+
+def commands(lines: Sequence[str]) -> str:
+    """Return lines to type."""
+    return f'<pre tabindex="0"><code>{escape(chr(10).join(lines))}</code></pre>'
+
+
+def _number(column: int) -> str:
+    return ' class="number"' if column else ""
