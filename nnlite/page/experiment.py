@@ -11,20 +11,34 @@ from importlib.util import find_spec
 
 from ..datasets import Dataset
 from ..digits.network import train_network
+from ..experiment.as_json import to_json
 from ..experiment.config import BASELINE, TREATMENT, preset_config
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, PHASES, Bill, cost_at_stop
 from ..experiment.records import RunRecord, paired
-from ..experiment.report import Summary, headline, title, to_json
+from ..experiment.report import Summary, headline, title
 from ..experiment.stats import Interval
 from ..experiment.wording import ends, percent
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
 from .document import commands, document, figure, paragraphs, section, table
 from .draw import drawing_part
 
-_OPTIONS = (
-    "activation initializer inputs optimizer learning_rate decay batch_size pretrain_epochs pretrain_target "
-    "pretrain_rate_factor closed_form_gain target stop_on max_steps evaluate"
-).split()
+_OPTIONS = [
+    "activation",
+    "initializer",
+    "inputs",
+    "optimizer",
+    "learning_rate",
+    "decay",
+    "batch_size",
+    "pretrain_epochs",
+    "pretrain_target",
+    "pretrain_rate_factor",
+    "closed_form_gain",
+    "target",
+    "stop_on",
+    "max_steps",
+    "evaluate",
+]
 """Settings of a run that options of the same names change."""
 
 
