@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .datasets import Dataset as Dataset
     from .datasets import load_dataset as load_dataset
     from .digits.pictures import read_digit as read_digit
+    from .experiment.api import read_records as read_records
+    from .experiment.api import run_experiment as run_experiment
+    from .experiment.compare import compare_settings as compare_settings
     from .fitting import History as History
     from .fitting import fit as fit
     from .flops import Tally as Tally
@@ -49,6 +52,9 @@ _HOME = {
     "fit": "fitting",
     "History": "fitting",
     "read_digit": "digits.pictures",
+    "run_experiment": "experiment.api",
+    "read_records": "experiment.api",
+    "compare_settings": "experiment.compare",
 }
 """Where each name lives."""
 

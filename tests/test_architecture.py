@@ -43,10 +43,10 @@ LAYERS = [
     ["nnlite.training"],
     ["nnlite.fitting"],
     ["nnlite.digits.*"],
-    ["nnlite"],  # the names for short programs, which all live further down
-    ["nnlite.sklearn"],
     ["nnlite.experiment", *(f"nnlite.experiment.{name}" for name in EXPERIMENT)],
     ["nnlite.page.*"],
+    ["nnlite"],  # the names for short programs, which all live further down
+    ["nnlite.sklearn"],
     ["nnlite.experiment.__main__"],
     ["nnlite.study.*"],
     ["nnlite.lessons.*", "nnlite.commands"],
@@ -85,6 +85,7 @@ TALKS = (
     "nnlite.experiment.exits",
     "nnlite.download",
     "nnlite.experiment.__main__",
+    "nnlite.experiment.api",
     "nnlite.study.__main__",
     "nnlite.digits.options",
     "nnlite.digits.train",

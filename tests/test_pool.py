@@ -21,6 +21,7 @@ from made import small_config, small_dataset, write_dataset
 
 from nnlite.datasets import load_dataset
 from nnlite.experiment import pool as pool_module
+from nnlite.experiment import workers as workers_module
 from nnlite.experiment.config import DataError, PairSettings, RunConfig
 from nnlite.experiment.pool import Status, WorkersError, _Board, run_all
 from nnlite.experiment.records import RunRecord
@@ -117,7 +118,7 @@ def test_a_run_that_raises_is_tried_again_then_recorded_as_failed_and_the_study_
 def fail_first(monkeypatch, times, at_once):
     """Make the scratch run of seed 1 raise so often, before its first word or after."""
     left = [times]
-    run_one = pool_module.run_one
+    run_one = workers_module.run_one
 
     def fragile(arm, seed, data, progress, stop):
         progress[0] = not at_once
@@ -126,7 +127,7 @@ def fail_first(monkeypatch, times, at_once):
             raise MemoryError("no room")
         return run_one(arm, seed, data, progress, stop)
 
-    monkeypatch.setattr(pool_module, "run_one", fragile)
+    monkeypatch.setattr(workers_module, "run_one", fragile)
 
 
 @pytest.mark.slow
@@ -264,9 +265,9 @@ def test_runs_that_are_done_before_the_others_are_ready_stay_when_that_fails(tmp
             threading.Timer(0.3, one_is_done.set).start()  # when its future is done
         return record
 
-    run_there = pool_module._run
-    monkeypatch.setattr(pool_module, "_get_ready", get_ready)
-    monkeypatch.setattr(pool_module, "_run", run_and_tell)
+    run_there = pool_module.run_job
+    monkeypatch.setattr(pool_module, "get_ready", get_ready)
+    monkeypatch.setattr(pool_module, "run_job", run_and_tell)
     kept = {}
     with pytest.raises(type(error)) if not isinstance(error, BrokenExecutor) else nullcontext():
         for event in run_study(dataset, config, settings):

@@ -15,7 +15,7 @@ from .report import Summary
 from .stats import Comparison, Interval
 
 
-def _in_json(comparison: Comparison) -> dict[str, float | None]:
+def in_json(comparison: Comparison) -> dict[str, float | None]:
     """Return a comparison's interval for JSON: null is what is not finite, and all of it where nothing was measured."""
     interval = comparison.interval if comparison.measured else Interval(math.nan, None, None)
     values = {"median": interval.median, "low": interval.low, "high": interval.high}
@@ -41,9 +41,9 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "without_partner": summary.without_partner,
         "left_out": summary.left_out,
         "arms": arms,
-        "reduction": {model: _in_json(c) for model, c in summary.reductions.items()},
+        "reduction": {model: in_json(c) for model, c in summary.reductions.items()},
         "others": {
-            arm: {"article-2023": _in_json(article), "flop": _in_json(every)}
+            arm: {"article-2023": in_json(article), "flop": in_json(every)}
             for arm, (article, every) in summary.others.items()
         },
         "sensitivity": [
@@ -54,7 +54,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
                 "estimand": "E1",
                 "n": row.comparison.n_pairs,
                 "misses": row.comparison.n_missed,
-                **_in_json(row.comparison),
+                **in_json(row.comparison),
             }
             for row in summary.sensitivity
         ],

@@ -78,7 +78,7 @@ EVALUATE = ("decide", "full")
 DECAY = ("constant", "linear")
 CHECK_EVERY = ("step", "64 images")
 COUNT_APART = ("nothing", "half", "test")
-EXECUTORS = ("threads", "processes")
+EXECUTORS = ("threads", "processes", "dask", "dask:ADDRESS")
 
 PRETRAIN_EPOCHS_LIMIT = 200  # of --pretrain-target: ten times what the averages need to be learnt
 MAX_IMAGES = 1 << 24  # a run may see, repeats included: 280 epochs of MNIST
@@ -92,7 +92,7 @@ class ConfigError(ValueError):
 
 
 class DataError(ValueError):
-    """A data set that this study cannot use: one class alone, too few images or too many classes for an arm."""
+    """Data that cannot be read, or that a study cannot use: one class alone, too few images for an arm ..."""
 
 
 @dataclass(frozen=True)
@@ -226,13 +226,14 @@ class PairSettings:
     seeds: int = 20  # pairs: as many as the verdict needs
     first_seed: int = 0
     workers: int = 2  # runs at a time
-    executor: str = "threads"  # threads share one copy of the data; processes survive a worker that dies
+    executor: str = "threads"  # share one copy of the data; processes survive a worker that dies; dask is a cluster
 
     def __post_init__(self) -> None:
         _whole("seeds", self.seeds, 1, 1_000_000)
         _whole("first-seed", self.first_seed, 0, 1 << 62)
         _whole("workers", self.workers, 1, 1024)
-        _choice("executor", self.executor, EXECUTORS)
+        if not self.executor.startswith("dask:"):
+            _choice("executor", self.executor, EXECUTORS)
         if not self.arms or len(set(self.arms)) < len(self.arms):
             raise ConfigError(f"--arms {','.join(self.arms)}: must name at least one arm, each once")
 

@@ -51,10 +51,10 @@ class Curve:
     whole: bool = True  # False where the run diverged: drawn as far as it went, but not part of the mean
 
 
-def require_matplotlib() -> None:
+def require_matplotlib(for_what: str) -> None:
     """Raise ConfigError where there is no matplotlib."""
     if find_spec("matplotlib") is None:
-        raise ConfigError("--figures: needs matplotlib: python -m pip install matplotlib")
+        raise ConfigError(f"{for_what}: needs matplotlib: python -m pip install matplotlib")
 
 
 @contextmanager
@@ -212,13 +212,19 @@ def save_png(figure: Figure, path: Path) -> None:
     OSError
         The file cannot be written.
     """
+    picture = png(figure)
+    with replacing(path) as file:
+        file.write(picture)
+
+
+def png(figure: Figure) -> bytes:
+    """Return a picture as the bytes of a PNG file of few colours, a third of the size with the same looks."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image  # matplotlib needs it, so it is there
 
     FigureCanvasAgg(figure)  # the canvas that savefig uses, whatever the user's backend is
-    whole = io.BytesIO()
+    whole, small = io.BytesIO(), io.BytesIO()
     figure.savefig(whole, format="png")
     picture = Image.open(whole).convert("RGB")
-    few_colours = picture.quantize(_COLOURS_IN_FILE, dither=Image.Dither.NONE)  # a third of the bytes, the same looks
-    with replacing(path) as file:
-        few_colours.save(file, format="png", optimize=True)
+    picture.quantize(_COLOURS_IN_FILE, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    return small.getvalue()

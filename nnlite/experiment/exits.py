@@ -10,12 +10,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from .config import ConfigError, DataError
-from .records import RecordsError
+from .records import RecordsError, RunRecord
+
+if TYPE_CHECKING:
+    from .pool import Status
 
 OK = 0  # misses and divergence are results
 FAILED_RUN = 1  # a run could not be carried out
@@ -38,6 +42,7 @@ STATUSES: dict[type[Exception], int] = {
     BrokenExecutor: FAILED_RUN,  # the pool's WorkersError
     MemoryError: FAILED_RUN,
     OSError: FAILED_RUN,
+    ImportError: FAILED_RUN,  # numba's or an extra's, in its own words
 }
 """What ends a command with one line. Any other exception is a fault of nnlite, and is shown whole."""
 
@@ -71,17 +76,25 @@ def _line_of(error: Exception) -> str:
     return "not enough memory for these networks and this data set" if isinstance(error, MemoryError) else str(error)
 
 
+def require_numba() -> None:
+    """Raise Exit where kernels would run as Python: a run would take hours."""
+    from ..kernels.jit import WITHOUT_NUMBA
+
+    if WITHOUT_NUMBA:
+        raise Exit(f"runs need compiled kernels: {WITHOUT_NUMBA}", USAGE)
+
+
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
-    """End a command with status 3 where data or records cannot be read in the block, whatever is wrong with them."""
+    """Raise DataError where data or records cannot be read in the block, whatever is wrong with them."""
     try:
         yield
-    except ConfigError:
+    except (ConfigError, RecordsError):
         raise
     except ValueError as error:
-        raise Exit(str(error), DATA) from error
+        raise DataError(str(error)) from error
     except OSError as error:
-        raise Exit(file_error(error), DATA) from error
+        raise DataError(file_error(error)) from error
 
 
 class Interrupted(Exception):
@@ -90,6 +103,13 @@ class Interrupted(Exception):
     def __init__(self, number: int, compiling: bool) -> None:
         super().__init__(signal.Signals(number).name)
         self.status, self.compiling = 128 + number, compiling
+
+
+def stop_if_noted(signals: Sequence[int], executor: object, event: Status | RunRecord) -> None:
+    """Raise Interrupted once a signal is noted; threads that compile cannot be stopped."""
+    if signals:
+        compiling = not isinstance(event, RunRecord) and event.compiling and executor == "threads"
+        raise Interrupted(signals[0], compiling)
 
 
 def leave(interruption: Interrupted) -> int:

@@ -7,6 +7,7 @@ only the registered study can show (`study.figures`).
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import statistics
@@ -24,8 +25,8 @@ from .config import BASELINE, TREATMENT, ConfigError
 from .costs import EVERY_OPERATION, WHOLE_BILL, cost_at_checks, cost_at_stop
 from .drawing import COLOURS, Curve, Floats
 from .records import RunRecord, paired
-from .report import TITLES
-from .stats import compare
+from .report import TITLES, Summary
+from .stats import CLAIMED, compare
 from .wording import bounds, no_saving_to_name, saved
 
 if TYPE_CHECKING:
@@ -85,6 +86,60 @@ def draw_all(
             raise ConfigError(f"--figures: the records are of {of['name']}; name its data with --dataset")
         figures = {"averages.png": averages_figure(dataset, records[0].config["stop_on"]), **figures}
         return drawing.save_all(folder, figures)
+
+
+class Pictures(dict[str, "Figure"]):
+    """matplotlib Figures by name; a notebook shows them as they are."""
+
+    def _repr_html_(self) -> str:
+        pictures = [base64.b64encode(drawing.png(figure)).decode() for figure in self.values()]
+        return "\n".join(f'<img src="data:image/png;base64,{picture}" width="800">' for picture in pictures)
+
+
+def draw(records: Sequence[RunRecord]) -> Pictures:
+    """Draw the saving of every pair and, where runs were watched on, accuracy against cost and phase 1.
+
+    Raises
+    ------
+    ConfigError
+        There is no matplotlib.
+    """
+    drawing.require_matplotlib("plot")
+    with drawing.plain_style():
+        figures = {"pairs": pairs_figure(records)}
+        if any(record.checks for record in records):
+            figures |= {"accuracy": accuracy_figure(records), "phase1": phase1_figure(records)}
+    return Pictures({name: figure for name, figure in figures.items() if figure is not None})
+
+
+def pairs_figure(records: Sequence[RunRecord]) -> Figure | None:
+    """Draw the saving of every pair in order, and the median with its interval; None where no pair is complete."""
+    summary = Summary(records)
+    found = summary.headline
+    if found is None:
+        return None
+    shown = sorted(saving for saving in found.reductions if math.isfinite(saving))
+    interval, colour = found.interval, COLOURS[TREATMENT]
+    unnamed = no_saving_to_name(found)
+    missed = f" {found.n_missed} runs missed the target." if found.n_missed else ""
+    figure = drawing.framed_figure(
+        f"{_title(summary.dataset['name'])}: what pretraining on class averages saves, pair by pair",
+        f"{drawing.setting(summary.config)} {unnamed or f'The median pair {saved(interval, found.n_pairs)}'}, by the "
+        f"article's count. Line and band: median and 95% interval; dashed: the claim.{missed}",
+        (8, 5.2),
+    )
+    axes = figure.subplots()
+    axes.plot(range(1, len(shown) + 1), shown, "o", color=colour, markersize=6, zorder=3)
+    if math.isfinite(interval.median):
+        axes.axhline(interval.median, color=colour, linewidth=2)
+    if interval.low is not None and interval.high is not None and math.isfinite(interval.low):
+        axes.axhspan(interval.low, interval.high, color=colour, alpha=0.18, linewidth=0)
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.axhline(CLAIMED, color="black", linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_xlabel("pairs, from the smallest saving to the largest", fontsize=11)
+    axes.set_ylabel("saved", fontsize=11)
+    drawing.percent_axes(axes)
+    return figure
 
 
 def averages_figure(dataset: Dataset, stop_on: str = "test") -> Figure:

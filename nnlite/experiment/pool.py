@@ -2,22 +2,18 @@
 
 `run_all` yields a `Status` for people now and then and a `RunRecord` for every finished run. A run is a pure function
 of data set, configuration, arm and seed: only names and numbers travel to a worker, which reads the data itself, and
-the record comes back with the seconds, versions and machine of the worker that made it. This module does not know what
-a run does (`run`); it keeps nothing, prints nothing and judges nothing.
+the record comes back with the seconds, versions and machine of the worker that made it, and is kept at once. This
+module does not know what a run does (`run`) nor what a worker has to (`workers`); it prints nothing, judges nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
-import os
-import signal
 import statistics
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -27,24 +23,19 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..datasets import Dataset, load_dataset
+from ..datasets import Dataset
 from ..kernels.jit import n_ready
 from ..kernels.ops import ACTIVATIONS
 from .config import DataError, RunConfig
-from .records import RunRecord
-from .run import RunData, failed_record, run_one, stop_set_size, warm_up
-
-Run = tuple[RunConfig, str, int]
-"""Configuration, arm, seed."""
+from .records import RunRecord, append_record
+from .run import failed_record, stop_set_size
+from .workers import WORKERS, Job, Run, Spawn, Worker, digest, get_ready, run_job, start_process
 
 N_KERNELS = 22 + 2 * len(ACTIVATIONS)
 """Kernels that a run of the default configuration compiles; others take about as many."""
@@ -85,7 +76,11 @@ class Status:
 
 
 def run_all(
-    dataset: Dataset, runs: Sequence[Run], executor: Executor | str = "threads", n_workers: int = 2
+    dataset: Dataset,
+    runs: Sequence[Run],
+    executor: Executor | str = "threads",
+    n_workers: int = 2,
+    out: str | None = None,
 ) -> Generator[Status | RunRecord, None, None]:
     """Carry out runs of any configurations on one data set.
 
@@ -96,10 +91,13 @@ def run_all(
     runs : sequence of (RunConfig, arm, seed)
         In the order in which they are begun.
     executor : concurrent.futures.Executor or str
-        "threads" or "processes" is a pool of `n_workers`, gone when the runs are done. Somebody's executor is only
-        submitted to and its futures cancelled; it is never shut down.
+        "threads", "processes" or "dask" is a pool of `n_workers`, gone when the runs are done; "dask:ADDRESS" is the
+        cluster of a dask scheduler. Somebody's executor or cluster is only submitted to and its futures cancelled; it
+        is never shut down.
     n_workers : int
         Runs at a time, in a pool of our own.
+    out : str, optional
+        A file of records: every record is appended to it before it comes out.
 
     Yields
     ------
@@ -111,17 +109,31 @@ def run_all(
     Raises
     ------
     WorkersError
-        Twice in a row, worker processes ended before they had begun a run.
+        Twice in a row, worker processes ended before they had begun a run; somebody's executor broke.
     DataError, MemoryError
         No run can be carried out on this data.
+    OSError
+        A record cannot be appended.
     """
     if not runs:
         return
     yield Status(0.0)
+    with ExitStack() as opened:
+        joined, require_there = opened.enter_context(_joined(executor, n_workers))
+        for event in opened.enter_context(closing(_run_all(dataset, runs, joined, n_workers))):
+            require_there()
+            if out is not None and isinstance(event, RunRecord):
+                append_record(out, event)
+            yield event
+
+
+def _run_all(
+    dataset: Dataset, runs: Sequence[Run], executor: Executor | str, n_workers: int
+) -> Generator[Status | RunRecord, None, None]:
     board = _Board(dataset, runs)
     waiting, failures = list(range(len(runs))), dict[int, BaseException]()
     stillborn = 0  # pools in a row in which no run was begun
-    _workers[board.job.id] = _Worker(board.job, board.words, dataset)
+    WORKERS[board.job.id] = Worker(board.job, board.words, dataset)
     try:
         while waiting:  # a process that dies takes its pool with it: what had not begun goes on in a new one
             errors = yield from _carry_out(waiting, board, executor, n_workers)
@@ -140,7 +152,7 @@ def run_all(
                 cause = "its worker died twice" if died else f"{type(errors[number]).__name__}: {errors[number]}"
                 yield failed_record(*runs[number], dataset, cause)
     finally:
-        del _workers[board.job.id]
+        del WORKERS[board.job.id]
 
 
 _DEAD_AT_START = (
@@ -160,7 +172,7 @@ def _carry_out(
         config = board.runs[numbers[0]][0]
         arms = list(dict.fromkeys(board.runs[i][1] for i in numbers if board.runs[i][0] == config))
         try:
-            ready = pool.submit(_get_ready, board.job, config, arms)
+            ready = pool.submit(get_ready, board.job, config, arms)
         except BrokenExecutor as error:  # somebody's, for good
             return dict.fromkeys(numbers, error)
         try:
@@ -205,23 +217,12 @@ def _submitted(pool: Executor, board: _Board, numbers: Sequence[int]) -> dict[Fu
     futures: dict[Future[Any], int] = {}
     for number in numbers:
         try:
-            future = pool.submit(_run, board.job, number, board.runs[number])
+            future = pool.submit(run_job, board.job, number, board.runs[number])
         except BrokenExecutor as error:
             future = Future()
             future.set_exception(error)
         futures[future] = number
     return futures
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What a worker must know beside its runs, in less than a kilobyte."""
-
-    id: str
-    n_runs: int
-    name: str  # of the data set
-    folder: str  # of its files
-    digest: str  # of its files' hashes
 
 
 class _Board:
@@ -233,7 +234,7 @@ class _Board:
 
     def __init__(self, dataset: Dataset, runs: Sequence[Run]) -> None:
         self.dataset, self.runs = dataset, runs
-        self.job = _Job(uuid.uuid4().hex, len(runs), dataset.name, dataset.folder, _digest(dataset))
+        self.job = Job(uuid.uuid4().hex, len(runs), dataset.name, dataset.folder, digest(dataset))
         self.memory = multiprocessing.get_context("spawn").RawArray("q", 1 + 3 * len(runs))
         self.words = np.frombuffer(self.memory, np.int64)
         self.stages, self.steps, self.correct = self.words[1:].reshape(-1, 3).T
@@ -279,79 +280,33 @@ class _Board:
         return max(1.0, statistics.median(self.steps_done.get(self.runs[number][:2], [_TYPICAL_STEPS])))
 
 
-# In the worker
+@contextmanager
+def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor | str, Callable[[], None]]]:
+    """Join a cluster if that is what the name says; all else stays what it is.
 
-
-class _Worker:
-    """What one process or the threads of one share: the data, the kernels, and what several runs have in common."""
-
-    def __init__(self, job: _Job, words: npt.NDArray[np.int64], dataset: Dataset | None = None) -> None:
-        self.job, self.words, self.dataset = job, words, dataset
-        self.preparing = threading.Lock()
-        self.prepared: dict[RunConfig, tuple[RunData, float]] = {}
-
-    def data_of(self, config: RunConfig, arm: str) -> tuple[RunData, float]:
-        """Return the data as a run wants it, and the seconds that its kernels took to compile or load."""
-        with self.preparing:  # one thread gets all ready, the others wait for it
-            if self.dataset is None:
-                self.dataset = _read_again(self.job)
-            if config not in self.prepared:
-                alike = (data for data, _ in self.prepared.values() if data.config.inputs == config.inputs)
-                data = RunData(self.dataset, config, next(alike, None))
-                began = time.perf_counter()
-                warm_up(data)
-                self.prepared[config] = data, time.perf_counter() - began
-            self.prepared[config][0].prepare_shared(arm)
-            return self.prepared[config]
-
-
-_workers: dict[str, _Worker] = {}  # by job: of who asked, and of the processes of our own
-_visiting = threading.Lock()
-
-
-@lru_cache(maxsize=1)
-def _visitor(job: _Job) -> _Worker:
-    """The worker of a job in somebody's process, which keeps no more than one."""
-    return _Worker(job, np.zeros(1 + 3 * job.n_runs, np.int64))
-
-
-def _worker_of(job: _Job) -> _Worker:
-    with _visiting:  # threads of one process share one
-        return _workers.get(job.id) or _visitor(job)
-
-
-def _read_again(job: _Job) -> Dataset:
-    """Read the data set of a job: from its folder, or where this machine has a set of that name."""
-    if not job.folder:
-        raise DataError(f"{job.name} was made in memory; workers in other processes need files to read it from")
+    Its futures may never end when its scheduler is gone: the function raises WorkersError then.
+    """
+    kind, _, address = executor.partition(":") if isinstance(executor, str) else ("", "", "")
+    if kind != "dask":
+        yield executor, lambda: None
+        return
     try:
-        dataset = load_dataset(job.folder if os.path.isdir(job.folder) else job.name, verify=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{job.folder}: cannot be read again by a worker: {error}") from error
-    if _digest(dataset) != job.digest:
-        raise DataError(f"{dataset.folder}: its files are not those that the runs began with")
-    return replace(dataset, name=job.name)
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise ImportError("--executor dask: needs dask: python -m pip install distributed") from error
 
+    def require_there() -> None:
+        if client.status != "running":
+            raise WorkersError(f"--executor {executor}: the scheduler is gone")
 
-def _digest(dataset: Dataset) -> str:
-    return hashlib.sha256(repr(sorted(dataset.sha256.items())).encode()).hexdigest()
-
-
-def _get_ready(job: _Job, config: RunConfig, arms: Sequence[str]) -> None:
-    """Compile, and find out before the first run what an arm cannot be made of."""
-    for arm in arms:
-        _worker_of(job).data_of(config, arm)
-
-
-def _run(job: _Job, number: int, run: Run) -> RunRecord | None:
-    """Carry out one run; its number says where on the board it writes."""
-    (config, arm, seed), worker = run, _worker_of(job)
-    data, seconds = worker.data_of(config, arm)
-    record = run_one(arm, seed, data, worker.words[1 + 3 * number : 4 + 3 * number], worker.words[:1])
-    return record and replace(record, seconds={"compile": round(seconds, 3), **record.seconds})
-
-
-# Pools of our own
+    with ExitStack() as joined:
+        ours = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": "ERROR"}
+        cluster = address or joined.enter_context(LocalCluster(**ours))
+        try:
+            client = joined.enter_context(Client(cluster, set_as_default=False))
+        except OSError as error:
+            raise WorkersError(f"--executor {executor}: no scheduler answers there") from error
+        yield client.get_executor(), require_there
 
 
 @contextmanager
@@ -366,9 +321,9 @@ def _opened(executor: Executor | str, n_workers: int, board: _Board) -> Iterator
         finally:  # compilation cannot be stopped, and who was interrupted will not wait for it
             threads.shutdown(wait=board.ready_at is not None, cancel_futures=True)
     else:
-        context = _Spawn()
+        context = Spawn()
         n_processes = min(n_workers, len(board.runs), _MOST_PROCESSES)
-        processes = ProcessPoolExecutor(n_processes, context, _start_process, (board.job, board.memory))
+        processes = ProcessPoolExecutor(n_processes, context, start_process, (board.job, board.memory))
         try:
             yield processes
         finally:
@@ -377,47 +332,3 @@ def _opened(executor: Executor | str, n_workers: int, board: _Board) -> Iterator
             for child in context.started():
                 child.join(max(0.0, end - time.monotonic()))
                 child.kill()  # it may wait for a lock that a killed one has taken with it
-
-
-class _Child(SpawnProcess):
-    """A process that Ctrl-C is not for, from its first instruction: who asked for the runs tells it to stop."""
-
-    def start(self) -> None:
-        if not hasattr(signal, "pthread_sigmask"):
-            super().start()
-            return
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child inherits it
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Spawn(SpawnContext):
-    """Processes by spawn (a fork would copy locks that threads hold), remembered: only these are ours to end."""
-
-    def __init__(self) -> None:
-        self.children: list[_Child] = []
-
-    def Process(self, *args: Any, **kwargs: Any) -> _Child:  # type: ignore[override]
-        self.children.append(_Child(*args, **kwargs))
-        return self.children[-1]
-
-    def started(self) -> list[_Child]:
-        """Those that could be started: there may be no memory, or no room for one more process."""
-        return [child for child in self.children if child.pid is not None]
-
-
-def _start_process(job: _Job, memory: Any) -> None:
-    """Make this process a worker: what a pool calls in each of its processes first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _workers[job.id] = _Worker(job, np.frombuffer(memory, np.int64))
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -12,7 +12,7 @@ import statistics
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
 from .article import PRETRAINED, SCRATCH, savings
@@ -239,11 +239,16 @@ def sensitivity_table(summary: Summary) -> str:
 def title(summary: Summary, interrupted: str | None = None) -> str:
     """Say what was tried: data, pairs, seeds, whose accuracy ended the runs."""
     config, name = summary.config, summary.dataset["name"]
-    images = "test images" if config["stop_on"] == "test" else "held-out images"
     n_pairs = max([summary.n_pairs, *(article.n_pairs for article, _ in summary.others.values())])
     asked = f"Averages first, or not? {TITLES.get(name, name)}: {pairs(n_pairs)}, {seeds_in_words(summary.seeds)}"
-    told = textwrap.fill(f"{asked}, to {percent(config['target'], 0)} of the {images}", 79)
+    told = textwrap.fill(f"{asked}, {goal(config)}", 79)
     return told + (f"\n{interrupted}" if interrupted else "")
+
+
+def goal(config: Mapping[str, Any]) -> str:
+    """Say what ended the runs."""
+    images = "test images" if config["stop_on"] == "test" else "held-out images"
+    return f"to {percent(config['target'], 0)} of the {images}"
 
 
 def headline(summary: Summary) -> list[str]:
@@ -294,19 +299,19 @@ def _table(summary: Summary, beside: Mapping[str, str]) -> list[str]:
 
     row("n_pairs", "", "article", f"here, {pairs(summary.n_pairs)}" if summary.n_pairs else "here")
     if BASELINE in arms:
-        took = spread([_steps_or_miss(run) for run in arms[BASELINE]])
+        took = spread([steps_or_miss(run) for run in arms[BASELINE]])
         row("scratch", f"{PEOPLE[BASELINE]}, steps", str(SCRATCH.real_steps), took)
     if TREATMENT in arms:
         runs = arms[TREATMENT]
         after = [record.accuracy_after_pretrain for record in runs if record.accuracy_after_pretrain is not None]
         if after:
             row("after", "right after averages", "~80%", spread_in_percent(after))
-        took = spread([_steps_or_miss(run) for run in runs])
+        took = spread([steps_or_miss(run) for run in runs])
         row("then", "then, steps", str(PRETRAINED.real_steps), took)
     if summary.headline is not None:
         counted, every = summary.reductions["article-2023"], summary.reductions["flop"]
-        row("saved", "saved, article's count", percent(article, 1), _saving(counted))
-        row("every", "saved, every operation", "-", _saving(every))
+        row("saved", "saved, article's count", percent(article, 1), saving(counted))
+        row("every", "saved, every operation", "-", saving(every))
     return [f"  {label:23s}{theirs:>7s}   {ours:22s}{registered}".rstrip() for label, theirs, ours, registered in rows]
 
 
@@ -318,8 +323,8 @@ def _others(summary: Summary) -> list[str]:
         f"  {'against scratch':18s}{'pairs':>5s}  {'steps':>6s}  {'saved, article (95%)':22s}every operation (95%)"
     ]
     for arm, (article, every) in summary.others.items():
-        took = steps(statistics.median(_steps_or_miss(record) for record in summary.arms[arm]))
-        saved = [_saving(comparison) for comparison in (article, every)]
+        took = steps(statistics.median(steps_or_miss(record) for record in summary.arms[arm]))
+        saved = [saving(comparison) for comparison in (article, every)]
         lines.append(f"  {arm:18s}{article.n_pairs:5d}  {took:>6s}  {saved[0]:21s} {saved[1]}")
     return lines
 
@@ -339,7 +344,8 @@ def _mishaps(summary: Summary) -> Iterable[str]:
         yield textwrap.fill(f"In no comparison, since the other run of the pair is missing: {'; '.join(alone)}.", 79)
 
 
-def _steps_or_miss(record: RunRecord) -> float:
+def steps_or_miss(record: RunRecord) -> float:
+    """Real steps to the target, infinite for a miss."""
     return math.inf if record.steps_to_target is None else record.steps_to_target
 
 
@@ -358,10 +364,10 @@ def _saved(treated: RunRecord, scratch: RunRecord) -> str:
     return f"{f'saved {amount}' if reduction >= 0 else f'cost {amount} more'} (the article's count)"
 
 
-def _saving(comparison: Comparison) -> str:
-    """The median saving, and the interval where it was measured and has one."""
+def saving(comparison: Comparison, baseline: str = PEOPLE[BASELINE]) -> str:
+    """Write the median saving beside a baseline, and the interval where it was measured and has one."""
     known = comparison.measured and comparison.interval.low is not None
-    return _median(comparison) + (f" ({_range(comparison.interval)})" if known else "")
+    return _median(comparison, baseline) + (f" ({_range(comparison.interval)})" if known else "")
 
 
 def _next(summary: Summary) -> str:
@@ -376,12 +382,12 @@ def _next(summary: Summary) -> str:
     return f"Next: {' | '.join(idea for idea, new in ideas.items() if new)}"
 
 
-def _median(comparison: Comparison) -> str:
+def _median(comparison: Comparison, baseline: str) -> str:
     """The median saving, for a table."""
     if not comparison.measured:
         return "not measured"
     if comparison.interval.median == 1:
-        return "from scratch missed"
+        return f"{baseline} missed"
     if math.isfinite(comparison.interval.median) and comparison.n_measured == 0:
         return "no number"
     return percent(comparison.interval.median, 0)

@@ -129,15 +129,17 @@ def bounds(interval: Interval) -> str:
     return f"95% interval {ends(interval.low, interval.high)}"
 
 
-def no_saving_to_name(comparison: Comparison) -> str | None:
-    """Say what was found where the median saving of class-means is no number; None where it is one."""
+def no_saving_to_name(
+    comparison: Comparison, treated: str = PEOPLE[TREATMENT], baseline: str = PEOPLE[BASELINE]
+) -> str | None:
+    """Say what was found where the median saving is no number; None where it is one."""
     of_all = f"of {pairs(comparison.n_pairs)}"
     if not comparison.measured:
         return f"No run {of_all} reached the target: nothing was measured"
     if math.isinf(comparison.interval.median):
-        return f"In {comparison.arm_missed} {of_all} only {PEOPLE[BASELINE]} got there: nothing was saved"
+        return f"In {comparison.arm_missed} {of_all} only {baseline} got there: nothing was saved"
     if comparison.interval.median == 1:
-        return f"In {comparison.scratch_missed} {of_all} only {PEOPLE[TREATMENT]} got there: the saving has no number"
+        return f"In {comparison.scratch_missed} {of_all} only {treated} got there: the saving has no number"
     if comparison.n_measured == 0:
         return f"Both runs reached the target in none {of_all}: the saving has no number"
     return None

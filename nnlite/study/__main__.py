@@ -128,7 +128,7 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     if options.write and folder is None:
         folder = os.path.normpath(os.path.join(options.runs, "..", "figures"))
     if folder is not None:
-        require_matplotlib()
+        require_matplotlib("--figures")
     from . import page
     from .figures import draw_all
     from .runs import Study

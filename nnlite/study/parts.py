@@ -3,7 +3,7 @@
 A part that runs appends to FOLDER/NAME.jsonl, one line a run. When its last run is done, the lines are sorted and
 written to FOLDER/NAME.jsonl.xz, and only when that can be read again is the first file removed: a part is done exactly
 when its compressed file is there. Only one program at a time may run a part: it holds the first file. Left out: what
-the parts are (`protocol`), how a run is carried out and kept (`experiment.keeping`), what was found (the questions).
+the parts are (`protocol`), how a run is carried out and kept (`experiment.pool`), what was found (the questions).
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from __future__ import annotations
 import lzma
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import cache, partial
+from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..access import keep_access
 from ..experiment.config import ConfigError, RunConfig
-from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, reading
-from ..experiment.keeping import Workers, run_and_keep
+from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, reading, require_numba, stop_if_noted
 from ..experiment.progress import Progress
 from ..experiment.records import FAILED, RecordsError, RunRecord, prepare_to_append, read_records, require_same
 from ..experiment.wording import several
@@ -27,8 +26,10 @@ from ..files import held, replacing
 from .protocol import Block, Earlier, Part
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from ..datasets import Dataset
-    from ..experiment.pool import Run
+    from ..experiment.workers import Run
 
 
 def done_file(folder: str | os.PathLike[str], name: str) -> Path:
@@ -139,7 +140,7 @@ class Work(NamedTuple):
     """What parts are carried out with."""
 
     load: Callable[[str], Dataset]  # by name
-    workers: Workers
+    workers: tuple[Executor | str, int]  # as `pool.run_all` takes them
     signals: Sequence[int]  # what `exits.noted_signals` notes: once there is one, runs end at their next step
     progress: Progress
 
@@ -205,7 +206,7 @@ def _plan(to_do: Sequence[Part], n_parts: int, n_workers: int) -> str:
 
 def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work: Work) -> None:
     """Run what is missing of a part, keep every run, and pack them all."""
-    path, (load, workers, signals, progress) = str(open_file(folder, part.name)), work
+    path, (load, workers, _, progress) = str(open_file(folder, part.name)), work
     with _gathering(Path(path)):
         kept = records_of(folder, part.name)
         refuse_strays(path, part, blocks, kept)
@@ -221,10 +222,9 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
         ahead = f"{n_runs} runs{already}, about {minutes:.0f} min on {workers[1]} cores"
         progress.line(f"{where}: {part.sentence}; {ahead}")
         done: list[RunRecord] = []
-        show = partial(progress.show_runs, where=where)
         try:
             for name, runs in missing.items():
-                run_and_keep(datasets[name], runs, workers, path, signals, show, done.append)
+                _carry_out(datasets[name], runs, path, where, done, work)
         except Interrupted:
             n_kept = len(records_of(folder, part.name))
             progress.line(f"{where}: {n_kept} of {n_runs} runs are kept in {path}; those under way begin again")
@@ -235,6 +235,20 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
         progress.clear()
         progress.line(f"{where}: kept in {finish(folder, part, blocks)}")
     remove_leftover(folder, part.name)  # when nothing holds it any more: Windows removes no open file
+
+
+def _carry_out(dataset: Dataset, runs: Sequence[Run], path: str, where: str, done: list[RunRecord], work: Work) -> None:
+    """Carry out runs, every record kept in a file and added to `done`; raise Interrupted once a signal is noted."""
+    from ..experiment.pool import run_all  # which imports numba
+
+    require_numba()
+    with closing(run_all(dataset, runs, *work.workers, path)) as events:  # its end stops the workers
+        for event in events:
+            if isinstance(event, RunRecord):
+                done.append(event)
+            else:
+                work.progress.show_runs(event, where)
+            stop_if_noted(work.signals, work.workers[0], event)
 
 
 @contextmanager

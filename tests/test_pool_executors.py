@@ -1,0 +1,156 @@
+"""Somebody's executors and clusters, the real ones: equal records, none lost, and nothing of theirs ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from made import small_config, small_dataset
+
+from nnlite.experiment.config import PairSettings
+from nnlite.experiment.pool import WorkersError, run_all
+from nnlite.experiment.records import RunRecord
+
+pytestmark = pytest.mark.slow
+
+CONFIG = small_config()
+RUNS = [(CONFIG, *run) for run in PairSettings(seeds=6).runs()]
+
+
+def comparable(events):
+    return {(e.arm, e.seed): e.comparable() for e in events if isinstance(e, RunRecord)}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return small_dataset(tmp_path)
+
+
+@pytest.fixture
+def expected(dataset):
+    return comparable(run_all(dataset, RUNS))
+
+
+@pytest.fixture
+def cluster():
+    """A local dask cluster of two processes, somebody's."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR") as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(2)
+        yield client
+
+
+def test_loky_gives_equal_records_and_goes_on_living(dataset, expected):
+    loky = pytest.importorskip("loky")
+    executor = loky.get_reusable_executor(2)
+    try:
+        assert comparable(run_all(dataset, RUNS, executor)) == expected
+        assert executor.submit(int, "1").result() == 1
+    finally:
+        executor.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore")  # of dask's own
+def test_a_dask_cluster_of_ones_own_gives_equal_records(dataset, expected):
+    pytest.importorskip("distributed")
+    assert comparable(run_all(dataset, RUNS, "dask", 2)) == expected
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_cluster_by_its_address_gives_equal_records_and_goes_on_living(dataset, expected, cluster):
+    address = cluster.scheduler.address
+    assert comparable(run_all(dataset, RUNS, f"dask:{address}")) == expected
+    assert cluster.submit(int, "1").result() == 1
+    assert len(cluster.scheduler_info()["workers"]) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, expected, cluster):
+    pids = list(cluster.run(os.getpid).values())
+    events, killed = [], False
+    for event in run_all(dataset, RUNS, cluster.get_executor()):
+        events.append(event)
+        if isinstance(event, RunRecord) and not killed:
+            os.kill(pids[0], signal.SIGKILL)
+            killed = True
+    assert comparable(events) == expected
+    assert sum(isinstance(event, RunRecord) for event in events) == len(RUNS)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_goes_away_ends_the_study_with_one_error_and_what_was_done_is_kept(dataset, tmp_path):
+    pytest.importorskip("distributed")
+    many = [(CONFIG, *run) for run in PairSettings(seeds=200).runs()]
+    scheduler, worker = cluster_of_processes(tmp_path)
+    try:
+        address, out, records = (tmp_path / "address").read_text(), tmp_path / "runs.jsonl", []
+
+        def carry_out():
+            for event in run_all(dataset, many, f"dask:{address}", out=str(out)):
+                if isinstance(event, RunRecord):
+                    records.append(event)
+                    scheduler.kill()
+
+        with pytest.raises(WorkersError, match=r"--executor dask:tcp.*: the scheduler is gone"):
+            carry_out()
+        assert 0 < len(records) < len(many)
+        assert len(out.read_text(encoding="utf-8").splitlines()) == len(records)
+    finally:
+        scheduler.kill()
+        worker.kill()
+        scheduler.wait()
+        worker.wait()
+
+
+SCHEDULER = """
+import asyncio, sys
+from distributed import Scheduler
+async def serve():
+    async with Scheduler(port=0, host="127.0.0.1", dashboard_address=None) as scheduler:
+        open(sys.argv[1] + ".new", "w").write(scheduler.address)
+        __import__("os").replace(sys.argv[1] + ".new", sys.argv[1])
+        await scheduler.finished()
+asyncio.run(serve())
+"""
+WORKER = """
+import asyncio, sys
+from distributed import Worker
+async def serve():
+    async with Worker(sys.argv[1], nthreads=1, dashboard=False) as worker:
+        await worker.finished()
+asyncio.run(serve())
+"""
+
+
+def cluster_of_processes(folder):
+    """A scheduler and a worker, each a process of its own; the file `address` says where."""
+    with open(folder / "log", "w", encoding="utf-8") as log:
+        scheduler = subprocess.Popen([sys.executable, "-c", SCHEDULER, folder / "address"], stderr=log)
+        while not (folder / "address").exists():
+            time.sleep(0.1)
+        address = (folder / "address").read_text()
+        worker = subprocess.Popen([sys.executable, "-c", WORKER, address], stderr=log)
+    return scheduler, worker
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_scheduler_at_the_address_is_one_error(dataset):
+    dask = pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(WorkersError, match="no scheduler"),
+    ):
+        list(run_all(dataset, RUNS, "dask:tcp://127.0.0.1:9"))
+
+
+def test_dask_that_is_not_there_is_named(dataset, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match="--executor dask: needs dask: python -m pip install distributed"):
+        list(run_all(dataset, RUNS, "dask"))
