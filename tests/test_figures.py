@@ -176,7 +176,7 @@ def test_a_caption_names_no_saving_where_none_was_measured():
     assert "No run of 1 pair reached the target: nothing was measured." in told
     assert "saved" not in told
     one = caption(accuracy_figure([scratch(), missed[1]]))
-    assert "In 1 of 1 pair only scratch reached the target: nothing was saved (too few pairs" in one
+    assert "In 1 of 1 pair only from scratch got there: nothing was saved (too few pairs" in one
 
 
 def test_operations_are_what_the_run_had_spent_at_each_check_without_evaluation():
