@@ -193,8 +193,7 @@ def report(summary: Summary, beside: Mapping[str, str] | None = None, interrupte
         Without a final newline.
     """
     beside = beside if beside and summary.headline is not None else {}
-    lines = [title(summary, interrupted)]
-    lines += headline(summary)
+    lines = [title(summary, interrupted), *headline(summary)]
     lines += _table(summary, beside)
     lines += _others(summary)
     lines += [f"{message}" for message in _mishaps(summary)]

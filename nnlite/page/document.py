@@ -67,7 +67,7 @@ def section(title: str, *blocks: str) -> str:
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of plain texts, scrolled sideways also by keyboard; the first column names the rows."""
+    """Return a table of plain texts that scrolls sideways, by keyboard too; the first column names the rows."""
     name = escape(caption, quote=True)
     cells = "".join(f'<th scope="col"{_number(column)}>{escape(text)}</th>' for column, text in enumerate(head))
     lines = [

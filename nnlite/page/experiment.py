@@ -22,23 +22,10 @@ from ..flops import COST_MODELS, FREE_BY_CONVENTION
 from .document import commands, document, figure, paragraphs, section, table
 from .draw import drawing_part
 
-_OPTIONS = [
-    "activation",
-    "initializer",
-    "inputs",
-    "optimizer",
-    "learning_rate",
-    "decay",
-    "batch_size",
-    "pretrain_epochs",
-    "pretrain_target",
-    "pretrain_rate_factor",
-    "closed_form_gain",
-    "target",
-    "stop_on",
-    "max_steps",
-    "evaluate",
-]
+_OPTIONS = (
+    *("activation", "initializer", "inputs", "optimizer", "learning_rate", "decay", "batch_size", "target", "stop_on"),
+    *("pretrain_rate_factor", "closed_form_gain", "max_steps", "evaluate"),
+)
 """Settings of a run that options of the same names change."""
 
 
@@ -148,8 +135,12 @@ def _command(summary: Summary) -> str:
     if set(summary.arms) != {BASELINE, TREATMENT}:
         words += ["--arms", ",".join(summary.arms)]
     usual = preset_config(config["preset"], {})
+    if config["pretrain_target"] != usual.pretrain_target and config["pretrain_target"] is not None:
+        words += ["--pretrain-target", str(config["pretrain_target"])]
+    elif config["pretrain_epochs"] != usual.pretrain_epochs:
+        words += ["--pretrain-epochs", str(config["pretrain_epochs"])]
     for name in _OPTIONS:
-        if config[name] != getattr(usual, name) and config[name] is not None:
+        if config[name] != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(config[name])]
     sizes = config["hidden_layer_sizes"]
     if tuple(sizes) != usual.hidden_layer_sizes:

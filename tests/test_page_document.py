@@ -1,0 +1,86 @@
+"""The frame of a page: what is in it is text, tables are real, pictures say what they show, nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from nnlite.page.document import commands, document, figure, paragraphs, section, table
+
+
+class Elements(HTMLParser):
+    """All elements of a page with their attributes; fails on one that is not closed."""
+
+    VOID = ("meta", "link", "br", "path", "use", "image", "rect")
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+PAGE = document(
+    "5 < 6 & more",
+    [
+        section("One <section>", paragraphs(["a & b"], "note"), commands(["nnlite --seeds 2", 'nnlite "x"'])),
+        table("What & how", ["seed", "a<b"], [["0", "1"], ["1", "<2>"]]),
+    ],
+)
+
+
+def test_texts_are_escaped_and_elements_closed():
+    elements = Elements(PAGE)
+    assert "<title>5 &lt; 6 &amp; more</title>" in PAGE
+    assert "<h2>One &lt;section&gt;</h2>" in PAGE
+    assert '<p class="note">a &amp; b</p>' in PAGE
+    assert '<td class="number">&lt;2&gt;</td>' in PAGE
+    assert len(elements.of("h1")) == 1
+    assert elements.of("html") == [{"lang": "en"}]
+
+
+def test_a_table_has_a_caption_and_heads_of_rows_and_columns():
+    elements = Elements(PAGE)
+    assert [head["scope"] for head in elements.of("th")] == ["col", "col", "row", "row"]
+    assert "<caption>What &amp; how</caption>" in PAGE
+    assert {"tabindex": "0", "role": "region", "aria-label": "What & how", "class": "scroll"} in elements.of("div")
+
+
+def test_browsers_are_told_to_refuse_every_request():
+    (policy,) = [meta for meta in Elements(PAGE).of("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert policy["content"].startswith("default-src 'none'; ")
+    assert "http" not in PAGE.replace("http-equiv", "")
+
+
+def test_a_picture_is_svg_that_says_what_it_shows_and_keeps_its_texts():
+    matplotlib_figure = pytest.importorskip("matplotlib.figure")
+    picture = matplotlib_figure.Figure()
+    picture.subplots().plot([0, 1 / 3, 2 / 3], [0, 0.123456, 1])
+    picture.text(0.5, 0.5, "rate 0.00125")
+    shown = figure(picture, "a", "A line & more")
+    (svg,) = Elements(shown).of("svg")
+    assert (svg["role"], svg["aria-label"]) == ("img", "A line & more")
+    assert "rate 0.00125" in shown
+    paths = " ".join(re.findall(r'\bd="([^"]*)"', shown))
+    assert paths
+    assert not re.search(r"\.\d\d", paths)
+    assert figure(picture, "a", "A line & more") == shown
+    assert "<!DOCTYPE" not in shown
+    assert "metadata" not in shown
