@@ -46,7 +46,7 @@ def regime(study: Study) -> Section:
     lead = f"The article's {wanted} lie together within the pairs of {len(giving)} of {len(well_run)} settings"
     answer = [
         f"{lead}, 100 pairs each{': ' if told else ''}{'; '.join(told)}. Of {len(rows) - len(well_run)} others with "
-        f"ten pairs each, {few} {'does' if few == 1 else 'do'}.",
+        f"at least ten pairs each, {few} {'does' if few == 1 else 'do'}.",
         _on_the_claim(rows),
     ]
     by_median = [
@@ -141,5 +141,5 @@ def _on_the_claim(rows: Sequence[Facts]) -> str:
     reaching = [row["setting"] for row in rows if row["saved"].high is not None and row["saved"].high >= claimed]
     return (
         f"The saving's interval reaches the article's {percent(claimed)} in {len(reaching)} of {len(rows)} settings"
-        f"{f', {several(reaching)}' if reaching else ''}."
+        f"{f': {several(reaching)}' if reaching else ''}. Predicted beforehand: in none."
     )
