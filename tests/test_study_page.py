@@ -103,7 +103,7 @@ def test_the_short_form_is_the_headline_with_a_row_for_each_cell():
     assert lines[0].startswith("Saves, but less than claimed: counted and stopped as in the article the averages")
     assert " ".join(lines[-4].split()) == "the article's way 100 22.1 (20.3 to 24.6) 19.9 -4.2"
     assert " ".join(lines[-2].split()) == "held-out images 100 19.0 19.0 (17.0 to 21.0) -4.2"
-    assert " ".join(lines[-1].split()) == "both arms tuned 100 0.4 (-1.0 to 2.0) 19.9 -4.2"
+    assert " ".join(lines[-1].split()) == "tuned, first study 100 0.4 (-1.0 to 2.0) 19.9 -4.2"
     assert len(lines) <= 12
 
 

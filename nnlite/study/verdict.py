@@ -34,6 +34,7 @@ from .document import Facts, Section, Table
 from .estimands import Curves, Goal, stable_ratio, target_of
 from .protocol import CLAIM, FLAGS
 from .runs import Study, once
+from .settled import settlement
 
 ANSWER = {
     "reproduced": "It does",
@@ -51,7 +52,7 @@ ROWS = {
     "claim_64": "64 units",
     "honest": "held-out images",
     "--learning-rate 2e-3": "no averages, rate x 2",
-    "tuned": "both arms tuned",
+    "tuned": "tuned, first study",
 }
 """The headline's rows: cells by their keys, and a flag that scratch may change instead."""
 
@@ -73,9 +74,13 @@ def headline(study: Study) -> Section:
         "--learning-rate 2e-3": ("first_touch", "twice the learning rate without them"),
         "tuned": ("for_good", "tuned alike they"),
     }
-    said = [f"{what} {_said(row[way])}" for row in rows if row["key"] in beside for way, what in [beside[row["key"]]]]
+    said = {
+        key: f"{what} {_said(row[way])}" for row in rows if (key := row["key"]) in beside for way, what in [beside[key]]
+    }
+    if at_last := settlement(study):
+        said["tuned"] = f"with both ways tuned, and settled by a second registration, they {brief(at_last['saved'])}"
     if said:
-        answer += f" {'; '.join(said).capitalize()}."
+        answer += f" {'; '.join(said.values()).capitalize()}."
     lines = [
         [
             ROWS[row["key"]],
@@ -147,10 +152,11 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
     rows = {row["key"]: row for key in ROWS if (row := _headline_row(study, key))}
     if not {"claim", "claim_64", "--learning-rate 2e-3", "tuned"} <= rows.keys():
         return {}
-    flag, tuned = rows["--learning-rate 2e-3"], rows["tuned"]
+    flag, at_last = rows["--learning-rate 2e-3"], settlement(study)
+    tuned = at_last["saved"] if at_last else rows["tuned"]["for_good"]
     other = (
         f"Registered beside it: twice the learning rate and no averages {brief(flag['first_touch'])}; with both "
-        f"ways tuned, averages first {brief(tuned['for_good'])}."
+        f"ways tuned, averages first {brief(tuned)}."
     )
     found = {}
     for preset, key in (("article", "claim"), ("article-64", "claim_64")):
@@ -200,6 +206,10 @@ def standing(study: Study) -> str:
     claim, held_out, tuned = (found["verdict"].word for found in of if found)
     if held_out in GONE or tuned in GONE:
         return f"By the rules set beforehand it falls: {SHORT['honest']} {held_out}, tuned {tuned}."
+    at_last = settlement(study)
+    settled = ""
+    if at_last and at_last["verdict"].word in GONE:
+        settled = f" With the second registration's word for tuned against tuned, {at_last['verdict'].word}, it falls."
     explained_by = controls.explained_by(controls.controls(study))
     against = {
         "its cell does not say reproduced": claim != "reproduced",
@@ -212,7 +222,7 @@ def standing(study: Study) -> str:
         return "By the rules set beforehand it stands."
     return (
         f"By the rules set beforehand it neither stands ({'; '.join(why)}) nor falls (neither the held-out nor the "
-        f"tuned cell says {' or '.join(GONE)})."
+        f"tuned cell says {' or '.join(GONE)}).{settled}"
     )
 
 
@@ -228,6 +238,9 @@ def qualifiers(study: Study) -> list[str]:
         word = judged["verdict"].word
         gone = "open" if word == "not established" else "no"
         tuned = f"yes ({word})." if word in GONE else f"{gone} (tuned: {word})."
+    if at_last := settlement(study):
+        word = at_last["verdict"].word
+        tuned += f" Settled by the second registration: {'yes' if word in GONE else 'no'} ({word})."
     if cell(study, "claim"):
         counting = _counting(study)
     told = {
