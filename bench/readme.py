@@ -55,7 +55,8 @@ def changes() -> str:
     for what, options in CHANGES:
         text, seconds = nnlite(options)
         steps = re.search(r"scratch, steps +\d+ +([\d.]+)", text)
-        printed = f"{text.splitlines()[1]} (from scratch: {steps[1]} steps)"
+        (found,) = [line for line in text.splitlines() if re.match("Averages first (saved|cost)", line)]
+        printed = f"{found} (from scratch: {steps[1]} steps)"
         rows.append(f"| {what} | `nnlite {options}` | {printed} | {seconds:.0f} |")
     return "\n".join([*rows, "", machine()])
 
