@@ -18,7 +18,7 @@ import numpy.typing as npt
 from .arguments import Array, check_finite, check_scale, class_labels, random_generator, real_array
 from .flops import Tally
 from .mlp import MLP
-from .optim import Adam, Optimizer
+from .optim import SGD, Adam, Momentum, Optimizer
 from .schedule import DIVERGED, Checks, Images, Ints, Outcome, Schedule, Watch, answers_needed
 from .schedule import epochs as plan_steps
 from .showing import Shown
@@ -110,6 +110,8 @@ def fit(
     ValueError
         Images or labels that do not fit the network or each other, pixels that are not finite or of another size than
         those that the network was trained on before, read-only parameters, a target without validation.
+    TypeError
+        An optimizer that is none of nnlite's, a validation that is no pair, numbers of another kind.
 
     Warns
     -----
@@ -130,7 +132,7 @@ def fit(
     """
     began, tally = time.perf_counter(), Tally()
     batch_size, rng = _count("batch_size", batch_size), random_generator("rng", rng)
-    optimizer = Adam() if optimizer is None else optimizer
+    optimizer = Adam() if optimizer is None else _optimizer(optimizer)
     mlp.check_trainable()
     images, labels = _checked(mlp, "images", images, labels)
     if mlp.input_range is not None:
@@ -144,7 +146,7 @@ def fit(
             raise ValueError(f"target {target}: reached on which images? give validation as well")
         prepared, checks = prepare_floats(mlp, [images], tally), None
     else:
-        held_out, their_labels = _checked(mlp, "validation", *validation)
+        held_out, their_labels = _checked(mlp, "validation", *_pair(validation))
         check_scale(held_out, trained_on)
         prepared = prepare_floats(mlp, [images, held_out], tally)
         needed = len(their_labels) + 1 if target is None else answers_needed(_share(target), len(their_labels))
@@ -170,7 +172,21 @@ def _count(name: str, value: int) -> int:
     return int(value)
 
 
+def _optimizer(given: Optimizer) -> Optimizer:
+    if not isinstance(given, SGD | Momentum | Adam):
+        raise TypeError(f"optimizer: expected SGD, Momentum or Adam, such as nnlite.Adam(1e-3), found {given!r:.60}")
+    return given
+
+
+def _pair(validation: tuple[npt.ArrayLike, npt.ArrayLike]) -> tuple[npt.ArrayLike, npt.ArrayLike]:
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise TypeError("validation: expected a pair, (images, labels)")
+    return validation[0], validation[1]
+
+
 def _share(target: float) -> float:
+    if isinstance(target, bool) or not isinstance(target, int | float | np.number):
+        raise TypeError(f"target: expected a share from 0 to 1, such as 0.97, found {target!r:.60}")
     if not 0 <= target <= 1:
         raise ValueError(f"target {target}: expected a share from 0 to 1, such as 0.97")
     return target

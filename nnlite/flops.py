@@ -38,8 +38,9 @@ _SHAPE_ONLY = ("torch", "3x-forward", "article-2023")
 
 FREE_BY_CONVENTION = (
     "Free by convention, in no phase of the bill: drawing initial values, orders of images and noise, copying, "
-    "indexing and choosing images, converting numbers and laying them out anew, testing whether a loss is finite, all "
-    "integer work (counting labels and right answers), and the report's own statistics. Sums start from zero or from "
+    "indexing and choosing images, converting numbers and laying them out anew, testing whether inputs and losses "
+    "are finite and in range, all integer work (counting labels and right answers), and the report's own statistics. "
+    "Sums start from zero or from "
     "the bias, so k terms are k operations; a subtraction or a change of sign is an add, a test of relu, a maximum or "
     "argmax a compare; exp, log, sqrt and tanh are one operation each, however the machine computes them."
 )

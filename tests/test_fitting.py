@@ -217,3 +217,19 @@ except KeyboardInterrupt:
 def test_ctrl_c_stops_at_the_next_step_and_keeps_what_was_learnt():
     result = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stdout) == (0, "stopped True True\n"), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            {"optimizer": "adam"},
+            r"optimizer: expected SGD, Momentum or Adam, such as nnlite.Adam\(1e-3\), found 'adam'",
+        ),
+        ({"validation": (np.eye(3),)}, r"validation: expected a pair, \(images, labels\)"),
+        ({"validation": (np.eye(3), [0, 1, 2]), "target": "0.9"}, "target: expected a share from 0 to 1"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_by_its_name(wrong, message):
+    with pytest.raises(TypeError, match=message):
+        nnlite.fit(nnlite.MLP((3, 2, 3), rng=0), np.eye(3), [0, 1, 2], epochs=1, **wrong)
