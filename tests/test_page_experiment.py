@@ -95,7 +95,7 @@ def test_pictures_are_drawn_where_runs_were_watched(records, monkeypatch):
 def test_the_command_line_writes_it_and_refuses_a_folder_that_is_not_there(
     tmp_path, records, capsys, monkeypatch, without_matplotlib
 ):
-    monkeypatch.setattr("nnlite.experiment.__main__.read_study", lambda path, left_out: records)
+    monkeypatch.setattr("nnlite.experiment.api.read_pairs", lambda path, left_out: records)
     assert main(["--report", str(tmp_path / "runs.jsonl"), "--html", str(tmp_path / "page.html")]) == 0
     assert capsys.readouterr().err == f"page: {tmp_path / 'page.html'}\n"
     assert "Pair by pair" in (tmp_path / "page.html").read_text("utf-8")

@@ -51,7 +51,7 @@ def is_done(folder: str | os.PathLike[str], name: str) -> bool:
 def records_of(
     folder: str | os.PathLike[str], name: str, tell: Callable[[str], None] = lambda text: None
 ) -> list[RunRecord]:
-    """Read what there is of a part, finished or not; raise Exit where that cannot be read.
+    """Read what there is of a part, finished or not; DataError or RecordsError where that cannot be read.
 
     `tell` is given what is left out, in words: a line that was cut short, runs that failed.
     """

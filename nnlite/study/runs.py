@@ -10,9 +10,9 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ..experiment.config import BASELINE, TREATMENT, RunConfig
+from ..experiment.config import BASELINE, TREATMENT, DataError, RunConfig
 from ..experiment.exits import DATA, Exit
-from ..experiment.records import FAILED, RunRecord, paired
+from ..experiment.records import FAILED, RecordsError, RunRecord, paired
 from ..experiment.wording import several
 from .estimands import Curves
 from .parts import done_file, is_done, n_lacking, records_of, remove_leftover
@@ -131,7 +131,7 @@ def _what_there_is(folder: str, name: str) -> str:
     left_out: list[str] = []
     try:
         n_kept = len(records_of(folder, name, left_out.append))
-    except Exit as error:
+    except (DataError, RecordsError) as error:
         return f"nothing can be read: {error}"
     if not n_kept and not left_out:
         return ""
