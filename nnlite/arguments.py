@@ -225,7 +225,8 @@ def check_scale(rows: Array, trained_on: tuple[float, float]) -> None:
     low, high = float(rows.min(initial=0)), float(rows.max(initial=0))
     furthest = max(map(abs, trained_on))
     if max(-low, high) > _FAR * furthest > 0:
-        advice = "divide by 255" if low >= 0 and high <= 255 and furthest <= 1 else "scale them alike"
+        are_bytes = low >= 0 and 128 <= high <= 255 and furthest <= 1
+        advice = "divide by 255" if are_bytes else "scale them alike"
         trained = f"{trained_on[0]:g} to {trained_on[1]:g}"
         raise ValueError(f"inputs from {low:g} to {high:g}, where the network was trained on {trained}: {advice}")
 

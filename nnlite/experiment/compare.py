@@ -149,7 +149,8 @@ def parse_both(arguments: Sequence[str]) -> tuple[tuple[str, str], tuple[Options
         There are no two settings, an option cannot be, or does not go with a comparison.
     """
     if len(arguments) < 2:
-        raise ConfigError('compare: needs two settings, like "--learning-rate 1e-3" "--learning-rate 2e-3"')
+        needed = 'needs two settings and takes all options for both, like "" "--learning-rate 2e-3" --seeds 20'
+        raise ConfigError(f"compare: {needed}")
     (a, b), both = arguments[:2], arguments[2:]
     try:
         own = shlex.split(a), shlex.split(b)
