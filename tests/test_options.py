@@ -48,6 +48,7 @@ OPTIONS = {
     "--resume": None,
     "--report": "others.jsonl",
     "--figures": "elsewhere",
+    "--html": "page.html",
     "--article": None,
     "--bill": None,
     "--json": None,
