@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from . import program
+
+
+def console() -> NoReturn:
+    """Run `nnlite` and end the process with its exit status: what the installed command does."""
+    program.end(nnlite())
 
 
 def nnlite() -> int:

@@ -18,6 +18,7 @@ INTERRUPTED = 130  # 128 + SIGINT
 
 
 _started = False
+_threads_are_left = False
 
 
 def start() -> None:
@@ -73,6 +74,20 @@ def carry_out(program: str, work: Callable[[], int]) -> int:
             return FAILED
         except KeyboardInterrupt:
             return INTERRUPTED
+
+
+def leave_threads() -> None:
+    """Note that a thread goes on which cannot be stopped, so that `end` does not wait for it."""
+    global _threads_are_left
+    _threads_are_left = True
+
+
+def end(status: int) -> NoReturn:
+    """End the process with an exit status: what only a program does, never a function that a notebook may call."""
+    if _threads_are_left:
+        sys.stdout.flush()
+        os._exit(status)
+    raise SystemExit(status)
 
 
 def _status(work: Callable[[], int]) -> int:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -204,3 +205,21 @@ def test_a_command_that_was_started_is_interrupted_as_any_other_once_it_works():
         assert program.carry_out("nnlite", lambda: signal.raise_signal(signal.SIGINT)) == 130
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="interrupts itself by signal")
+def test_a_notebook_outlives_a_command_that_is_interrupted_while_it_compiles(tmp_path):
+    script = (
+        "import os, signal, threading\n"
+        "from nnlite.experiment.__main__ import main\n"
+        "threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "print(main(['--seeds', '2', '--quiet']), 'and still here', flush=True)\n"
+        "os._exit(0)  # not waiting for the thread that compiles\n"
+    )
+    empty = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, env=empty, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.splitlines()[-1] == "130 and still here"

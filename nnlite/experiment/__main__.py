@@ -150,4 +150,4 @@ def _resume_line(options: Options) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.end(main())

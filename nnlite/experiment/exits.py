@@ -15,6 +15,7 @@ from concurrent.futures import BrokenExecutor
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from .. import program
 from .config import ConfigError, DataError
 from .records import RecordsError, RunRecord
 
@@ -115,8 +116,7 @@ def stop_if_noted(signals: Sequence[int], executor: object, event: Status | RunR
 def leave(interruption: Interrupted) -> int:
     """Return the exit status of who was interrupted, after all is said."""
     if interruption.compiling:  # which cannot be stopped, and for which the interpreter would wait
-        sys.stdout.flush()
-        os._exit(interruption.status)
+        program.leave_threads()
     return interruption.status
 
 

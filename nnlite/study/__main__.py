@@ -158,4 +158,4 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.end(main())
