@@ -52,7 +52,7 @@ examples:
   nnlite --seeds 100 --out runs.jsonl       many pairs, kept; --resume goes on
   nnlite --learning-rate 2e-3 --quick       change one thing, look quickly
   nnlite compare "" "--learning-rate 2e-3"  two settings, seed by seed
-  nnlite train, nnlite predict, nnlite draw  networks and digits of your own; --help of each says how
+  nnlite train, predict, draw               networks and digits of your own; each has --help
 
 exit status: 0 ran, 1 a run failed, 2 usage, 3 data, 130/143 interrupted"""
 
