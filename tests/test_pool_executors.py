@@ -11,6 +11,7 @@ import time
 import pytest
 from made import small_config, small_dataset
 
+import nnlite.experiment.pool as pool_module
 from nnlite.experiment.config import PairSettings
 from nnlite.experiment.pool import WorkersError, run_all
 from nnlite.experiment.records import RunRecord
@@ -72,16 +73,50 @@ def test_a_dask_cluster_by_its_address_gives_equal_records_and_goes_on_living(da
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, expected, cluster):
-    pids = list(cluster.run(os.getpid).values())
-    events, killed = [], False
-    for event in run_all(dataset, RUNS, cluster.get_executor()):
-        events.append(event)
-        if isinstance(event, RunRecord) and not killed:
-            os.kill(pids[0], signal.SIGKILL)
-            killed = True
-    assert comparable(events) == expected
-    assert sum(isinstance(event, RunRecord) for event in events) == len(RUNS)
+def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, cluster):
+    long_enough = small_config(max_steps=40_000, target=1.0, learning_rate=1e-9)  # to be caught running
+    runs = [(long_enough, *run) for run in PairSettings(seeds=3).runs()]
+    pids, records = list(cluster.run(os.getpid).values()), []
+    for event in run_all(dataset, runs, cluster.get_executor()):
+        if isinstance(event, RunRecord):
+            records.append(event)
+            if len(records) == 1:
+                assert all(cluster.processing().values())  # each is running something
+                os.kill(pids[0], signal.SIGKILL)
+    assert len(records) == len(runs)
+    assert comparable(records) == comparable(run_all(dataset, runs))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_without_a_worker_ends_the_study_with_one_error_and_what_was_done_is_kept(
+    dataset, tmp_path, monkeypatch, cluster
+):
+    """Its scheduler would wait for one for ever."""
+    monkeypatch.setattr(pool_module, "_WORKERLESS", 2.0)
+    many, out, records = [(CONFIG, *run) for run in PairSettings(seeds=200).runs()], tmp_path / "runs.jsonl", []
+
+    def carry_out():
+        for event in run_all(dataset, many, f"dask:{cluster.scheduler.address}", out=str(out)):
+            if isinstance(event, RunRecord):
+                records.append(event)
+                cluster.cluster.scale(0)
+
+    with pytest.raises(WorkersError, match=r"--executor dask:tcp.*: no worker for 2 s"):
+        carry_out()
+    assert 0 < len(records) < len(many)
+    assert len(out.read_text(encoding="utf-8").splitlines()) == len(records)
+
+
+def end_process(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_that_are_killed_while_they_get_ready_are_one_error(dataset, monkeypatch, cluster):
+    monkeypatch.setattr(pool_module, "get_ready", end_process)
+    cluster.cluster.scheduler.allowed_failures = 0
+    with pytest.raises(WorkersError, match=r"--executor dask:tcp.*: its workers are lost: Attempted to run task"):
+        list(run_all(dataset, RUNS, f"dask:{cluster.scheduler.address}"))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -42,6 +42,7 @@ N_KERNELS = 22 + 2 * len(ACTIVATIONS)
 
 _POLL = 0.1  # seconds between two looks at the workers
 _PATIENCE = 5.0  # seconds that a worker process gets to end by itself
+_WORKERLESS = 60.0  # seconds that a cluster gets to have a worker again
 _TYPICAL_STEPS = 150  # of a run, until the first are done; only for the time left
 _MOST_PROCESSES = 61 if sys.platform == "win32" else 1024  # that a pool can wait for
 _TRAINING = 2  # the stage of a run on the board; 1 in pretraining, 0 before it begins
@@ -121,10 +122,10 @@ def run_all(
     with ExitStack() as opened:
         joined, require_there = opened.enter_context(_joined(executor, n_workers))
         for event in opened.enter_context(closing(_run_all(dataset, runs, joined, n_workers))):
-            require_there()
             if out is not None and isinstance(event, RunRecord):
                 append_record(out, event)
             yield event
+            require_there()
 
 
 def _run_all(
@@ -284,21 +285,16 @@ class _Board:
 def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor | str, Callable[[], None]]]:
     """Join a cluster if that is what the name says; all else stays what it is.
 
-    Its futures may never end when its scheduler is gone: the function raises WorkersError then.
+    Its futures may never end when its scheduler or its last worker is gone: the function raises WorkersError then.
     """
     kind, _, address = executor.partition(":") if isinstance(executor, str) else ("", "", "")
     if kind != "dask":
         yield executor, lambda: None
         return
     try:
-        from distributed import Client, LocalCluster
+        from distributed import CancelledError, Client, KilledWorker, LocalCluster
     except ImportError as error:
         raise ImportError("--executor dask: needs dask: python -m pip install distributed") from error
-
-    def require_there() -> None:
-        if client.status != "running":
-            raise WorkersError(f"--executor {executor}: the scheduler is gone")
-
     with ExitStack() as joined:
         ours = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": "ERROR"}
         cluster = address or joined.enter_context(LocalCluster(**ours))
@@ -306,7 +302,39 @@ def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor
             client = joined.enter_context(Client(cluster, set_as_default=False))
         except OSError as error:
             raise WorkersError(f"--executor {executor}: no scheduler answers there") from error
-        yield client.get_executor(), require_there
+        try:
+            yield client.get_executor(), _required_there(client, f"--executor {executor}")
+        except (CancelledError, KilledWorker) as error:  # while it got ready; those of runs are recorded
+            raise WorkersError(f"--executor {executor}: its workers are lost: {error}") from error
+
+
+def _required_there(client: Any, name: str) -> Callable[[], None]:
+    """Return a function that raises WorkersError once the scheduler is gone, or has had no worker for a minute."""
+    looked_at = seen_at = time.monotonic()
+
+    def require_there() -> None:
+        nonlocal looked_at, seen_at
+        if client.status != "running":
+            raise WorkersError(f"{name}: the scheduler is gone")
+        if time.monotonic() - looked_at < 1:  # a question to the scheduler
+            return
+        if _n_workers(client) > 0:
+            seen_at = time.monotonic()
+        elif time.monotonic() - seen_at > _WORKERLESS:
+            raise WorkersError(f"{name}: no worker for {_WORKERLESS:.0f} s")
+        looked_at = time.monotonic()
+
+    return require_there
+
+
+def _n_workers(client: Any) -> int:
+    """Ask a scheduler how many workers it has; one that does not answer has none."""
+    from distributed import TimeoutError as NoAnswer
+
+    try:
+        return len(client.nthreads(callback_timeout=_PATIENCE))
+    except (OSError, NoAnswer):
+        return 0
 
 
 @contextmanager
