@@ -41,7 +41,9 @@ def cluster():
     """A local dask cluster of two processes, somebody's."""
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR") as cluster,
+        distributed.LocalCluster(
+            2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs="ERROR"
+        ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         client.wait_for_workers(2)
@@ -58,13 +60,11 @@ def test_loky_gives_equal_records_and_goes_on_living(dataset, expected):
         executor.shutdown()
 
 
-@pytest.mark.filterwarnings("ignore")  # of dask's own
 def test_a_dask_cluster_of_ones_own_gives_equal_records(dataset, expected):
     pytest.importorskip("distributed")
     assert comparable(run_all(dataset, RUNS, "dask", 2)) == expected
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_dask_cluster_by_its_address_gives_equal_records_and_goes_on_living(dataset, expected, cluster):
     address = cluster.scheduler.address
     assert comparable(run_all(dataset, RUNS, f"dask:{address}")) == expected
@@ -72,7 +72,6 @@ def test_a_dask_cluster_by_its_address_gives_equal_records_and_goes_on_living(da
     assert len(cluster.scheduler_info()["workers"]) == 2
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, cluster):
     long_enough = small_config(max_steps=40_000, target=1.0, learning_rate=1e-9)  # to be caught running
     runs = [(long_enough, *run) for run in PairSettings(seeds=3).runs()]
@@ -87,7 +86,6 @@ def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, cluster)
     assert comparable(records) == comparable(run_all(dataset, runs))
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_cluster_without_a_worker_ends_the_study_with_one_error_and_what_was_done_is_kept(
     dataset, tmp_path, monkeypatch, cluster
 ):
@@ -111,7 +109,6 @@ def end_process(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_workers_that_are_killed_while_they_get_ready_are_one_error(dataset, monkeypatch, cluster):
     monkeypatch.setattr(pool_module, "get_ready", end_process)
     cluster.cluster.scheduler.allowed_failures = 0
@@ -119,7 +116,6 @@ def test_workers_that_are_killed_while_they_get_ready_are_one_error(dataset, mon
         list(run_all(dataset, RUNS, f"dask:{cluster.scheduler.address}"))
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_scheduler_that_goes_away_ends_the_study_with_one_error_and_what_was_done_is_kept(dataset, tmp_path):
     pytest.importorskip("distributed")
     many = [(CONFIG, *run) for run in PairSettings(seeds=200).runs()]
@@ -175,7 +171,6 @@ def cluster_of_processes(folder):
     return scheduler, worker
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_no_scheduler_at_the_address_is_one_error(dataset):
     dask = pytest.importorskip("dask")
     with (

@@ -296,8 +296,10 @@ def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor
     except ImportError as error:
         raise ImportError("--executor dask: needs dask: python -m pip install distributed") from error
     with ExitStack() as joined:
-        ours = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": "ERROR"}
-        cluster = address or joined.enter_context(LocalCluster(**ours))
+        ours = {"n_workers": n_workers, "threads_per_worker": 1, "silence_logs": "ERROR"}
+        # Without an address of its own its HTTP server takes port 8787 of all interfaces, or warns where that is taken.
+        no_page = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
+        cluster = address or joined.enter_context(LocalCluster(**ours, **no_page))
         try:
             client = joined.enter_context(Client(cluster, set_as_default=False))
         except OSError as error:
