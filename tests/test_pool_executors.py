@@ -171,6 +171,23 @@ def cluster_of_processes(folder):
     return scheduler, worker
 
 
+@pytest.mark.skipif(os.name != "posix", reason="interrupts a group of processes by signal")
+def test_ctrl_c_in_a_terminal_ends_a_study_on_dask_with_its_own_words_only(dataset, tmp_path):
+    """A terminal interrupts the workers too, which would each tell of it."""
+    pytest.importorskip("distributed")
+    kept = tmp_path / "runs.jsonl"
+    words = ["--dataset", dataset.folder, "--executor", "dask", "--workers", "2", "--seeds", "500", "--out", str(kept)]
+    command = [sys.executable, "-m", "nnlite.experiment", "--quiet", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        while process.poll() is None and not (kept.exists() and kept.read_bytes()):
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr.startswith("nnlite: interrupted; to go on: nnlite ")
+    assert len(stderr.splitlines()) == 1
+
+
 def test_no_scheduler_at_the_address_is_one_error(dataset):
     dask = pytest.importorskip("dask")
     with (

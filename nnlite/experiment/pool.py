@@ -35,7 +35,18 @@ from ..kernels.ops import ACTIVATIONS
 from .config import DataError, RunConfig
 from .records import RunRecord, append_record
 from .run import failed_record, stop_set_size
-from .workers import WORKERS, Job, Run, Spawn, Worker, digest, get_ready, run_job, start_process
+from .workers import (
+    WORKERS,
+    Job,
+    Run,
+    Spawn,
+    Worker,
+    digest,
+    get_ready,
+    out_of_reach_of_ctrl_c,
+    run_job,
+    start_process,
+)
 
 N_KERNELS = 22 + 2 * len(ACTIVATIONS)
 """Kernels that a run of the default configuration compiles; others take about as many."""
@@ -299,7 +310,8 @@ def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor
         ours = {"n_workers": n_workers, "threads_per_worker": 1, "silence_logs": "ERROR"}
         # Without an address of its own its HTTP server takes port 8787 of all interfaces, or warns where that is taken.
         no_page = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
-        cluster = address or joined.enter_context(LocalCluster(**ours, **no_page))
+        with out_of_reach_of_ctrl_c():
+            cluster = address or joined.enter_context(LocalCluster(**ours, **no_page))
         try:
             client = joined.enter_context(Client(cluster, set_as_default=False))
         except OSError as error:

@@ -13,7 +13,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -114,18 +115,26 @@ def run_job(job: Job, number: int, run: Run) -> RunRecord | None:
 # Processes of our own
 
 
-class _Child(SpawnProcess):
-    """A process that Ctrl-C is not for, from its first instruction: who asked for the runs tells it to stop."""
+@contextmanager
+def out_of_reach_of_ctrl_c() -> Iterator[None]:
+    """Keep Ctrl-C from what is started in the block, from its first instruction: who asked for the runs stops it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker  # not on Windows
 
+    resource_tracker.ensure_running()  # whose start would undo the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child and a thread inherit it
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Child(SpawnProcess):
     def start(self) -> None:
-        if not hasattr(signal, "pthread_sigmask"):
+        with out_of_reach_of_ctrl_c():
             super().start()
-            return
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child inherits it
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Spawn(SpawnContext):
