@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 import reference
 
+from nnlite.experiment import registered
 from nnlite.kernels import fast_kernels
 from nnlite.kernels.fast.target import has_fma
 
@@ -61,12 +62,14 @@ def whole_report():
     """The report of the kept records, all from one analysis, and its page."""
     from nnlite.study.page import facts, pages, text
     from nnlite.study.runs import Study
+    from nnlite.study.verdict import beside_the_first_screen
 
     study = Study.read(str(RUNS))
     pictures = {path.stem: f"../figures/{path.name}" for path in PICTURES.glob("*.png")}
     return {
         "report.txt": text(study) + "\n",
         "report.json": json.dumps(facts(study), indent=2, allow_nan=False) + "\n",
+        "registered.json": json.dumps(beside_the_first_screen(study)),
         **pages(study, pictures),
     }
 
@@ -106,6 +109,7 @@ def test_the_whole_report_and_its_pages_are_the_kept_ones():
     assert found["report.txt"] == golden("report.txt")
     for name in ("README.md", "details.md"):
         assert found[name] == (RUNS / name).read_text(encoding="utf-8")
+    assert json.loads(found["registered.json"]) == json.loads(registered.FILE.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", ["article.txt", "article.json"])
@@ -153,6 +157,6 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     outputs = {**article(), **ten_pairs(), **whole_report()}
     for name, text in outputs.items():
-        if name.endswith(".md"):
+        if name.endswith(".md") or name == "registered.json":  # of commands of their own
             continue
         (GOLDEN / name).write_text(text, encoding="utf-8")

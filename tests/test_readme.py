@@ -71,10 +71,3 @@ def test_a_readme_is_left_as_it_was_when_something_cannot_be_computed(tmp_path, 
     monkeypatch.setattr(readme, "changes", lambda: "new")
     readme.main()
     assert path.read_text(encoding="utf-8").endswith("changes -->\nnew\n<!-- end -->\n")
-
-
-@pytest.mark.slow
-def test_what_the_first_screen_says_of_the_registered_study_is_what_its_records_say():
-    from nnlite.experiment.registered import FILE
-
-    assert FILE.read_text(encoding="utf-8") == readme.registered()

@@ -118,14 +118,17 @@ def test_what_steps_teach_comes_from_the_first_study(monkeypatch):
             self.interval = interval
 
     rows = [row("class-means", 0.2, 0.18, 0.22), row("permuted", -0.16, -0.2, -0.1), row("exemplar", -0.04, -0.06, 0)]
+    rows.append(row("means-10", 0.1, 0.08, 0.12))
     monkeypatch.setattr(module.controls, "controls", lambda study: rows)
     monkeypatch.setattr(module.controls, "descriptive", lambda study: [row("noise", -0.13, -0.15, -0.1)])
     study = Study({"start-gains": gains(), "start-images": starts()})
     told = cause(study).answer[-1]
-    assert told.startswith("Taught by steps, only true averages help: the averages saved 20.0% (18.0% to 22.0%)")
-    assert "under wrong labels cost 16.0% more" in told
+    assert told.startswith("Taught by steps, these help: the averages saved 20.0% (18.0% to 22.0%), averages of ten")
+    assert "; these do not: averages under wrong labels cost 16.0% more" in told
     rows[1] = row("permuted", 0.1, 0.05, 0.15)
-    assert "other images help as well" in cause(Study(study.parts)).answer[-1]
+    helping, others = cause(Study(study.parts)).answer[-1].split("; these do not: ")
+    assert "averages under wrong labels saved 10.0%" in helping
+    assert "wrong labels" not in others
 
 
 @pytest.mark.parametrize("part", ["start-gains", "start-images"])

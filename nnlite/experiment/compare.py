@@ -21,8 +21,8 @@ from .config import ConfigError
 from .costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
 from .options import RUN, Options, parse
 from .progress import Progress
-from .records import RunRecord, paired
-from .report import TITLES, goal, saving, steps_or_miss
+from .records import RunRecord, paired, steps_or_miss
+from .report import TITLES, goal, saving
 from .stats import Comparison, compare, sign_test
 from .wording import no_saving_to_name, p_value, saved, seeds_in_words, steps
 

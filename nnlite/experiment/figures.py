@@ -24,7 +24,7 @@ from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED
 from .config import BASELINE, TREATMENT, ConfigError
 from .costs import EVERY_OPERATION, WHOLE_BILL, cost_at_checks, cost_at_stop
 from .drawing import COLOURS, Curve, Floats
-from .records import RunRecord, paired
+from .records import RunRecord, paired, steps_or_miss
 from .report import TITLES, Summary
 from .stats import CLAIMED, compare
 from .wording import bounds, no_saving_to_name, saved
@@ -235,7 +235,7 @@ def accuracy_figure(records: Sequence[RunRecord]) -> Figure:
     )
     figure = drawing.framed_figure(_finding(arms), caption, (10, 5.4))
     left, right = figure.subplots(1, 2, sharey=True)
-    _draw_panel(left, arms, _steps, _hit, "median: step {:g}")
+    _draw_panel(left, arms, _steps, steps_or_miss, "median: step {:g}")
     _draw_panel(right, arms, _operations, lambda run: cost_at_stop(run, EVERY_OPERATION) / 1e9, "median: {:.3g} × 10⁹")
     left.set_xlabel("steps on real images, phase 1 not included", fontsize=11)
     right.set_xlabel("10⁹ operations so far, phase 1 included", fontsize=11)
@@ -325,7 +325,7 @@ def _finding(arms: dict[str, list[RunRecord]]) -> str:
     """The title: what each arm needed, where its median run got to the target."""
     first = next(iter(arms.values()))[0]
     name, target = _title(first.dataset["name"]), f"{100 * first.config['target']:.4g}%"
-    medians = {arm: statistics.median(map(_hit, runs)) for arm, runs in arms.items()}
+    medians = {arm: statistics.median(map(steps_or_miss, runs)) for arm, runs in arms.items()}
     if len(medians) < len(COLOURS) or not all(map(math.isfinite, medians.values())):
         return f"{name}: what it costs to reach {target}"
     return (
@@ -343,10 +343,6 @@ def _saved_words(arms: dict[str, list[RunRecord]]) -> str:
     if unnamed is not None:
         return f" {unnamed} ({bounds(found.interval)})." if found.measured else f" {unnamed}."
     return f" The median pair {saved(found.interval, found.n_pairs)} of these operations."
-
-
-def _hit(run: RunRecord) -> float:
-    return run.steps_to_target or math.inf
 
 
 def _steps(run: RunRecord) -> Floats:

@@ -8,6 +8,7 @@ module does not know what a run does (`run`) nor what a worker has to (`workers`
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import statistics
 import sys
@@ -307,7 +308,9 @@ def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor
     except ImportError as error:
         raise ImportError("--executor dask: needs dask: python -m pip install distributed") from error
     with ExitStack() as joined:
-        ours = {"n_workers": n_workers, "threads_per_worker": 1, "silence_logs": "ERROR"}
+        if not address:  # closed in mid-run, a cluster logs tracebacks of its own
+            joined.enter_context(_quiet("tornado.application"))
+        ours = {"n_workers": n_workers, "threads_per_worker": 1, "silence_logs": "CRITICAL"}
         # Without an address of its own its HTTP server takes port 8787 of all interfaces, or warns where that is taken.
         no_page = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
         with out_of_reach_of_ctrl_c():
@@ -320,6 +323,17 @@ def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor
             yield client.get_executor(), _required_there(client, f"--executor {executor}")
         except (CancelledError, KilledWorker) as error:  # while it got ready; those of runs are recorded
             raise WorkersError(f"--executor {executor}: its workers are lost: {error}") from error
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Let a logger say nothing meanwhile."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _required_there(client: Any, name: str) -> Callable[[], None]:

@@ -12,6 +12,7 @@ import gc
 import gzip
 import json
 import lzma
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -298,6 +299,11 @@ def _append(path: str | os.PathLike[str], text: bytes) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def steps_or_miss(record: RunRecord) -> float:
+    """Return the real steps to the target, infinite for a miss."""
+    return math.inf if record.steps_to_target is None else record.steps_to_target
 
 
 def paired(*groups: Iterable[RunRecord]) -> list[list[RunRecord]]:

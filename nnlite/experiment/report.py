@@ -18,7 +18,7 @@ from ..flops import COST_MODELS, FREE_BY_CONVENTION
 from .article import PRETRAINED, SCRATCH, savings
 from .config import BASELINE, TREATMENT
 from .costs import ARTICLE, EVERY_OPERATION, SCOPES, Bill, cost_at_stop
-from .records import FAILED, RunRecord, paired
+from .records import FAILED, RunRecord, paired, steps_or_miss
 from .stats import CLAIMED, Comparison, Interval, Verdict, article_rank, compare, sign_test, verdict
 from .wording import (
     MEANING,
@@ -341,11 +341,6 @@ def _mishaps(summary: Summary) -> Iterable[str]:
     if summary.without_partner:
         alone = [f"{arm} of {seeds_in_words(seeds)}" for arm, seeds in summary.without_partner.items()]
         yield textwrap.fill(f"In no comparison, since the other run of the pair is missing: {'; '.join(alone)}.", 79)
-
-
-def steps_or_miss(record: RunRecord) -> float:
-    """Real steps to the target, infinite for a miss."""
-    return math.inf if record.steps_to_target is None else record.steps_to_target
 
 
 def _steps(record: RunRecord) -> str:

@@ -71,5 +71,5 @@ def _as_python(function):
 
 @functools.cache
 def _say_so():
-    problem = f"kernels run as plain Python, some 3,000 times slower: {WITHOUT_NUMBA}"
+    problem = f"kernels run as plain Python, thousands of times slower: {WITHOUT_NUMBA}"
     warnings.warn_explicit(problem, RuntimeWarning, "nnlite", 0)  # one line, without that of a source file

@@ -32,8 +32,14 @@ WITHOUT_CLASSES = (GLOBAL_MEAN, "closed-form-pixels", "closed-form-noise")
 SHORT = dict(zip(STARTS, ("averages", "global mean", "shuffled", "noise", "wrong labels", "one a class"), strict=True))
 """Images in the closed-form start, for a table."""
 
-TAUGHT = {"permuted": "under wrong labels", "noise": "noise", "exemplar": "one real image a class"}
-"""Arms that are taught by steps as the averages are, on other images."""
+TAUGHT = {
+    TREATMENT: "the averages",
+    "means-10": "averages of ten images a class",
+    "permuted": "averages under wrong labels",
+    "noise": "noise",
+    "exemplar": "one real image a class",
+}
+"""Arms that are taught by the same steps, the averages and other images."""
 
 BILLS = {"saved": ARTICLE, "saved_every_operation": EVERY_OPERATION}
 
@@ -239,13 +245,17 @@ def _fools(row: Facts) -> bool:
 def _taught_by_steps(study: Study) -> list[str]:
     """Say which images help where they are taught by steps, from the first study."""
     rows = {row["arm"]: row for row in (*controls.controls(study), *controls.descriptive(study))}
-    if not {TREATMENT, *TAUGHT} <= rows.keys():
+    if not TAUGHT.keys() <= rows.keys():
         return []
-    savings = {arm: rows[arm]["saved_every_operation"].interval for arm in (TREATMENT, *TAUGHT)}
-    others = [f"{words} {brief(savings[arm])}" for arm, words in TAUGHT.items()]
-    lead = "other images help as well" if any(_is_saved(savings[arm]) for arm in TAUGHT) else "only true averages help"
+    savings = {arm: rows[arm]["saved_every_operation"].interval for arm in TAUGHT}
+    helps, others = ([arm for arm in TAUGHT if _is_saved(savings[arm]) == saves] for saves in (True, False))
     n = f"first study, {len(MAIN_SEEDS)} pairs, noise {rows['noise']['n_pairs']}"
-    return [f"Taught by steps, {lead}: the averages {brief(savings[TREATMENT])}; {'; '.join(others)} ({n})."]
+    told = [
+        f"{what}: {', '.join(f'{TAUGHT[arm]} {brief(savings[arm])}' for arm in arms)}"
+        for what, arms in (("these help", helps), ("these do not", others))
+        if arms
+    ]
+    return [f"Taught by steps, {'; '.join(told)} ({n})."]
 
 
 def _is_saved(saving: Interval) -> bool:

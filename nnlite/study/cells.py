@@ -85,7 +85,7 @@ def cell(study: Study, key: str) -> Facts | None:
         "first_hit_steps": {arm: curves.first_steps(goal).tolist() for arm, curves in by_arm.items()},
         "stable_steps": {arm: curves.stable_step(goal) for arm, curves in by_arm.items()},
         "after_pretrain": [r.accuracy_after_pretrain for r in treated.runs if r.accuracy_after_pretrain is not None],
-        "expected_costs": _expected_costs(arms, bill, goal),
+        "expected_costs": expected_costs(arms, bill, goal),
         "sign_test_p": sign_test(hits.reductions, 0.0),
         "article_rank": article_rank(hits.reductions, float(savings()["flops"])),
         "sensitivity": [*by_model, *ran, *(_row(arms, *way) for way in _other_ways(arms, bill, estimand, goal))],
@@ -149,8 +149,8 @@ def _with_answer(asked: Facts, n_pairs: int, goal: Goal, judged: Facts) -> Facts
     return {**asked, "target": float(goal.target), "n_pairs": n_pairs, **answer}
 
 
-def _expected_costs(arms: Pairs, bill: Bill, goal: Goal) -> Interval:
-    """Reduction of what a success costs, E1; a miss has spent all that is on its bill."""
+def expected_costs(arms: Pairs, bill: Bill, goal: Goal) -> Interval:
+    """Return the reduction of what a success costs, E1; a miss has spent all that is on its bill."""
     columns: list[ArrayLike] = []
     for arm in arms:
         hit = arm.first_costs(bill, goal)

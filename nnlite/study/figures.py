@@ -166,7 +166,8 @@ def tuning_figure(settled: Facts, scratch: Curves, treated: Curves) -> Figure:
         f"Accuracy on {scratch.n_images():,} held-out images against every operation, averaging and pretraining "
         f"included, around the target of {percent(settled['target'])} (dashed). n = {settled['n_pairs']} pairs on "
         "seeds that no search had seen, so the winners' luck in the search is not in it. "
-        f"{drawing.band_words(len(scratch))} Title: the median over pairs at the third look in a row at the target.",
+        f"{drawing.band_words(len(scratch))} Labels: where the mean is first at the target. Title: "
+        "the median over pairs at the third look in a row at the target.",
         (9, 5.6),
     )
     axes = figure.subplots()

@@ -14,7 +14,7 @@ from typing import Any
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
-from ..experiment.records import RunRecord, paired
+from ..experiment.records import paired, steps_or_miss
 from ..experiment.stats import article_rank, compare
 from ..experiment.wording import brief, cell, ends, percent, several, steps
 from .document import Facts, Section, Table
@@ -94,9 +94,9 @@ def _row(study: Study, name: str, config: RunConfig) -> Facts:
     part = "start-images" if config == DECIDED else "regime"
     treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
     found = {
-        "scratch_steps": _spread([_steps(run) for run in scratch]),
+        "scratch_steps": _spread(list(map(steps_or_miss, scratch))),
         "after_pretrain": _spread([run.accuracy_after_pretrain or 0.0 for run in treated]),
-        "then_steps": _spread([_steps(run) for run in treated]),
+        "then_steps": _spread(list(map(steps_or_miss, treated))),
     }
     saved, every = (
         compare(*([cost_at_stop(run, bill) for run in runs] for runs in (treated, scratch)))
@@ -115,12 +115,8 @@ def _row(study: Study, name: str, config: RunConfig) -> Facts:
     }
 
 
-def _steps(run: RunRecord) -> float:
-    return math.inf if run.steps_to_target is None else float(run.steps_to_target)
-
-
 def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "smallest": min(values), "largest": max(values)}
+    return {"median": float(statistics.median(values)), "smallest": float(min(values)), "largest": float(max(values))}
 
 
 def _off(found: float, printed: float) -> float:

@@ -16,16 +16,21 @@ from ..experiment.config import BASELINE, TREATMENT
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop, spent_at_stop
 from ..experiment.stats import Interval, compare, median_interval
 from ..experiment.stats import verdict as rule
-from ..experiment.wording import cell, percent, saved, steps
+from ..experiment.wording import brief, cell, percent, saved, steps
+from ..flops import total
+from .cells import expected_costs
 from .document import Facts, Section, Table
 from .estimands import Goal, stable_ratio
 from .protocol import BOTH
-from .resampling import ratio_of_expected_costs
 from .runs import Pairs, Study, both_arms, once
 from .second_protocol import FIRST_WINNER, SETTLING_SEEDS, best_phase_1, phase_1_draws, settled_goal, settled_score
 
 NEIGHBOURHOOD = [Fraction(n, 1000) for n in range(887, 895)]
 """Targets beside the judged one, 89.3%."""
+
+
+FOR_GOOD = "for good, ratio of totals"
+"""How the first study judged its tuned cell."""
 
 
 def settled(study: Study) -> Section:
@@ -44,6 +49,7 @@ def settled(study: Study) -> Section:
         f"the third look in a row at {percent(found['target'])}: {word.word.upper()}{reason}.",
         f"Averaging and phase 1 cost {share}% of scratch's bill; the real steps after them are {fewer}% fewer. The "
         f"means stay at the target from step {at[0]} on from scratch and from step {at[1]} on after averages first. "
+        f"By where the means stay, the first study's estimand, they {brief(_way(found, FOR_GOOD))}. "
         f"{n_tried} phases 1 were tried on the settings that won for both arms; the best has {epochs} epochs at "
         f"{factor:g} times the rate. Scratch got no new draws.",
     ]
@@ -102,6 +108,12 @@ def settlement(study: Study) -> Facts | None:
     }
 
 
+def _way(found: Facts, how: str) -> Interval:
+    """What is saved if it is asked another way."""
+    saving: Interval = next(row["saved"] for row in found["ways"] if row["how"] == how)
+    return saving
+
+
 def settled_arms(study: Study) -> Pairs | None:
     """Return both arms of the settled comparison; None while it was not run."""
     return both_arms(study, "tuned-2")
@@ -121,8 +133,8 @@ def _phase_1_share(arms: Pairs, goal: Goal) -> Interval:
     above = []
     for run in treated.runs:
         made = {name: n for name, n in run.counts["dense"]["data"].items() if name != "scale_pixels"}
-        averaging = sum((1 + (kind == "fma")) * n for kinds in made.values() for kind, n in kinds.items())
-        above.append(averaging + spent_at_stop(run, EVERY_OPERATION.model, ("pretrain",)))
+        averaging = total({"data": made}, {}, EVERY_OPERATION.model, ["data"])
+        above.append(averaging + spent_at_stop(run, EVERY_OPERATION.model, ["pretrain"]))
     return median_interval(np.array(above) / below)
 
 
@@ -150,20 +162,13 @@ def _ways(arms: Pairs, goal: Goal) -> list[Facts]:
     return [
         *rows,
         {"how": "first touch, operations that ran", "missed": ran.n_missed, "saved": ran.interval},
-        {"how": "for good, ratio of totals", "missed": never, "saved": for_good},
-        {"how": "expected cost of a first touch", "missed": rows[3]["missed"], "saved": _expected(arms, first)},
+        {"how": FOR_GOOD, "missed": never, "saved": for_good},
+        {
+            "how": "expected cost of a first touch",
+            "missed": rows[3]["missed"],
+            "saved": expected_costs(arms, EVERY_OPERATION, first),
+        },
     ]
-
-
-def _expected(arms: Pairs, goal: Goal) -> Interval:
-    """Reduction of what a success costs; a miss has spent all that is on its bill."""
-    columns = []
-    for arm in arms:
-        hit = arm.first_costs(EVERY_OPERATION, goal)
-        in_all = [float(spent_at_stop(run, EVERY_OPERATION.model, EVERY_OPERATION.phases)) for run in arm.runs]
-        columns += [np.where(np.isinf(hit), in_all, hit), np.isfinite(hit)]
-    spent, reached, scratch_spent, scratch_reached = columns
-    return ratio_of_expected_costs(spent, reached, scratch_spent, scratch_reached).as_reduction()
 
 
 def _near(arms: Pairs, goal: Goal, target: Fraction) -> Facts:

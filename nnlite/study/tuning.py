@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.costs import EVERY_OPERATION, PHASES, cost_at_checks, spent_at_stop
-from ..experiment.records import RunRecord
+from ..experiment.records import RunRecord, steps_or_miss
 from ..experiment.stats import MAX_WIDTH
 from ..experiment.wording import PEOPLE, brief, operations, percent, saved, several, steps
 from . import protocol
@@ -224,4 +224,4 @@ def nearest(study: Study) -> list[Facts]:
 
 
 def _median_steps(runs: Sequence[RunRecord]) -> float:
-    return statistics.median(math.inf if run.steps_to_target is None else run.steps_to_target for run in runs)
+    return statistics.median(map(steps_or_miss, runs))
