@@ -189,6 +189,7 @@ def test_ctrl_c_in_a_terminal_ends_a_study_on_dask_with_its_own_words_only(datas
 
 
 def test_no_scheduler_at_the_address_is_one_error(dataset):
+    pytest.importorskip("distributed")  # first: its settings would go with this one
     dask = pytest.importorskip("dask")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
