@@ -62,7 +62,7 @@ def test_a_readme_is_left_as_it_was_when_something_cannot_be_computed(tmp_path, 
     def fail():
         raise OSError("disk full")
 
-    quick = {"answer": str, "write_registered": str, "nnlite": lambda options: ("", 0.0), "draw_averages": lambda: None}
+    quick = {"answer": str, "write_registered": str, "nnlite": lambda options: "", "draw_averages": lambda: None}
     for name, value in {"README": path, "changes": fail, **quick}.items():
         monkeypatch.setattr(readme, name, value)
     with pytest.raises(OSError, match="disk full"):
