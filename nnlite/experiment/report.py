@@ -38,7 +38,9 @@ TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 
 _LEGEND = (
     "A step is one batch; an operation one add, multiply, compare; a multiply-add two.\n"
-    "In brackets stand the lowest and highest run; of savings their 95% interval."
+    "The article counts the passes; every operation adds scaling, averaging, updates;\n"
+    "looks at accuracy are in neither. In brackets: the lowest and the highest run;\n"
+    "of savings the 95% interval, which says what other seeds would give."
 )
 
 
@@ -256,7 +258,7 @@ def headline(summary: Summary) -> list[str]:
     if comparison is None:
         return [] if summary.others else ["No pair is complete: nothing to compare."]
     n, missed = comparison.n_pairs, comparison.n_missed
-    second = f"{missed} run{'' if missed == 1 else 's'} missed."
+    second = f"{missed or 'no'} run{'s' if missed > 1 else ''} missed the target."
     if comparison.measured:
         second = f"Cheaper in {sum(reduction > 0 for reduction in comparison.reductions)} of {n} pairs; {second}"
     lines = [_finding(comparison), second]
@@ -304,7 +306,7 @@ def _table(summary: Summary, beside: Mapping[str, str]) -> list[str]:
         runs = arms[TREATMENT]
         after = [record.accuracy_after_pretrain for record in runs if record.accuracy_after_pretrain is not None]
         if after:
-            row("after", "right after averages", "~80%", spread_in_percent(after))
+            row("after", "accuracy after averages", "~80%", spread_in_percent(after))
         took = spread([steps_or_miss(run) for run in runs])
         row("then", "then, steps", str(PRETRAINED.real_steps), took)
     if summary.headline is not None:

@@ -24,7 +24,8 @@ MEANING = {
     "no material saving": f"the whole interval lies within {IMMATERIAL:.0%} of nothing",
     "costs more": "the whole interval lies below nothing saved",
     "direction only": f"something is saved, and less than {CLAIMED_LOW:.0%}: the direction of the claim, not its size",
-    "saves, size not established": f"something is saved; whether it is the claimed {CLAIMED:.0%} stays open",
+    "saves, size not established": f"something is saved; part of the interval lies within "
+    f"{CLAIMED_LOW:.0%} to {CLAIMED_HIGH:.0%}, which count as the claimed {CLAIMED:.0%}",
     "not established": f"fewer than {MIN_PAIRS} pairs, too many misses, an interval wider than {MAX_WIDTH:.0%}, or one "
     "that leaves the direction open",
 }

@@ -155,8 +155,8 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
     flag, at_last = rows["--learning-rate 2e-3"], settlement(study)
     tuned = at_last["saved"] if at_last else rows["tuned"]["for_good"]
     other = (
-        f"Registered beside it: twice the learning rate and no averages {brief(flag['first_touch'])}; with both "
-        f"ways tuned, averages first {brief(tuned)}."
+        "Registered too (rules written down before the runs): twice the learning rate instead of averages "
+        f"{brief(flag['first_touch'])}; with settings tuned for each way, averages first {brief(tuned)}."
     )
     found = {}
     for preset, key in (("article", "claim"), ("article-64", "claim_64")):
