@@ -155,8 +155,8 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
     flag, at_last = rows["--learning-rate 2e-3"], settlement(study)
     tuned = at_last["saved"] if at_last else rows["tuned"]["for_good"]
     other = (
-        "Registered too (rules written down before the runs): twice the learning rate instead of averages "
-        f"{brief(flag['first_touch'])}; with settings tuned for each way, averages first {brief(tuned)}."
+        f"Registered too: twice the learning rate instead of averages {brief(flag['first_touch'])}; with settings "
+        f"tuned for each way, averages first {brief(tuned)}."
     )
     found = {}
     for preset, key in (("article", "claim"), ("article-64", "claim_64")):
@@ -170,7 +170,8 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
             "then": then,
             "saved": f"{percent(claim['saved'].median, 0)} ({ends(claim['saved'].low, claim['saved'].high, 0)})",
             "every": f"{percent(every.median, 0)} ({ends(every.low, every.high, 0)})",
-            "else": other,
+            "else": "By the registered pairs, whose rules were written down before the runs: "
+            f"{MEANING[claim['verdict'].word]}. {other}",
         }
     return found
 
