@@ -379,6 +379,13 @@ def test_help_fits_a_screen_and_gives_every_default(capsys):
         assert f"\n{group}\n" in text
 
 
+def test_python_m_nnlite_is_the_command():
+    for words, said in ((["--version"], "nnlite "), (["predict", "--help"], "usage: nnlite predict ")):
+        result = subprocess.run([sys.executable, "-m", "nnlite", *words], capture_output=True, text=True)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.startswith(said)
+
+
 def test_help_and_version_import_no_numba():
     code = (
         "import sys; from nnlite.experiment.__main__ import main\n"
