@@ -56,7 +56,7 @@ class MLP(Shown):
         Draws the initial values, layer by layer, weight then bias, in float64; they are then rounded to dtype.
     activation : str
         Of every hidden layer: a name in `kernels.ops.ACTIVATIONS`.
-    initializer : {"fan_in_uniform", "he_normal", "glorot_uniform"}
+    initializer : {"fan_in_uniform", "he_normal", "glorot_uniform", "normal_0.01"}
         As `nnlite.initializers` draws them.
     dtype : float32 or float64
         Of parameters and arithmetic.

@@ -51,6 +51,13 @@ def test_import_nnlite_alone_imports_no_numpy():
     assert run("import sys, nnlite; sys.exit('numpy' in sys.modules)").returncode == 0
 
 
+def test_a_folder_of_its_name_does_not_hide_the_package(tmp_path):
+    """A clone is such a folder for a script beside it."""
+    (tmp_path / "nnlite").mkdir()
+    command = [sys.executable, "-c", "import nnlite; nnlite.Tally"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr == ""
+
+
 def homes():
     """Return {name: module} as type checkers see the package."""
     tree = ast.parse(Path(nnlite.__file__).read_text(encoding="utf-8"))

@@ -129,7 +129,8 @@ def show_where_a_flop_is_made() -> None:
         print(f"  nnlite/{file}:{number}\n      {text[number - 1].strip()}")
     print("\n  The first is the line of mathematics; under its loops a block adds what ran to")
     print("  the tally. The second names the tally's slots. The third puts a price on them:")
-    print("  no weight of an operation stands in a kernel.")
+    print("  no weight of an operation stands in a kernel. What runs by default is in")
+    print("  kernels/fast/, whose first_layer.py skips zero pixels and so executes less.")
 
     print("\n6. A layer multiplies three times, once forward and twice backward\n")
     print("  z  = x W      in every layer")
