@@ -77,6 +77,22 @@ def fraction(name: str, value: float, dtype: npt.DTypeLike = np.float64) -> np.f
     return rounded
 
 
+def whole_number(name: str, value: int) -> int:
+    """Return a whole number from 1 on as Python's int; TypeError for anything else, ValueError below 1.
+
+    Examples
+    --------
+    >>> whole_number("epochs", 1.5)
+    Traceback (most recent call last):
+    TypeError: epochs: expected a whole number, found 1.5
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}: expected a whole number, found {value!r:.60}")
+    if value < 1:
+        raise ValueError(f"{name} {value}: must be at least 1")
+    return int(value)
+
+
 def real_array(name: str, value: npt.ArrayLike) -> Array:
     """Return an array of real numbers, as it is where it is one; nothing is copied that need not be.
 
@@ -183,7 +199,10 @@ def class_labels(name: str, value: npt.ArrayLike, n_samples: int, n_classes: int
     largest = np.iinfo(np.int64).max if n_classes is None else n_classes - 1
     bad = np.flatnonzero((array < 0) | (array > largest))
     if bad.size:
-        raise ValueError(f"{name}[{bad[0]}] is {array[bad[0]]}: expected 0 to {largest}{_numbering(array, largest)}")
+        expected = (
+            "whole numbers from 0 on, in int64" if n_classes is None else f"0 to {largest}{_numbering(array, largest)}"
+        )
+        raise ValueError(f"{name}[{bad[0]}] is {array[bad[0]]}: expected {expected}")
     return np.require(array, np.int64, ["C", "A", "W", "E"])
 
 

@@ -43,7 +43,6 @@ def train(
     """Carry out a schedule as `training.train` does; see there."""
     on_rows = isinstance(images, Rows)
     checks = checks or Checks(images, labels, _NONE, needed=0, look=DECIDE, rows=_NONE)
-    mlp.check_trainable()
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)
     state = _pack_state(optimizer, mlp, net)
     losses: Array = np.zeros(schedule.n_steps, np.float32)

@@ -7,22 +7,39 @@ files, and never prints.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import Array, check_finite, check_scale, class_labels, random_generator, real_array
+from .arguments import (
+    Array,
+    check_finite,
+    check_scale,
+    class_labels,
+    positive,
+    random_generator,
+    real_array,
+    whole_number,
+)
 from .flops import Tally
 from .mlp import MLP
 from .optim import SGD, Adam, Momentum, Optimizer
-from .schedule import DIVERGED, Checks, Images, Ints, Outcome, Schedule, Watch, answers_needed
+from .schedule import BUDGET, DIVERGED, Checks, Ints, answers_needed
 from .schedule import epochs as plan_steps
 from .showing import Shown
-from .training import is_compiled, prepare_floats, train
+from .training import interruptibly, prepare_floats, train
+
+_PLANNED = 1_000_000
+"""Images whose order is drawn at a time, 8 MB of numbers: a plan of all epochs would grow with them."""
+
+_SHOWN = 10
+"""Epochs at most in the table of a history."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,13 +70,13 @@ class History(Shown):
         return f"History({what}: loss {self.losses[0]:.3g} to {self.losses[-1]:.3g}{accuracy})"
 
     def _facts(self) -> list[tuple[str, ...]]:
-        means = [
-            f"{self.losses[first : first + self.steps_per_epoch].mean():.4f}"
-            for first in range(0, len(self.losses), self.steps_per_epoch)
-        ]
-        accuracies = [f"{accuracy:.2%}" for accuracy in self.accuracies]
+        n_epochs = -(-len(self.losses) // self.steps_per_epoch)
+        shown = np.unique(np.linspace(1, n_epochs, min(n_epochs, _SHOWN)).round().astype(int)).tolist()
+        ends = [epoch * self.steps_per_epoch for epoch in shown]
+        means = [f"{self.losses[end - self.steps_per_epoch : end].mean():.4f}" for end in ends]
+        accuracies = [f"{self.accuracies[epoch - 1]:.2%}" for epoch in shown if epoch <= self.accuracies.size]
         return [
-            ("epoch", *map(str, range(1, len(means) + 1))),
+            ("epoch", *map(str, shown)),
             ("mean loss", *means),
             *([("accuracy", *accuracies)] if accuracies else []),
             ("operations", f"{self.tally.total():,}"),
@@ -120,7 +137,8 @@ def fit(
 
     Notes
     -----
-    Ctrl-C stops at the next step: the network keeps what it has learnt, and KeyboardInterrupt is raised.
+    Ctrl-C stops after the step under way and raises KeyboardInterrupt. Network and optimizer hold every step that was
+    taken, whole, and the next `fit` goes on from there; the history is lost.
 
     Examples
     --------
@@ -130,51 +148,89 @@ def fit(
     >>> history.status, mlp.predict(images).tolist()
     ('reached', [0, 1, 2])
     """
-    began, tally = time.perf_counter(), Tally()
-    batch_size, rng = _count("batch_size", batch_size), random_generator("rng", rng)
-    optimizer = Adam() if optimizer is None else _optimizer(optimizer)
+    began = time.perf_counter()
+    n_epochs, batch_size = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
+    samples = _samples(mlp, images, labels, validation, target)
+    optimizer = Adam() if optimizer is None else _optimizer(mlp, optimizer)
+    return _train(mlp, optimizer, samples, n_epochs, batch_size, random_generator("rng", rng), began)
+
+
+class _Samples(NamedTuple):
+    """What is trained on and what validates it, as the network reads it."""
+
+    images: Array
+    labels: Ints
+    held_out: Array | None
+    their_labels: Ints
+    needed: int  # right answers that end the training; without a target one more than can be
+    input_range: tuple[float, float]  # of these images and of all before them
+
+
+def _samples(
+    mlp: MLP,
+    images: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None,
+    target: float | None,
+) -> _Samples:
+    """Make sure that the network can learn from its samples."""
+    if not isinstance(mlp, MLP):
+        raise TypeError(f"mlp: expected an MLP, found {type(mlp).__name__}")
     mlp.check_trainable()
-    images, labels = _checked(mlp, "images", images, labels)
+    learnt, numbers = _checked(mlp, "images", images, labels)
     if mlp.input_range is not None:
-        check_scale(images, mlp.input_range)
-    trained_on = _joined(mlp.input_range, images)
-    steps_per_epoch = -(-len(images) // batch_size)
-    n_steps = _count("epochs", epochs) * steps_per_epoch
-    schedule = plan_steps(np.arange(len(images)), batch_size, n_steps, optimizer.learning_rate, rng)
+        check_scale(learnt, mlp.input_range)
+    input_range = _joined(mlp.input_range, learnt)
     if validation is None:
         if target is not None:
             raise ValueError(f"target {target}: reached on which images? give validation as well")
-        prepared, checks = prepare_floats(mlp, [images], tally), None
-    else:
-        held_out, their_labels = _checked(mlp, "validation", *_pair(validation))
-        check_scale(held_out, trained_on)
-        prepared = prepare_floats(mlp, [images, held_out], tally)
-        needed = len(their_labels) + 1 if target is None else answers_needed(_share(target), len(their_labels))
+        return _Samples(learnt, numbers, None, numbers[:0], 1, input_range)
+    held_out, their_labels = _checked(mlp, "validation", *_pair(validation))
+    check_scale(held_out, input_range)
+    needed = len(their_labels) + 1 if target is None else answers_needed(_share(target), len(their_labels))
+    return _Samples(learnt, numbers, held_out, their_labels, needed, input_range)
+
+
+def _train(
+    mlp: MLP,
+    optimizer: Optimizer,
+    samples: _Samples,
+    n_epochs: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    began: float,
+) -> History:
+    """Train some epochs at a time, each planned when its turn comes, up to the last or to the target."""
+    tally, n_images = Tally(), len(samples.images)
+    batch_size = min(batch_size, n_images)
+    steps_per_epoch = math.ceil(n_images / batch_size)
+    sets = [samples.images] if samples.held_out is None else [samples.images, samples.held_out]
+    images, *held_out = prepare_floats(mlp, sets, tally)
+    mlp.input_range = samples.input_range
+    outcomes, at_once = [], max(1, _PLANNED // n_images)
+    for first in range(0, n_epochs, at_once):
+        n_steps = min(at_once, n_epochs - first) * steps_per_epoch
+        schedule = plan_steps(np.arange(n_images), batch_size, n_steps, optimizer.learning_rate, rng)
         after = np.arange(steps_per_epoch, n_steps + 1, steps_per_epoch)
-        checks = Checks(prepared[1], their_labels, after, needed)
-    mlp.input_range = trained_on
-    outcome = _interruptible(mlp, optimizer, prepared[0], labels, schedule, checks, tally)
+        checks = Checks(held_out[0], samples.their_labels, after, samples.needed) if held_out else None
+        outcome = interruptibly(partial(train, mlp, optimizer, images, samples.labels, schedule, checks, tally))
+        outcomes.append(outcome)
+        if outcome.status != BUDGET:
+            break
+    losses = np.concatenate([outcome.losses for outcome in outcomes])
     if outcome.status == DIVERGED:
-        problem = f"the loss stopped being finite at step {outcome.steps}; a smaller learning rate may help"
-        warnings.warn(problem, RuntimeWarning, stacklevel=2)
-    n_validated = 0 if checks is None else checks.n_images
-    accuracies = np.array([correct / n_validated for _, correct in outcome.checks])
-    seconds = time.perf_counter() - began
-    return History(outcome.status, outcome.losses, accuracies, steps_per_epoch, tally, seconds)
+        problem = f"the loss stopped being finite at step {len(losses)}; a smaller learning rate may help"
+        warnings.warn(problem, RuntimeWarning, stacklevel=3)
+    n_right = [correct for outcome in outcomes for _, correct in outcome.checks]
+    accuracies = np.array([n / len(samples.their_labels) for n in n_right])
+    return History(outcome.status, losses, accuracies, steps_per_epoch, tally, time.perf_counter() - began)
 
 
-def _count(name: str, value: int) -> int:
-    """Return a whole number from 1 on; TypeError and ValueError for all else."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}: expected a whole number, found {value!r:.60}")
-    if value < 1:
-        raise ValueError(f"{name} {value}: must be at least 1")
-    return int(value)
-
-
-def _optimizer(given: Optimizer) -> Optimizer:
+def _optimizer(mlp: MLP, given: Optimizer) -> Optimizer:
     if not isinstance(given, SGD | Momentum | Adam):
         raise TypeError(f"optimizer: expected SGD, Momentum or Adam, such as nnlite.Adam(1e-3), found {given!r:.60}")
+    given.settings(mlp.dtype)
+    positive("learning_rate", given.learning_rate)
     return given
 
 
@@ -207,25 +263,3 @@ def _joined(before: tuple[float, float] | None, images: Array) -> tuple[float, f
     """The smallest and the largest input of this training and those before."""
     low, high = float(images.min()), float(images.max())
     return (low, high) if before is None else (min(before[0], low), max(before[1], high))
-
-
-def _interruptible(
-    mlp: MLP,
-    optimizer: Optimizer,
-    images: Images,
-    labels: Ints,
-    schedule: Schedule,
-    checks: Checks | None,
-    tally: Tally,
-) -> Outcome:
-    """Train, and stop at the next step after Ctrl-C, which compiled code does not hear: it gets a thread of its own."""
-    if not is_compiled(mlp):
-        return train(mlp, optimizer, images, labels, schedule, checks, tally)
-    watch = Watch()
-    with ThreadPoolExecutor(1) as pool:
-        training = pool.submit(train, mlp, optimizer, images, labels, schedule, checks, tally, watch)
-        try:
-            return training.result()
-        except KeyboardInterrupt:
-            watch.stop[0] = 1
-            raise

@@ -222,10 +222,7 @@ class MLP(Shown):
 
         Parameters
         ----------
-        x : array (n_samples, n_features)
-            Converted to the network's dtype.
-        tally : Tally, optional
-            Is added the operations and the images of this pass.
+        x, tally : as for `forward`
 
         Returns
         -------
@@ -345,7 +342,11 @@ def _priced(kernels: Kernels) -> int:
 
 
 def _checked_layer_sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(operator.index(size) for size in layer_sizes)
+    try:
+        sizes = tuple(operator.index(size) for size in layer_sizes)
+    except TypeError:  # Python's words name neither
+        expected = "expected inputs, hidden units, classes as whole numbers, such as (784, 128, 10)"
+        raise TypeError(f"layer_sizes {layer_sizes!r:.60}: {expected}") from None
     if len(sizes) < 2 or min(sizes) < 1 or sizes[-1] < 2:
         raise ValueError(f"layer_sizes {sizes}: expected inputs, hidden units, classes: at least 1, at least 2 classes")
     return sizes

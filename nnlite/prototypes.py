@@ -44,7 +44,7 @@ def class_means(
     n_classes : int, optional
         The largest label + 1 by default.
     tally : Tally, optional
-        Is added n_samples n_features add and n_classes n_features div, in phase `data`.
+        Is added n n_features add for the n images averaged, and n_classes n_features div, in phase `data`.
     rows : int64 array, optional
         Numbers of the images to average, in this order; all by default.
 
@@ -85,14 +85,7 @@ def class_means(
     double = not isinstance(images, Rows) and images.dtype == np.float64
     means = np.empty(sums.shape, np.float64 if double else np.float32)
     with tally.phase("data"):
-        counters = tally.kernel("class_sums")
-        if isinstance(images, Rows):
-            class_sums_rows(images, rows, labels, sums, counters)
-        else:
-            for start in range(0, len(rows), _CHUNK):
-                chunk = rows[start : start + _CHUNK]
-                chunk_images = np.ascontiguousarray(images[chunk], means.dtype)
-                reduce.class_sums(chunk_images, labels[chunk], sums, counters)
+        _add_to_sums(images, rows, labels, sums, means.dtype, tally.kernel("class_sums"))
         reduce.divide_sums(sums, counts, means, tally.kernel("divide_sums"))
     finite = np.isfinite(means).all(axis=1)
     if not finite.all():
@@ -100,6 +93,23 @@ def class_means(
             f"class {finite.argmin()} has an image with a pixel that is not finite, or sums beyond float64"
         )
     return means
+
+
+def _add_to_sums(
+    images: npt.NDArray[Any] | Rows,
+    rows: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.float64],
+    dtype: np.dtype[Any],
+    counters: npt.NDArray[np.int64],
+) -> None:
+    """Add images, in the dtype of the means, to the sums of their classes."""
+    if isinstance(images, Rows):
+        class_sums_rows(images, rows, labels, sums, counters)
+        return
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        reduce.class_sums(np.ascontiguousarray(images[chunk], dtype), labels[chunk], sums, counters)
 
 
 def counts_per_class(labels: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.int64]:

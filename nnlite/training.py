@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from .arguments import class_labels, not_negative, real_array
 from .flops import Tally
 from .kernels import fast_kernels, reduce
 from .kernels.fast.rows import Rows, count_of
-from .kernels.jit import WITHOUT_NUMBA
+from .kernels.jit import COMPILES, WITHOUT_NUMBA
 from .kernels.ops import CMP, DENSE, DIV, EXECUTED
 from .mlp import MLP
 from .optim import Optimizer
@@ -52,7 +53,9 @@ __all__ = [
     "epochs",
     "evaluate",
     "images_like",
+    "interruptibly",
     "is_compiled",
+    "logits",
     "prepare_floats",
     "prepare_images",
     "train",
@@ -169,6 +172,31 @@ def _train_stepwise(
     return Outcome(status, stop_step, at_hit, results, loss, stop_tally, network, apart, kept)
 
 
+def interruptibly(work: Callable[[Watch], Outcome]) -> Outcome:
+    """Train, and stop after the step under way at Ctrl-C, which compiled code does not hear: it gets a thread.
+
+    Parameters
+    ----------
+    work : function of a Watch
+        Calls `train` with it.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C, once network, optimizer and tally hold all steps that were taken, and each of them whole. Kernels
+        that run as plain Python hear it themselves, within a step, of which some arrays may hold the update already.
+    """
+    watch = Watch()
+    if not COMPILES:
+        return work(watch)  # and need no thread, which Pythons in a browser do not have
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            return pool.submit(work, watch).result()
+        except KeyboardInterrupt:
+            watch.stop[0] = 1
+            raise
+
+
 def evaluate(
     mlp: MLP,
     images: Images,
@@ -212,12 +240,29 @@ def evaluate(
     with tally.phase(phase):
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
-            logits = mlp.forward(images[chunk], tally)  # not predict: a network that diverges answers as it does
-            predictions = np.empty(len(logits), np.int64)
-            reduce.argmax(logits, predictions, tally.kernel("argmax"))
+            answers = mlp.forward(images[chunk], tally)  # not predict: a network that diverges answers as it does
+            predictions = np.empty(len(answers), np.int64)
+            reduce.argmax(answers, predictions, tally.kernel("argmax"))
             reduce.correct_count(predictions, labels[chunk], correct, tally.kernel("correct_count"))
             right += int(correct[0])
     return right
+
+
+def logits(mlp: MLP, x: Array, tally: Tally) -> Array:
+    """Compute the logits as `MLP.forward` does, by the fast kernels where they apply.
+
+    Parameters
+    ----------
+    mlp : MLP
+    x : array (n, n_features) of the network's dtype, C-contiguous
+    tally : Tally
+        Is added the operations, in its current phase.
+
+    Returns
+    -------
+    array (n, n_classes) of the network's dtype
+    """
+    return compiled.logits(mlp, x, tally) if is_compiled(mlp) else mlp.forward(x, tally)
 
 
 def prepare_images(parts: Sequence[Array], floats: Callable[[], Array]) -> Images:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite import MLP, SGD, compiled, fit
+from nnlite import MLP, SGD, compiled, fit, fitting
 from nnlite.kernels.jit import n_ready
 from nnlite.training import epochs, evaluate, train
 
@@ -72,6 +72,29 @@ def test_validation_is_looked_at_after_every_epoch_up_to_the_target(monkeypatch,
     assert len(history.losses) == 4 * (reaches + 1)
     assert history.tally.passes()["evaluate"]["images_forward"] == 9 * (reaches + 1)
     assert len(fit(MLP(SIZES, 0), images, labels, 2, **{**options, "optimizer": SGD(0.1)}).accuracies) == 2
+
+
+@KERNELS
+def test_epochs_planned_in_parts_are_those_of_one_plan(monkeypatch, kernels):
+    monkeypatch.setenv("NNLITE_KERNELS", kernels)
+    images, labels = data()
+    ends = []
+    for planned in (fitting._PLANNED, 2 * N):  # of five epochs all, or two at a time
+        monkeypatch.setattr(fitting, "_PLANNED", planned)
+        mlp, rng = MLP(SIZES, 0), np.random.default_rng(7)
+        history = fit(mlp, images, labels, 5, batch_size=4, rng=rng, validation=(images, labels))
+        ends.append((mlp.weights[0].tolist(), history.losses.tolist(), history.accuracies.tolist(), rng.random()))
+        assert history.tally.passes()["train"] == {"steps": 20, "images_forward": 5 * N, "images_backward": 5 * N}
+    assert ends[0] == ends[1]
+
+
+def test_more_epochs_than_memory_could_plan_end_at_the_target():
+    history = fit(MLP(SIZES, 0), IMAGES, LABELS, 10**15, validation=(IMAGES, LABELS), target=0.0)
+    assert (history.status, len(history.losses)) == ("reached", 1)
+
+
+def test_a_batch_larger_than_the_set_is_the_set():
+    assert fit(MLP(SIZES, 0), IMAGES, LABELS, 2, batch_size=2**70).steps_per_epoch == 1
 
 
 def test_the_network_remembers_what_it_was_trained_on(tmp_path):
@@ -183,15 +206,23 @@ def test_a_history_says_how_it_went():
     assert "<th>accuracy</th><td>50.00%</td><td>97.50%</td>" in page
 
 
+def test_the_table_of_many_epochs_shows_ten_from_the_first_to_the_last():
+    losses = np.arange(1000, dtype=np.float32)
+    history = nnlite.History("diverged", losses, np.linspace(0, 1, 999), 1, nnlite.Tally(), 1.0)
+    page = history._repr_html_()
+    assert "<th>epoch</th><td>1</td><td>112</td>" in page  # 1 + 999 / 9
+    assert "<td>889</td><td>1000</td></tr><tr><th>mean loss</th><td>0.0000</td><td>111.0000</td>" in page
+    assert page.split("accuracy")[-1].count("%") == 9  # the last epoch diverged and was not looked at
+
+
 INTERRUPTED = """
-import os, signal, threading, time
+import os, signal, sys, threading, time
 import numpy as np
-import nnlite
-from nnlite import fitting
+from nnlite import MLP, Adam, fit, schedule, training
 
 watches = []
 
-class Seen(fitting.Watch):
+class Seen(training.Watch):
     def __post_init__(self):
         watches.append(self)
 
@@ -200,23 +231,31 @@ def interrupt():
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGINT)
 
-fitting.Watch = Seen
+def network():
+    return MLP((5, 256, 256, 3), 0, dtype=sys.argv[1])
+
+training.Watch = Seen
 threading.Thread(target=interrupt).start()
-mlp = nnlite.MLP((5, 256, 256, 3), 0)
+mlp, optimizer, images, labels = network(), Adam(), np.eye(5), np.array([0, 1, 2, 0, 1])
 try:
-    nnlite.fit(mlp, np.eye(5), [0, 1, 2, 0, 1], 50_000)
+    fit(mlp, images, labels, 50_000, optimizer=optimizer)
 except KeyboardInterrupt:
-    changed = (mlp.weights[0] != nnlite.MLP((5, 256, 256, 3), 0).weights[0]).any()
-    print("stopped", changed, watches[0].done[0] < 50_000)
+    n = int(watches[0].done[0])
+    twin, its = network(), Adam()
+    training.train(twin, its, images, labels, schedule.epochs(np.arange(5), 5, n, 1e-3, np.random.default_rng(0)))
+    same = all((a == b).all() for a, b in zip([*mlp.weights, *optimizer.mean], [*twin.weights, *its.mean]))
+    fit(mlp, images, labels, 1, optimizer=optimizer)
+    print("stopped", 10 <= n < 50_000, same, optimizer.powers[0] == its.powers[0] * 0.9)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="plain Python hears Ctrl-C by itself")
-def test_ctrl_c_stops_at_the_next_step_and_keeps_what_was_learnt():
-    result = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120)
-    assert (result.returncode, result.stdout) == (0, "stopped True True\n"), result.stderr
+@pytest.mark.parametrize("dtype", ["float32", "float64"])  # the compiled loop, and a call of a kernel at a time
+def test_ctrl_c_leaves_whole_steps_and_the_next_fit_goes_on_from_there(dtype):
+    result = subprocess.run([sys.executable, "-c", INTERRUPTED, dtype], capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout) == (0, "stopped True True True\n"), result.stderr
 
 
 @pytest.mark.parametrize(
@@ -233,3 +272,15 @@ def test_ctrl_c_stops_at_the_next_step_and_keeps_what_was_learnt():
 def test_what_is_of_another_kind_is_refused_by_its_name(wrong, message):
     with pytest.raises(TypeError, match=message):
         nnlite.fit(nnlite.MLP((3, 2, 3), rng=0), np.eye(3), [0, 1, 2], epochs=1, **wrong)
+
+
+def test_what_is_no_network_is_named():
+    with pytest.raises(TypeError, match="mlp: expected an MLP, found ndarray"):
+        fit(IMAGES, LABELS, MLP(SIZES, 0), 1)
+
+
+def test_a_learning_rate_that_rounds_to_zero_changes_nothing():
+    mlp = MLP(SIZES, 0)
+    with pytest.raises(ValueError, match="learning_rate 1e-50: float32 rounds it to 0"):
+        fit(mlp, IMAGES, LABELS, 1, optimizer=SGD(1e-50))
+    assert mlp.input_range is None

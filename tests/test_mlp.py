@@ -177,7 +177,12 @@ def build(sizes=(5, 3), rng=None, **options):
     ("options", "error", "message"),
     [
         *[({"sizes": sizes}, ValueError, "layer_sizes") for sizes in ((), (5,), (5, 1), (0, 3), (5, 0, 3), (5, -1, 3))],
-        ({"sizes": (5, 2.5, 3)}, TypeError, "float"),
+        (
+            {"sizes": (5, 2.5, 3)},
+            TypeError,
+            r"layer_sizes \(5, 2.5, 3\): expected inputs, hidden units, classes as whole",
+        ),
+        ({"sizes": 5}, TypeError, r"layer_sizes 5: expected inputs, hidden units, classes as whole numbers"),
         ({"activation": "gelu"}, ValueError, "activation 'gelu': expected one of relu, tanh, sigmoid"),
         ({"initializer": "zeros"}, ValueError, "expected one of fan_in_uniform, he_normal, glorot_uniform"),
         ({"dtype": np.float16}, ValueError, "dtype float16: must be float32 or float64"),

@@ -83,7 +83,12 @@ def test_any_memory_order_integers_of_any_kind_and_read_only_arrays_will_do():
         (np.ones((3, 2)), [1, 2, 3], 3, r"labels\[2\] is 3: expected 0 to 2; number them from 0"),
         (np.ones((3, 2)), [4, 4, 4], None, "class 0 has no images.* found are 4; number them from 0"),
         (np.ones((3, 2)), [0, 1, 10**12], None, "class 2 has no images.* found are 0 to 1, 1000000000000"),
-        (np.ones((3, 2)), np.array([0, 1, 2**63], np.uint64), None, r"labels\[2\] is 9223372036854775808: expected 0"),
+        (
+            np.ones((3, 2)),
+            np.array([0, 1, 2**63], np.uint64),
+            None,
+            r"labels\[2\] is 9223372036854775808: expected whole numbers",
+        ),
         (np.ones((3, 2)), [0, 1, 10**30], None, "labels: expected an array of real numbers, found Python objects"),
         (np.array([[0.0], [np.nan], [1.0]]), [0, 1, 2], None, "class 1 has an image with a pixel that is not finite"),
         (np.ones((3, 2), complex), [0, 1, 1], None, "images: expected an array of real numbers, found complex numbers"),
