@@ -1,7 +1,7 @@
 """A classifier for scikit-learn's pipelines and searches, trained by the compiled loop, with every operation counted.
 
 `MLPClassifier` takes the parameters and has the attributes of `sklearn.neural_network.MLPClassifier`; what differs
-stands in its Notes. It is thin: scikit-learn checks what comes in, `training` trains, `compiled` answers. It needs
+stands in its Notes. It is thin: scikit-learn checks what comes in, `training` trains and answers. It needs
 scikit-learn, which nothing else in nnlite imports.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import compiled, training
-from .arguments import fraction, not_negative, positive
+from . import training
+from .arguments import fraction, not_negative, positive, whole_number
 from .flops import Tally
 from .kernels import loss as losses
 from .mlp import MLP
 from .optim import SGD, Adam, Momentum, Optimizer
 from .prototypes import class_means
-from .schedule import DIVERGED, Images, Ints, Schedule
+from .schedule import DIVERGED, Images, Ints, Schedule, Watch
 
 Array = npt.NDArray[Any]
 
@@ -94,7 +95,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     t_ : int - samples trained on so far
     n_features_in_, feature_names_in_, n_layers_, n_outputs_, out_activation_ : as scikit-learn's
     network_ : MLP - for everything else in nnlite; `save` writes it
-    tally_ : Tally - every operation since the first epoch, by phase: `data`, `pretrain`, `train`, `evaluate`
+    tally_ : Tally - every operation of training, warm starts too, by phase: `data`, `pretrain`, `train`, `evaluate`
 
     Notes
     -----
@@ -106,6 +107,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
     Numbers are taken as they are, bytes too: scale images to 0 to 1 (X / np.float32(255)). A network trained on 0 to 1
     refuses what is ten times as large. Where at most half of all numbers differ from zero, training skips the zeros.
+
+    Ctrl-C ends `fit` after the step under way with a warning, as in scikit-learn: what was learnt stays.
 
     Examples
     --------
@@ -183,8 +186,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            A parameter out of its range; X or y that scikit-learn's estimators refuse; a loss that is not finite.
+        ValueError, TypeError
+            A parameter out of range or of another kind; X or y that scikit-learn's estimators refuse; a loss that is
+            infinite or no number; no sample of a class left to pretrain on its average.
         """
         self._check_parameters()
         goes_on = self.warm_start and hasattr(self, "network_")
@@ -195,10 +199,17 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = 0
         self._optimizer = self._new_optimizer()
         rows, held_out = self._split(labels)
-        images = self._images(X)
+        (images,) = training.prepare_floats(self.network_, [X], self.tally_)
         if self.pretrain is not None and not goes_on:
             self._pretrain(images, labels, rows)
-        self._train(images, labels, rows, held_out)
+        try:
+            has_converged = training.interruptibly(partial(self._train, images, labels, rows, held_out))
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+        else:
+            if not has_converged:
+                problem = f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                warnings.warn(problem + "hasn't converged yet.", ConvergenceWarning, stacklevel=2)
         return self
 
     @available_if(_stops_by_no_samples)
@@ -214,7 +225,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             As `fit`; no classes at the first call, other classes later.
         AttributeError
             Early stopping: one part of the samples does not tell when to stop.
@@ -232,9 +243,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                 f"classes={classes!r} is not the same as on the first call to partial_fit: {self.classes_}"
             )
         labels = self._numbered(y)
-        rows = np.arange(len(labels))
+        (images,) = training.prepare_floats(self.network_, [X], self.tally_)
         self.n_iter_ = 0
-        self._epoch(self._images(X), labels, rows)
+        training.interruptibly(partial(self._epoch, images, labels, np.arange(len(labels))))
         return self
 
     def predict(self, X: npt.ArrayLike) -> Array:
@@ -261,24 +272,27 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         return probabilities
 
     def _check_parameters(self) -> None:
-        """Raise ValueError, or TypeError for what is no number, unless all parameters are in their ranges."""
+        """Raise ValueError, or TypeError for what is of another kind, unless all parameters are in their ranges."""
         for name, choices in (
             ("activation", tuple(ACTIVATIONS)),
             ("solver", ("adam", "sgd")),
             ("pretrain", (None, "class_means")),
+            ("early_stopping", (False, True)),
+            ("warm_start", (False, True)),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(map(repr, choices))}")
-        for name in ("max_iter", "n_iter_no_change", "pretrain_epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected at least 1")
-        if self.batch_size != "auto" and not (isinstance(self.batch_size, int | np.integer) and self.batch_size >= 1):
-            raise ValueError(f"batch_size={self.batch_size!r}: expected 'auto' or an integer of at least 1")
+        whole_number("max_iter", self.max_iter)
+        whole_number("pretrain_epochs", self.pretrain_epochs)
+        if self.n_iter_no_change != math.inf:
+            whole_number("n_iter_no_change", self.n_iter_no_change)
+        if self.batch_size != "auto":
+            whole_number("batch_size", self.batch_size)  # type: ignore[arg-type]  # other text is refused there
         positive("learning_rate_init", self.learning_rate_init, np.float32)
         fraction("momentum", self.momentum, np.float32)
         not_negative("tol", self.tol)
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction={self.validation_fraction!r}: expected above 0 and below 1")
+        positive("validation_fraction", self.validation_fraction)
+        fraction("validation_fraction", self.validation_fraction)
 
     def _checked(self, X: npt.ArrayLike, y: npt.ArrayLike, first: bool) -> tuple[Array, Array]:
         """Samples in float32 and one label each, as scikit-learn's estimators take them."""
@@ -311,9 +325,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         """The place of each label in `classes_`."""
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(
-                f"y has labels that are no classes of the first fit: {unknown[:5]}; they are {self.classes_}"
-            )
+            problem = f"y has labels that are no classes of the first fit: {unknown[:5]}"
+            raise ValueError(f"{problem}; they are {self.classes_}")
         return np.searchsorted(self.classes_, y).astype(np.int64)
 
     def _new_optimizer(self) -> Optimizer:
@@ -328,9 +341,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         if not self.early_stopping:
             return rows, rows[:0]
         stratify = labels if len(self.classes_) == 2 else None
-        seed = int(self._rng.integers(1 << 31))
         rows, held_out = train_test_split(
-            rows, test_size=self.validation_fraction, stratify=stratify, random_state=seed
+            rows, test_size=self.validation_fraction, stratify=stratify, random_state=int(self._rng.integers(1 << 31))
         )
         if len(held_out) < 2:
             raise ValueError(
@@ -338,53 +350,47 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             )
         return rows, held_out
 
-    def _images(self, X: Array) -> Images:
-        """Samples in the form that trains fastest; what choosing the numbers that are not zero costs is on the bill."""
-        if not (training.is_compiled(self.network_) and compiled.worth_rows(X)):
-            return X
-        with self.tally_.phase("data"):
-            return compiled.as_rows([X], self.tally_.kernel("nonzero_pixels"))
-
     def _pretrain(self, images: Images, labels: Ints, rows: Ints) -> None:
         """Train on the average of each class, all in one batch, with the optimizer that goes on to the samples."""
         n_classes = len(self.classes_)
+        kept_out = np.setdiff1d(np.arange(n_classes), labels[rows])
+        if kept_out.size:
+            problem = f"all samples of class {self.classes_[kept_out[0]]} are kept for validation: it has no average"
+            raise ValueError(f"pretrain={self.pretrain!r}: {problem}")
         means = class_means(images, labels, n_classes, self.tally_, rows)
         schedule = training.epochs(np.arange(n_classes), n_classes, self.pretrain_epochs, self.learning_rate_init)
         with self.tally_.phase("pretrain"):
-            self._run(training.images_like(images, means), np.arange(n_classes), schedule)
+            self._run(training.images_like(images, means), np.arange(n_classes), schedule, Watch())
 
-    def _train(self, images: Images, labels: Ints, rows: Ints, held_out: Ints) -> None:
-        """Train epoch by epoch, until the last one or until they no longer help; keep the best by early stopping."""
+    def _train(self, images: Images, labels: Ints, rows: Ints, held_out: Ints, watch: Watch) -> bool:
+        """Train epoch by epoch while they help, keep the best by early stopping; return whether they no longer did."""
         best, n_no_better = self.network_.copy(), 0
-        for _ in range(self.max_iter):
-            self._epoch(images, labels, rows)
+        while self.n_iter_ < self.max_iter and n_no_better <= self.n_iter_no_change and not watch.stop[0]:
+            self._epoch(images, labels, rows, watch)
             if self.early_stopping and self._validate(images, labels, held_out):
                 best = self.network_.copy()
             n_no_better = 0 if self._improved() else n_no_better + 1
-            if n_no_better > self.n_iter_no_change:
-                break
-        else:
-            problem = f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-            warnings.warn(problem + "converged yet.", ConvergenceWarning, stacklevel=3)
         if self.early_stopping:
             self.network_ = best
+        return n_no_better > self.n_iter_no_change
 
-    def _epoch(self, images: Images, labels: Ints, rows: Ints) -> None:
-        """Train on every sample once, in a new order."""
+    def _epoch(self, images: Images, labels: Ints, rows: Ints, watch: Watch) -> None:
+        """Train on every sample once, in a new order; on fewer where the watch says so."""
         batch_size = min(200 if self.batch_size == "auto" else int(self.batch_size), len(rows))
         n_steps = -(-len(rows) // batch_size)
         schedule = training.epochs(rows, batch_size, n_steps, self.learning_rate_init, self._rng)
-        found = self._run(images, labels, schedule)
-        self.loss_ = float(np.average(found, weights=np.diff(schedule.starts)))
+        found = self._run(images, labels, schedule, watch)
+        seen = schedule.starts[: len(found) + 1]
+        self.loss_ = float(np.average(found, weights=np.diff(seen)))
         self.loss_curve_.append(self.loss_)
         self.n_iter_ += 1
-        self.t_ += len(rows)
+        self.t_ += int(seen[-1])
         if self.verbose:
             print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
 
-    def _run(self, images: Images, labels: Ints, schedule: Schedule) -> Array:
+    def _run(self, images: Images, labels: Ints, schedule: Schedule, watch: Watch) -> Array:
         """Carry out a schedule; return the loss of every step."""
-        outcome = training.train(self.network_, self._optimizer, images, labels, schedule, tally=self.tally_)
+        outcome = training.train(self.network_, self._optimizer, images, labels, schedule, None, self.tally_, watch)
         if outcome.status == DIVERGED:
             problem = f"the loss of step {outcome.steps} is not finite"
             raise ValueError(f"{problem}: scale X, or take a learning_rate_init below {self.learning_rate_init}")
@@ -412,10 +418,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         samples: Array = validate_data(self, X, reset=False, dtype=np.float32, order="C")
         self.network_.check_inputs(samples)
-        if training.is_compiled(self.network_):
-            logits = compiled.logits(self.network_, samples, Tally())
-        else:
-            logits = self.network_.forward(samples)
+        logits = training.logits(self.network_, samples, Tally())
         return np.ascontiguousarray(logits[:, : len(self.classes_)])
 
 

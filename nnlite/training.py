@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -60,6 +61,8 @@ __all__ = [
     "prepare_images",
     "train",
 ]
+
+Found = TypeVar("Found")
 
 _CHUNK = 500  # images evaluated at a time: their activations stay in the processor's cache
 
@@ -172,13 +175,17 @@ def _train_stepwise(
     return Outcome(status, stop_step, at_hit, results, loss, stop_tally, network, apart, kept)
 
 
-def interruptibly(work: Callable[[Watch], Outcome]) -> Outcome:
+def interruptibly(work: Callable[[Watch], Found]) -> Found:
     """Train, and stop after the step under way at Ctrl-C, which compiled code does not hear: it gets a thread.
 
     Parameters
     ----------
     work : function of a Watch
-        Calls `train` with it.
+        Calls `train` with it, once or until that says that it was stopped.
+
+    Returns
+    -------
+    What `work` does.
 
     Raises
     ------

@@ -91,6 +91,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 NO_NUMBA = "import sys\nsys.modules.update(numba=None, llvmlite=None)\n"
+PLAIN = "import os; os.environ['NNLITE_KERNELS'] = 'plain'"
 LEARN = """
 import numpy as np
 import nnlite
@@ -107,13 +108,37 @@ def script(program):
 
 
 def test_without_numba_small_networks_learn_after_one_line_that_says_how_slow():
-    found, expected = script(NO_NUMBA + LEARN), script("import os; os.environ['NNLITE_KERNELS'] = 'plain'" + LEARN)
+    found, expected = script(NO_NUMBA + LEARN), script(PLAIN + LEARN)
     assert found.returncode == 0, found.stderr
     assert found.stdout == expected.stdout
     (line,) = found.stderr.splitlines()
     assert "kernels run as plain Python, thousands of times slower: numba cannot be imported" in line
     assert 'python -m pip install -U numba "numpy>=2.0"' in line
     assert found.stdout.startswith("1.0 [0 1 2]")
+
+
+CLASSIFY = """
+import warnings
+import numpy as np
+warnings.simplefilter("ignore", UserWarning)  # that it has not converged
+from nnlite.sklearn import MLPClassifier
+x, y = np.eye(3).repeat(4, 0), np.array(["a", "b", "c"]).repeat(4)
+classifier = MLPClassifier(4, learning_rate_init=0.1, max_iter=20, random_state=0, pretrain="class_means")
+print(classifier.fit(x, y).predict(np.eye(3)), classifier.predict_proba(x)[0].round(3), classifier.loss_curve_[-1])
+"""
+
+
+def test_without_numba_the_classifier_for_scikit_learn_learns_too():
+    pytest.importorskip("sklearn")
+    found, expected = (
+        script(NO_NUMBA + CLASSIFY),
+        script("import os; os.environ['NNLITE_KERNELS'] = 'plain'" + CLASSIFY),
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == expected.stdout
+    assert found.stdout.startswith("['a' 'b' 'c']")
+    (line,) = found.stderr.splitlines()
+    assert "kernels run as plain Python" in line
 
 
 def test_a_numba_that_refuses_this_numpy_is_told_in_its_own_words_with_the_way_out(tmp_path):

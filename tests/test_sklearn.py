@@ -254,9 +254,11 @@ def test_sample_weights_are_not_taken_and_meta_estimators_see_that():
         ({"activation": "identity"}, "activation='identity': expected one of 'relu'"),
         ({"solver": "lbfgs"}, "solver='lbfgs': expected one of 'adam', 'sgd'"),
         ({"pretrain": "averages"}, "pretrain='averages': expected one of None, 'class_means'"),
-        ({"batch_size": 0}, "batch_size=0: expected 'auto' or an integer of at least 1"),
-        ({"max_iter": 0}, "max_iter=0: expected at least 1"),
-        ({"validation_fraction": 1.0}, "validation_fraction=1.0: expected above 0 and below 1"),
+        ({"early_stopping": "no"}, "early_stopping='no': expected one of False, True"),
+        ({"batch_size": 0}, "batch_size 0: must be at least 1"),
+        ({"max_iter": 0}, "max_iter 0: must be at least 1"),
+        ({"validation_fraction": 0}, "validation_fraction 0: must be above 0"),
+        ({"validation_fraction": 1.0}, "validation_fraction 1: must be at least 0 and below 1"),
         ({"learning_rate_init": 0.0}, "learning_rate_init 0.0: must be above 0"),
         ({"momentum": 1.0}, "momentum 1: must be at least 0 and below 1"),
         ({"hidden_layer_sizes": 0}, r"layer_sizes \(3, 0, 3\)"),
@@ -265,6 +267,59 @@ def test_sample_weights_are_not_taken_and_meta_estimators_see_that():
 def test_a_parameter_out_of_range_is_named(parameters, word):
     with pytest.raises(ValueError, match=word):
         fitted(**parameters)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "word"),
+    [
+        ({"max_iter": "3"}, "max_iter: expected a whole number, found '3'"),
+        ({"pretrain_epochs": 1.5}, "pretrain_epochs: expected a whole number, found 1.5"),
+        ({"n_iter_no_change": None}, "n_iter_no_change: expected a whole number, found None"),
+        ({"batch_size": "all"}, "batch_size: expected a whole number, found 'all'"),
+        ({"validation_fraction": "a"}, "validation_fraction: expected a number such as"),
+        ({"hidden_layer_sizes": "8"}, r"layer_sizes \(3, '8', 3\): expected inputs, hidden units, classes as whole"),
+    ],
+)
+def test_a_parameter_of_another_kind_is_named(parameters, word):
+    with pytest.raises(TypeError, match=word):
+        fitted(**parameters)
+
+
+def test_epochs_without_improvement_may_be_without_limit_as_in_scikit_learn():
+    assert fitted(tol=10.0, n_iter_no_change=np.inf).n_iter_ == 30
+
+
+def test_a_class_that_is_kept_for_validation_whole_has_no_average_and_is_named():
+    x, y = made()
+    y[0] = "dog"
+    with pytest.raises(ValueError, match="pretrain='class_means': all samples of class dog are kept for validation"):
+        fitted(x, y, pretrain="class_means", early_stopping=True, validation_fraction=0.9)
+
+
+def test_ctrl_c_ends_a_fit_with_a_warning_and_keeps_what_was_learnt(monkeypatch):
+    """Told after the first step of its fourth epoch; that Ctrl-C tells it is tested with `fit`."""
+    x, y = made()
+    plan, n_planned = training.epochs, iter(range(99))
+
+    def interrupted(work):
+        watch = training.Watch()
+
+        def planned(*arguments):
+            watch.stop[0] = next(n_planned) == 3
+            return plan(*arguments)
+
+        monkeypatch.setattr(training, "epochs", planned)
+        work(watch)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "interruptibly", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        classifier = fitted(x, y, batch_size=20)
+    monkeypatch.undo()
+    assert (classifier.n_iter_, len(classifier.loss_curve_), classifier.t_) == (4, 4, 3 * 60 + 20)
+    assert classifier._optimizer.powers[0] == pytest.approx(0.9**10)
+    assert classifier.loss_curve_[:3] == fitted(x, y, batch_size=20, max_iter=3).loss_curve_
+    assert len(classifier.set_params(warm_start=True).fit(x, y).loss_curve_) > 4
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
