@@ -6,6 +6,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from made import small_dataset, write_dataset
 
@@ -88,6 +89,9 @@ def test_several_values_are_a_list_and_no_hidden_layer_is_an_empty_one(folder):
     )
     assert {record.arm for record in found.records} == {"scratch", "medoid"}
     assert found.records[0].config["hidden_layer_sizes"] == []
+    small = {**SMALL, "hidden": np.array([4, 3]), "seeds": 1}
+    found = nnlite.run_experiment(**small, arms={"scratch"}, dataset=folder, progress=False)
+    assert found.records[0].config["hidden_layer_sizes"] == [4, 3]
 
 
 @pytest.mark.parametrize(
@@ -104,12 +108,23 @@ def test_several_values_are_a_list_and_no_hidden_layer_is_an_empty_one(folder):
         ({"pretrain_epochs": 1, "pretrain_target": 0.5}, ConfigError, "pretrain_target: goes with no pretrain_epochs"),
         ({"executor": "process"}, ConfigError, "executor process: unknown; did you mean processes?"),
         ({"dataset": "no/such"}, DataError, "no/such: no such folder"),
+        (
+            {"dataset": ([[0.0]], [0])},
+            TypeError,
+            "dataset: expected a name, a folder or what load_dataset returns, found",
+        ),
+        ({"executor": 4}, TypeError, "executor: expected a name or a concurrent.futures.Executor, found 4"),
     ],
 )
 def test_a_mistake_is_told_in_the_words_of_python(arguments, error, message):
     with pytest.raises(error) as told:
         nnlite.run_experiment(**arguments, progress=False)
     assert str(told.value).startswith(message)
+
+
+def test_progress_that_is_no_function_is_refused_before_anything_runs():
+    with pytest.raises(TypeError, match="progress: expected True, False or a function, found 'yes'"):
+        nnlite.run_experiment(progress="yes")
 
 
 def test_progress_is_told_on_stderr_alone_and_only_where_it_is_wanted(folder, capsys):

@@ -109,3 +109,8 @@ def test_settings_that_python_cannot_name_are_refused():
         nnlite.compare_settings({}, {"optimiser": "sgd"})
     with pytest.raises(ConfigError, match="seeds, arms and data are for both"):
         nnlite.compare_settings({}, {"seeds": 3})
+    for own in ({"dataset": "fashion-mnist"}, {"executor": "processes"}):  # both would have got the default
+        with pytest.raises(ConfigError, match="seeds, arms and data are for both"):
+            nnlite.compare_settings({}, own)
+    with pytest.raises(TypeError, match=r"expected settings like .*, found '--learning-rate 1e-3'"):
+        nnlite.compare_settings({}, "--learning-rate 1e-3")

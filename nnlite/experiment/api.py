@@ -11,7 +11,7 @@ import html
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from functools import cached_property
@@ -142,7 +142,7 @@ def run_experiment(
     Raises
     ------
     TypeError
-        An argument that does not exist.
+        An argument that does not exist; a data set, executor or progress of another kind.
     ConfigError
         A value that cannot be.
     DataError
@@ -180,7 +180,9 @@ def read_records(path: str | os.PathLike[str]) -> Result:
 
 
 def followed(progress: bool | Watch) -> tuple[Progress, Watch | None]:
-    """Return what tells on stderr how far the runs are, and the function that is given it instead."""
+    """Return what tells on stderr how far the runs are, and the function that is given it instead; TypeError."""
+    if not (isinstance(progress, bool) or callable(progress)):
+        raise TypeError(f"progress: expected True, False or a function, found {progress!r:.60}")
     return Progress(sys.stderr, quiet=progress is not True), None if isinstance(progress, bool) else progress
 
 
@@ -190,10 +192,14 @@ def options_of(function: str, settings: Mapping[str, Any], dataset: str | Datase
     Raises
     ------
     TypeError
-        An argument that does not exist; names the nearest that does.
+        An argument that does not exist; names the nearest that does. A data set or an executor of another kind.
     ConfigError
         A value that cannot be.
     """
+    if not isinstance(dataset, str | os.PathLike | Dataset):
+        raise TypeError(f"dataset: expected a name, a folder or what load_dataset returns, found {dataset!r:.60}")
+    if not isinstance(executor, str | Executor):
+        raise TypeError(f"executor: expected a name or a concurrent.futures.Executor, found {executor!r:.60}")
     arguments = dict(settings)
     if not isinstance(dataset, Dataset):
         arguments["dataset"] = dataset
@@ -218,7 +224,7 @@ def options_of(function: str, settings: Mapping[str, Any], dataset: str | Datase
 
 def _text(value: Any) -> str:
     """Write a value as a command line has it; several are joined by commas, and no hidden layer is `none`."""
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Iterable) and not isinstance(value, str):
         return ",".join(map(str, value)) or "none"
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 

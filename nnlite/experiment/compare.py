@@ -29,6 +29,8 @@ from .wording import no_saving_to_name, p_value, saved, seeds_in_words, steps
 NAMES = "A", "B"
 BY_DEFAULT = "as it is by default"
 
+_FOR_BOTH = "compare: the two may differ in how a run is trained; seeds, arms and data are for both"
+
 
 class ArmCompared(NamedTuple):
     """One arm under both settings: reductions are 1 - cost under B / cost under A, pair by pair."""
@@ -129,12 +131,18 @@ def compare_settings(
     Raises
     ------
     TypeError, ConfigError, DataError
-        As `run_experiment`; also for arguments in which the two settings may not differ.
+        As `run_experiment`; also for arguments in which the two settings may not differ, and settings that are no
+        mappings.
 
     Examples
     --------
     nnlite.compare_settings({"learning_rate": 1e-3}, {"learning_rate": 2e-3}, seeds=20)
     """
+    for own in (a, b):
+        if not isinstance(own, Mapping):
+            raise TypeError(f"compare_settings: expected settings like {{'learning_rate': 2e-3}}, found {own!r:.60}")
+        if own.keys() & {"dataset", "executor"}:  # whose values here would go under in those for both
+            raise ConfigError(_FOR_BOTH)
     first, second = (options_of("compare_settings", {**both, **own}, dataset, executor) for own in (a, b))
     names = [", ".join(f"{name}={value!r}" for name, value in own.items()) or BY_DEFAULT for own in (a, b)]
     return carry_out_both((names[0], names[1]), (first, second), *followed(progress), dataset, executor)
@@ -185,7 +193,7 @@ def _require_comparable(a: Options, b: Options) -> None:
         if options.mode is not RUN or options.out is not None or options.figures or options.html or options.bill:
             raise ConfigError("compare: trains and prints; goes with no --out, --report, --figures, --html, --bill")
     if a.settings != b.settings or (a.dataset, a.data_dir, a.verify) != (b.dataset, b.data_dir, b.verify):
-        raise ConfigError("compare: the two may differ in how a run is trained; seeds, arms and data are for both")
+        raise ConfigError(_FOR_BOTH)
 
 
 def _compared(runs: Sequence[Sequence[RunRecord]], bill: Bill) -> Comparison:
