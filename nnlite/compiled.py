@@ -40,7 +40,7 @@ def train(
     tally: Tally,
     watch: Watch,
 ) -> Outcome:
-    """Carry out a schedule as `training.train` does; see there."""
+    """Carry out a schedule as `training.train` does, which has checked all that comes here; see there."""
     on_rows = isinstance(images, Rows)
     checks = checks or Checks(images, labels, _NONE, needed=0, look=DECIDE, rows=_NONE)
     net = network.pack_network(mlp.weights, mlp.biases, mlp.activation, on_rows)

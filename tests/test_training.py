@@ -15,7 +15,7 @@ import reference
 from nnlite import MLP, SGD, Adam, Momentum, Tally, class_means
 from nnlite.kernels.ops import ACTIVATIONS
 from nnlite.schedule import TO_END, TO_HIT, Checks, Schedule, Watch, epochs
-from nnlite.training import evaluate, prepare_images, train
+from nnlite.training import evaluate, interruptibly, logits, prepare_images, train
 
 pytestmark = pytest.mark.kernels
 
@@ -337,3 +337,18 @@ def test_the_learning_rate_ends_where_the_schedule_does():
     optimizer = SGD(0.5)
     start(optimizer=optimizer)
     assert optimizer.learning_rate == 0.1
+
+
+@both_forms
+def test_logits_are_those_of_the_network_and_cost_as_much(form):
+    mlp, (images, _), expected, found = network(np.float32), data(), Tally(), Tally()
+    x = images.astype(np.float32)
+    np.testing.assert_allclose(logits(mlp, x, found), mlp.forward(x, expected), rtol=1e-5, atol=1e-6)
+    assert found.counts(executed=False) == expected.counts(executed=False)
+    assert found.passes() == expected.passes()
+
+
+def test_work_without_ctrl_c_is_carried_out_with_a_watch_that_stops_nothing():
+    assert interruptibly(lambda watch: watch.stop.tolist()) == [0]
+    with pytest.raises(ValueError, match="no training"):
+        interruptibly(lambda watch: int("no training"))
