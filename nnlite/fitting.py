@@ -24,7 +24,6 @@ from .arguments import (
     class_labels,
     positive,
     random_generator,
-    real_array,
     whole_number,
 )
 from .flops import Tally
@@ -250,11 +249,7 @@ def _share(target: float) -> float:
 
 def _checked(mlp: MLP, name: str, images: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Ints]:
     """Return images in the network's dtype, and their labels; ValueError where they do not fit it or each other."""
-    array = np.require(real_array(name, images), mlp.dtype, ["C", "A"])
-    n_features = mlp.layer_sizes[0]
-    if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
-        advice = "; flatten them: images.reshape(len(images), -1)" if array[:1].size == n_features else ""
-        raise ValueError(f"{name}: expected shape (n, {n_features}), at least one, found {array.shape}{advice}")
+    array = mlp.as_inputs(images, name)
     check_finite(array, f"a pixel that is not finite in {mlp.dtype}")
     return array, class_labels(f"labels of {name}", labels, len(array), mlp.layer_sizes[-1])
 

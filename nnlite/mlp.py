@@ -169,6 +169,37 @@ class MLP(Shown):
                 if not array.flags.writeable:
                     raise ValueError(f"{kind}[{layer}]: read-only, but training writes to it; train mlp.copy()")
 
+    def as_inputs(self, x: npt.ArrayLike, name: str = "x") -> Array:
+        """Return samples as the kernels read them.
+
+        Parameters
+        ----------
+        x : array (n, n_features)
+            Real numbers.
+        name : str
+            What messages call it.
+
+        Returns
+        -------
+        array (n, n_features) of the network's dtype, C-contiguous and aligned; of x's own memory where that will do
+
+        Raises
+        ------
+        ValueError
+            Wrong width, no samples, not two-dimensional, no real numbers.
+        """
+        array = for_reading(np.require(real_array(name, x), self.dtype, ["C", "A"]))
+        n_features = self.layer_sizes[0]
+        if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
+            advice = ""
+            if array.shape == (n_features,):
+                advice = f"; a single one: {name}.reshape(1, -1)"
+            elif array.ndim and array[:1].size == n_features:
+                advice = f"; flatten them: {name}.reshape(len({name}), -1)"
+            expected = f"expected shape (n_samples, {n_features}), at least one sample"
+            raise ValueError(f"{name}: {expected}, found {array.shape}{advice}")
+        return array
+
     def check_inputs(self, x: Array) -> None:
         """Make sure that inputs can be answered: numbers all, and of the size that the network was trained on.
 
@@ -204,7 +235,7 @@ class MLP(Shown):
         ValueError
             Wrong width, no samples, not two-dimensional.
         """
-        return self._activations(self._checked_x(x), Tally() if tally is None else tally)[-1]
+        return self._activations(self.as_inputs(x), Tally() if tally is None else tally)[-1]
 
     def predict(self, x: npt.ArrayLike, tally: Tally | None = None) -> npt.NDArray[np.int64]:
         """Return the most probable class of each sample, int64 (n_samples,); parameters as `forward`.
@@ -271,7 +302,7 @@ class MLP(Shown):
         ValueError
             Wrong width, no samples, a number of labels other than of samples, a label that is no class.
         """
-        x = self._checked_x(x)
+        x = self.as_inputs(x)
         labels = class_labels("labels", labels, len(x), self.layer_sizes[-1])
         tally = Tally() if tally is None else tally
         h = self._activations(x, tally)
@@ -307,7 +338,7 @@ class MLP(Shown):
 
     def _answers(self, x: npt.ArrayLike, tally: Tally) -> Array:
         """The logits, where all that goes in and comes out is finite."""
-        x = self._checked_x(x)
+        x = self.as_inputs(x)
         self.check_inputs(x)
         logits = self._activations(x, tally)[-1]
         check_finite(logits, "logits that are not finite: did the network diverge?")
@@ -328,13 +359,6 @@ class MLP(Shown):
                 h.append(z)
         tally.count_passes(images_forward=len(x))
         return h
-
-    def _checked_x(self, x: npt.ArrayLike) -> Array:
-        array = for_reading(np.require(real_array("x", x), self.dtype, ["C", "A"]))
-        n_features = self.layer_sizes[0]
-        if array.ndim != 2 or array.shape[1] != n_features or len(array) == 0:
-            raise ValueError(f"x: expected shape (n_samples, {n_features}), at least one sample, found {np.shape(x)}")
-        return array
 
 
 def _priced(kernels: Kernels) -> int:

@@ -125,7 +125,12 @@ WITH_NAN = np.where(np.arange(N)[:, None] == 4, np.nan, IMAGES)
     [
         ((WITH_NAN, LABELS, 1), {}, "image 4 has a pixel that is not finite"),
         ((IMAGES, LABELS, 1), {"validation": (WITH_NAN, LABELS)}, "image 4 has a pixel that is not finite"),
-        ((IMAGES[:, :4], LABELS, 1), {}, r"images: expected shape \(n, 5\), at least one, found \(14, 4\)"),
+        (
+            (IMAGES[:, :4], LABELS, 1),
+            {},
+            r"images: expected shape \(n_samples, 5\), .*, found \(14, 4\)$",
+        ),
+        ((np.float64(1), LABELS, 1), {}, r"images: expected shape .*, found \(\)$"),
         ((IMAGES[:0], LABELS[:0], 1), {}, r"images: expected shape .*, found \(0, 5\)"),
         ((IMAGES.reshape(N, 5, 1), LABELS, 1), {}, r"flatten them: images.reshape\(len\(images\), -1\)"),
         ((IMAGES, LABELS[1:], 1), {}, "labels of images: expected 14 integers"),

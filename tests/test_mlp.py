@@ -164,6 +164,19 @@ def test_images_of_another_shape_are_refused_with_both_shapes(shape):
         network().forward(np.zeros(shape))
 
 
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((7, 5, 1), r"; flatten them: x.reshape\(len\(x\), -1\)"),
+        ((5,), r"; a single one: x.reshape\(1, -1\)"),
+        ((4,), ""),
+    ],
+)
+def test_images_whose_pixels_are_all_there_say_how_to_lay_them_out(shape, advice):
+    with pytest.raises(ValueError, match=rf"found \({shape[0]}, ?.*\){advice}$"):
+        network().predict(np.zeros(shape))
+
+
 def test_labels_that_are_no_classes_are_refused():
     with pytest.raises(ValueError, match=r"labels\[2\] is 3: expected 0 to 2"):  # test_arguments.py has all of them
         network().loss_and_gradients(np.zeros((3, 5)), [0, 1, 3])
