@@ -10,8 +10,6 @@ import pytest
 import nnlite
 from nnlite import commands
 
-pytestmark = pytest.mark.kernels
-
 
 def run(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["nnlite", *map(str, arguments)])

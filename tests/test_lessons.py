@@ -24,8 +24,6 @@ from nnlite.lessons import chain_rule, checker, gradient_check, mnist_files, rac
 from nnlite.lessons import forward as forward_lesson
 from nnlite.places import STEMS, places
 
-pytestmark = pytest.mark.kernels
-
 ANSWERS = {
     "bytes": [
         3084,  # 4 bytes of magic, 2 sizes of 4 bytes, 256 x 3 elements of type 0c, 4 bytes each: 4 + 8 + 3072

@@ -35,34 +35,47 @@ def test_without_jupytext_one_line_says_what_to_install(tmp_path, monkeypatch, c
     assert capsys.readouterr().err.endswith("; try: python -m pip install jupytext\n")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["walk", *(f"{number}-{name}" for number, name in enumerate(LESSONS, start=1))])
-def test_a_notebook_runs_from_its_first_cell_to_its_last(name, tmp_path):
-    pytest.importorskip("jupytext")
-    pytest.importorskip("ipykernel")
-    pytest.importorskip("matplotlib")
+def execute(*notebooks):
+    """Run notebooks in one kernel, each from an empty namespace; their cells then hold what they printed."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    (path,) = (path for path in write_notebooks(tmp_path) if path.stem == name)
-    notebook = nbformat.read(path, as_version=4)
+    pytest.importorskip("ipykernel")
+    cells = [cell for notebook in notebooks for cell in (nbformat.v4.new_code_cell("%reset -f"), *notebook)]
+    whole = nbformat.v4.new_notebook(cells=cells)
     root = str(pathlib.Path(nnlite.__file__).parents[1])
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": root}}).execute()  # an error raises
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    if name == "walk":
-        assert sum("image/png" in output.get("data", {}) for output in outputs) >= 6
-        told = [output["text"] for output in outputs if output.get("name") == "stderr"]
-        assert any("\r" in text for text in told)  # progress goes back to the line's start
-        return
-    printed = "".join(output.get("text", "") for output in outputs if output.get("name") == "stdout")
-    assert printed.count("wrong\nhint: ") == len(ASKED[name[2:]][0])  # all are answered by 0
+    nbclient.NotebookClient(whole, timeout=120, resources={"metadata": {"path": root}}).execute()  # an error raises
+
+
+def outputs(cells):
+    return [output for cell in cells for output in cell.get("outputs", [])]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Every notebook by its name, as Jupyter reads it."""
+    pytest.importorskip("jupytext")
+    nbformat = pytest.importorskip("nbformat")
+    return {path.stem: nbformat.read(path, as_version=4) for path in write_notebooks(tmp_path)}
 
 
 @pytest.mark.slow
-def test_a_lesson_answers_in_a_notebook_without_a_traceback(tmp_path):
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
-    cells = [f"%run -m nnlite.lessons.bytes -a 1 {number}" for number in (3084, 3085)]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook, timeout=120).execute()
-    said = ["".join(output["text"] for output in cell.outputs).split("\n")[0] for cell in notebook.cells]
-    assert [words.split(":")[0] for words in said] == ["right", "wrong"]
-    assert {output["name"] for cell in notebook.cells for output in cell.outputs} == {"stdout"}
+def test_the_walk_runs_from_its_first_cell_to_its_last_and_shows_pictures_and_progress(written):
+    pytest.importorskip("matplotlib")
+    cells = written["walk"].cells
+    execute(cells)
+    assert sum("image/png" in output.get("data", {}) for output in outputs(cells)) >= 6
+    told = [output["text"] for output in outputs(cells) if output.get("name") == "stderr"]
+    assert any("\r" in text for text in told)  # progress goes back to the line's start
+
+
+@pytest.mark.slow
+def test_a_lessons_notebook_runs_from_its_first_cell_to_its_last_and_answers_without_a_traceback(written):
+    new_cell = pytest.importorskip("nbformat").v4.new_code_cell
+    answered = [new_cell(f"%run -m nnlite.lessons.bytes -a 1 {number}") for number in (3084, 3085)]
+    lessons = {name: written[f"{number}-{name}"].cells for number, name in enumerate(LESSONS, start=1)}
+    execute(answered, *lessons.values())
+    said = ["".join(output["text"] for output in cell.outputs).split(":")[0] for cell in answered]
+    assert said == ["right", "wrong\nhint"]
+    assert {output["name"] for output in outputs(answered)} == {"stdout"}
+    for name, cells in lessons.items():
+        printed = "".join(output.get("text", "") for output in outputs(cells) if output.get("name") == "stdout")
+        assert printed.count("wrong\nhint: ") == len(ASKED[name][0])  # all are answered by 0
