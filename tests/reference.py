@@ -1,13 +1,11 @@
-"""What nnlite computes and counts, said again slowly in NumPy float64; it shares no code with nnlite.
+"""What nnlite computes, said again slowly in NumPy float64; it shares no code with nnlite.
 
-A network is a list of parameters [weight, bias, weight, bias, ...] and the name of its activation. Counts are written
-from the shapes alone: {kernel: {kind: operations}}, dense; a plain kernel executes a mul and an add for each fma.
+A network is a list of parameters [weight, bias, weight, bias, ...] and the name of its activation.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 
@@ -123,62 +121,13 @@ PER_UNIT = {
 }
 """Operations of an activation and of its derivative for one unit of one sample."""
 
-PER_PARAMETER = {
-    "sgd_update": {"fma": 1},
-    "momentum_update": {"fma": 2},
-    "adam_update": {"fma": 3, "mul": 3, "add": 1, "div": 1, "sqrt": 1},
-}
-PER_STEP = {"adam_update": {"adam_coefficients": Counter(mul=4, add=4, sqrt=1, div=1)}}
-"""What belongs to an update and is computed once a step.
-
-Adam's bias corrections: powers of beta (2 mul), 1 - beta and 1 - power (4 add), a root, and rate and epsilon.
-"""
-
-
-def scaled(kinds, n):
-    return Counter({kind: n * per_one for kind, per_one in kinds.items()})
-
-
-def forward_counts(sizes, activation, n):
-    """Count one forward pass of n samples through layers of the given sizes."""
-    counts = {"matmul_forward": Counter(fma=n * sum(a * b for a, b in pairwise(sizes)))}
-    if len(sizes) > 2:
-        counts[f"{activation}_forward"] = scaled(PER_UNIT[activation][0], n * sum(sizes[1:-1]))
-    return counts
-
-
-def step_counts(sizes, activation, update, n):
-    """Count one training step on n samples: forward, loss, backward, update."""
-    c = sizes[-1]
-    counts = forward_counts(sizes, activation, n)
-    counts["softmax_cross_entropy_forward"] = Counter(
-        cmp=n * (c - 1), add=n * (c + c + 1 + 1), exp=n * c, log=n, div=n * c + 1
-    )
-    counts["softmax_cross_entropy_backward"] = Counter(add=n, div=n * c)
-    counts["matmul_grad_weight"] = Counter(fma=n * sum(a * b for a, b in pairwise(sizes)), add=n * sum(sizes[1:]))
-    if len(sizes) > 2:  # the first layer needs no gradient of its inputs
-        counts["matmul_grad_x"] = Counter(fma=n * sum(a * b for a, b in pairwise(sizes[1:])))
-        counts[f"{activation}_backward"] = scaled(PER_UNIT[activation][1], n * sum(sizes[1:-1]))
-    n_parameters = sum((a + 1) * b for a, b in pairwise(sizes))
-    counts[update] = scaled(PER_PARAMETER[update], n_parameters)
-    return counts | PER_STEP.get(update, {})
-
-
-def check_counts(sizes, activation, n):
-    """Count one evaluation of n samples: forward and an argmax; comparing with the labels is integer work."""
-    return {**forward_counts(sizes, activation, n), "argmax": Counter(cmp=n * (sizes[-1] - 1))}
-
-
-def means_counts(n, p, c):
-    return {"class_sums": Counter(add=n * p), "divide_sums": Counter(div=c * p)}
-
 
 def added(*counts):
-    """Add counts kernel by kernel and kind by kind."""
+    """Add counts, {kernel: {kind: operations}}, kernel by kernel and kind by kind."""
     total: dict[str, Counter] = {}
     for one in counts:
         for kernel, kinds in one.items():
-            total[kernel] = total.get(kernel, Counter()) + kinds
+            total[kernel] = total.get(kernel, Counter()) + Counter(kinds)
     return total
 
 
@@ -187,5 +136,6 @@ def executed(counts):
     ran = {}
     for kernel, kinds in counts.items():
         rest = Counter({kind: n for kind, n in kinds.items() if kind != "fma"})
-        ran[kernel] = rest + Counter(mul=kinds["fma"], add=kinds["fma"])
+        fused = kinds.get("fma", 0)
+        ran[kernel] = rest + Counter(mul=fused, add=fused)
     return ran

@@ -10,6 +10,7 @@ import reference
 from counting import by_kind, new_tally
 
 from nnlite import MLP, SGD, Tally, compiled
+from nnlite.closed_forms import step_counts
 from nnlite.kernels.fast.rows import Rows
 from nnlite.kernels.fast.target import has_fma
 from nnlite.kernels.ops import DENSE, EXECUTED
@@ -121,7 +122,7 @@ def test_a_float64_network_takes_the_plain_form_and_refuses_rows(monkeypatch):
     _, _, bill = run(floats(), np.float64)
     counts = bill.to_record()
     assert counts["executed"]["train"] == reference.executed(
-        reference.added(*(reference.step_counts((20, 4, 3), "relu", "sgd_update", n) for n in (5, 5, 2, 5, 5, 2)))
+        reference.added(*(step_counts((20, 4, 3), "relu", "sgd", n) for n in (5, 5, 2, 5, 5, 2)))
     )
     with pytest.raises(TypeError, match="expected a float array"):
         run(prepared(), np.float64)
