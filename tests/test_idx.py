@@ -348,7 +348,7 @@ def flipped(draw):
     return bytes(content) + draw(st.binary(max_size=4))
 
 
-@settings(in_one_folder, max_examples=500)
+@settings(in_one_folder, max_examples=200)
 @given(content=st.binary(max_size=100) | plausible | flipped())
 @example(content=b"\x1f\x8b")
 @example(content=b"\xfd7zXZ\x00")
