@@ -73,15 +73,6 @@ def test_expected_costs_agree_with_scipys_paired_percentile_bootstrap():
     assert (comp.low, comp.high) == pytest.approx((ref.low, ref.high), abs=0.002)  # ends vary by about 0.0005
 
 
-def test_pairs_are_resampled_together():
-    # Costs differ a hundredfold between pairs, but the ratio is 0.7 in each: only unpaired draws would spread it.
-    theirs = np.geomspace(1, 100, 20)
-    yes = [True] * 20
-    found = ratio_of_expected_costs(0.7 * theirs, yes, theirs, yes)
-    assert found.low == pytest.approx(0.7)
-    assert found.high == pytest.approx(0.7)
-
-
 def test_resamples_in_which_both_arms_missed_are_counted():
     # Pair 0 alone reached, in both arms: a resample misses both if none of n = 6 draws hits it, (5/6)^6 = 0.335.
     reached = [True] + [False] * 5
@@ -146,35 +137,6 @@ def test_critical_value_of_six_pairs_matches_all_their_46656_resamples():
     assert band.critical == pytest.approx(exact[math.ceil(0.95 * len(exact)) - 1], abs=0.05)
     np.testing.assert_allclose(band.high - band.mean, band.critical * error)
     np.testing.assert_allclose(band.mean - band.low, band.critical * error)
-
-
-def test_the_band_covers_all_targets_of_simulated_studies_together():
-    # 300 studies of 30 pairs; a pointwise band would hold at all eight targets in about 80%.
-    bands = [simultaneous_band(study) for study in correlated_studies(300, 30, seed=3)]
-    covered = np.mean([(band.low <= 0).all() and (band.high >= 0).all() for band in bands])
-    assert 0.90 <= covered <= 0.99
-
-
-def test_one_target_has_the_pointwise_normal_interval():
-    # Resampled means of 100 values are nearly normal with variance (99 / 100) s^2: c = 1.960 sqrt(0.99) = 1.950.
-    values = np.random.default_rng(4).normal(5, 3, (100, 1))
-    assert simultaneous_band(values).critical == pytest.approx(1.950, abs=0.06)
-
-
-def test_more_targets_widen_the_band_of_each():
-    study = correlated_studies(1, 40, seed=6)[0]
-    together = simultaneous_band(study)
-    for target in range(8):
-        alone = simultaneous_band(study[:, [target]])
-        assert together.low[target] < alone.low[0] < alone.high[0] < together.high[target]
-
-
-def test_copies_of_a_target_cost_no_width():
-    # Perfectly correlated targets are one target: Bonferroni would widen, the sup-t band does not.
-    column = np.random.default_rng(8).normal(size=(20, 1))
-    copies = np.hstack([column, 3 * column + 1, -column])
-    alone, together = (simultaneous_band(values).critical for values in (column, copies))
-    assert together == pytest.approx(alone)
 
 
 def test_units_of_a_target_scale_its_band_and_no_other():
