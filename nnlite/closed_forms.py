@@ -25,8 +25,10 @@ PER_PARAMETER = {  # one step
 _ADAM_COEFFICIENTS = {"mul": 4, "add": 4, "sqrt": 1, "div": 1}  # one step, whatever the shapes
 
 
-def step_counts(layer_sizes: Sequence[int], activation: str, optimizer: str, n_images: int) -> Kernels:
-    """Count the dense operations of one training step: forward, loss, backward, update.
+def step_counts(
+    layer_sizes: Sequence[int], activation: str, optimizer: str, n_images: int, n_steps: int = 1
+) -> Kernels:
+    """Count the dense operations of training steps: forward, loss, backward, update.
 
     Parameters
     ----------
@@ -37,8 +39,10 @@ def step_counts(layer_sizes: Sequence[int], activation: str, optimizer: str, n_i
     optimizer : str
         adam, sgd or momentum.
     n_images : int
-        Images in the batch. 0 leaves what every step costs whatever its batch: the update, Adam's coefficients and the
+        Images in all batches together. 0 leaves what every step costs whatever its batch: the update, Adam's coefficients and the
         division that makes the loss a mean.
+    n_steps : int
+        Batches.
 
     Returns
     -------
@@ -59,15 +63,15 @@ def step_counts(layer_sizes: Sequence[int], activation: str, optimizer: str, n_i
         **forward_counts(layer_sizes, activation, n),
         # maximum; differences, sum, log(s) - z and their sum; exp; log; probabilities, and once the mean
         "softmax_cross_entropy_forward": {"cmp": n * (c - 1), "add": n * (2 * c + 2), "exp": n * c, "log": n}
-        | {"div": n * c + 1},
+        | {"div": n * c + n_steps},
         "softmax_cross_entropy_backward": {"add": n, "div": n * c},  # (p - [j = label]) / n
         "matmul_grad_weight": {"fma": n * sum(products), "add": n * n_units},  # x^T grad_z; sum of grad_z for the bias
         "matmul_grad_x": {"fma": n * sum(products[1:])},  # grad_z weight^T, less the first layer
         f"{activation}_backward": _scaled(ACTIVATIONS[activation][1], n * n_hidden),
-        f"{optimizer}_update": _scaled(PER_PARAMETER[optimizer], sum(products) + n_units),  # weights and biases
+        f"{optimizer}_update": _scaled(PER_PARAMETER[optimizer], n_steps * (sum(products) + n_units)),  # weights, biases
     }
     if optimizer == "adam":
-        counts["adam_coefficients"] = _ADAM_COEFFICIENTS
+        counts["adam_coefficients"] = _scaled(_ADAM_COEFFICIENTS, n_steps)
     return _without_zeros(counts)
 
 

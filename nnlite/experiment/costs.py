@@ -144,7 +144,7 @@ def spent_at_stop(record: RunRecord, model: str, phases: Iterable[str], executed
 
 
 def agrees_at_stop(record: RunRecord) -> bool:
-    """Return whether the closed forms give what the kernels counted up to the stop, phase by phase, under every model.
+    """Return whether the closed forms give what the kernels counted up to the stop, kernel by kernel.
 
     If a check was made at the stop, what the record says of it must be what was counted as well. The checks of exact
     decisions are not recorded, so for those `evaluate` is not compared. A run that never came to train always agrees.
@@ -156,11 +156,22 @@ def agrees_at_stop(record: RunRecord) -> bool:
     for name, said, counted in zip(_Moments._fields, at_checks, at_stop, strict=True):
         if (said[here] != counted).any() and (name != "images_read" or _is_scaled(record)):
             return False
-    return all(
-        _costs(record, model, (phase,), at_stop)[0] == spent_at_stop(record, model, (phase,))
-        for model in COST_MODELS
-        for phase in PHASES
-        if phase != "evaluate" or record.config["evaluate"] == "full"
+    sizes, activation, optimizer, inputs = _shapes(record)
+    expected = {
+        phase: step_counts(sizes, activation, optimizer, n["images_forward"], n["steps"])
+        for phase, n in record.passes.items()
+        if phase in ("pretrain", "train")
+    }
+    scaled = {"data": int(at_stop.images_read[0])}
+    if record.config["evaluate"] == "full":
+        n_looks = int((at_stop.checks + _looks_of_phase_1(record, at_stop))[0])
+        expected["evaluate"] = evaluation_counts(sizes, activation, n_looks * record.n_checked)
+        scaled["evaluate"] = record.n_checked if n_looks else 0
+    booked = {phase: dict(kernels) for phase, kernels in record.counts["dense"].items()}
+    scaling = {phase: booked.get(phase, {}).pop("scale_pixels", {}) for phase in scaled}
+    by_image = scaling_counts(sizes[0], inputs if _is_scaled(record) else "bytes")
+    return all(booked.get(phase, {}) == kernels for phase, kernels in expected.items()) and all(
+        scaling[phase] == {kind: n * each for kind, each in by_image.items() if n} for phase, n in scaled.items()
     )
 
 
@@ -215,7 +226,7 @@ def _costs(record: RunRecord, model: str, phases: Iterable[str], at: _Moments) -
     if not wanted <= set(PHASES):
         raise ValueError(f"phases {', '.join(sorted(wanted - set(PHASES)))}: unknown; there are {', '.join(PHASES)}")
     prices = _prices(record, model)
-    pretrained = at.steps > record.pretrain_after if record.pretrain_after else np.ones(len(at.steps), bool)
+    pretrained = _pretrained(record, at)
     if record.pretrain_after and pretrained.any() and "pretrain" not in record.passes:
         raise ValueError(
             f"record of {record.arm}, seed {record.seed}: its bill ends before its pretraining after step "
@@ -227,10 +238,18 @@ def _costs(record: RunRecord, model: str, phases: Iterable[str], at: _Moments) -
     if "train" in wanted:
         spent += prices.step * at.steps + prices.image * at.images_seen
     if "evaluate" in wanted:
-        n_looks = record.pretrain_epochs if record.config["pretrain_target"] is not None else 0  # that end phase 1
-        checks = at.checks + n_looks * pretrained
+        checks = at.checks + _looks_of_phase_1(record, at)
         spent += prices.check * checks + prices.first_check * (checks > 0)
     return spent
+
+
+def _pretrained(record: RunRecord, at: _Moments) -> npt.NDArray[np.bool_]:
+    return (at.steps > record.pretrain_after) | (record.pretrain_after == 0)
+
+
+def _looks_of_phase_1(record: RunRecord, at: _Moments) -> Ints:
+    """The looks that had decided phase 1 by then: one an epoch, where it ends at a target."""
+    return _pretrained(record, at) * (record.pretrain_epochs if record.config["pretrain_target"] is not None else 0)
 
 
 def _before(record: RunRecord, model: str, phases: frozenset[str]) -> int:
@@ -253,13 +272,15 @@ def _count_passes(record: RunRecord, measure: str, phases: Iterable[str]) -> int
 def _prices(record: RunRecord, model: str) -> _Prices:
     if model in MEASURES:
         return _MEASURED[model]
-    config, dataset = record.config, record.dataset
-    sizes = (dataset["n_features"], *config["hidden_layer_sizes"], dataset["n_classes"])
-    inputs = with_added_fields(config)["inputs"]
-    prices = _prices_of_shapes(
-        model, sizes, config["activation"], config["optimizer"], inputs, record.n_checked, config["article_pass"]
-    )
+    prices = _prices_of_shapes(model, *_shapes(record), record.n_checked, record.config["article_pass"])
     return prices if _is_scaled(record) else prices._replace(image_read=0, first_check=0)
+
+
+def _shapes(record: RunRecord) -> tuple[tuple[int, ...], str, str, str]:
+    """What a step's counts follow from: layer sizes, activation, optimizer, and how pixels are scaled."""
+    config, dataset = with_added_fields(record.config), record.dataset
+    sizes = (dataset["n_features"], *config["hidden_layer_sizes"], dataset["n_classes"])
+    return sizes, config["activation"], config["optimizer"], config["inputs"]
 
 
 @lru_cache(maxsize=1024)
