@@ -39,8 +39,8 @@ def step_counts(
     optimizer : str
         adam, sgd or momentum.
     n_images : int
-        Images in all batches together. 0 leaves what every step costs whatever its batch: the update, Adam's coefficients and the
-        division that makes the loss a mean.
+        Images in all batches together. 0 leaves what every step costs whatever its batch: the update, Adam's
+        coefficients and the division that makes the loss a mean.
     n_steps : int
         Batches.
 
@@ -68,7 +68,7 @@ def step_counts(
         "matmul_grad_weight": {"fma": n * sum(products), "add": n * n_units},  # x^T grad_z; sum of grad_z for the bias
         "matmul_grad_x": {"fma": n * sum(products[1:])},  # grad_z weight^T, less the first layer
         f"{activation}_backward": _scaled(ACTIVATIONS[activation][1], n * n_hidden),
-        f"{optimizer}_update": _scaled(PER_PARAMETER[optimizer], n_steps * (sum(products) + n_units)),  # weights, biases
+        f"{optimizer}_update": _scaled(PER_PARAMETER[optimizer], n_steps * (sum(products) + n_units)),  # and biases
     }
     if optimizer == "adam":
         counts["adam_coefficients"] = _scaled(_ADAM_COEFFICIENTS, n_steps)

@@ -206,3 +206,8 @@ def test_a_planted_effect_is_named_right_in_95_of_100_studies(effect, word, spre
     rng = np.random.default_rng([20231200, round(1000 * spread), round(100 * effect), round(100 * miss_rate)])
     words = [simulated_verdict(rng, effect, spread, miss_rate) for _ in range(100)]
     assert words.count(word) >= 95
+
+
+@pytest.mark.parametrize(("low", "high", "sign"), [(0.1, 0.2, 1), (-0.2, -0.1, -1), (-0.1, 0.1, 0), (None, None, 0)])
+def test_a_sign_is_that_of_the_whole_interval(low, high, sign):
+    assert Interval(0.0, low, high).sign == sign

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from test_study_controls import run
 
 from nnlite.study.counting import counted, counting
@@ -58,11 +57,3 @@ def test_the_table_has_six_rows_and_no_missing_part_is_passed_over():
         left = Study({name: records for name, records in whole.parts.items() if name != part})
         assert counted(left) == []
         assert part in " ".join(counting(left).lacking)
-
-
-@pytest.mark.parametrize(("low", "high", "sign"), [(0.1, 0.2, 1), (-0.2, -0.1, -1), (-0.1, 0.1, 0), (None, None, 0)])
-def test_a_sign_is_that_of_the_whole_interval(low, high, sign):
-    from nnlite.experiment.stats import Interval
-    from nnlite.study.counting import _sign
-
-    assert _sign(Interval(0.0, low, high)) == sign

@@ -20,6 +20,7 @@ from ..closed_forms import Kernels, evaluation_counts, scaling_counts, step_coun
 from ..flops import COST_MODELS, total
 from .config import with_added_fields
 from .records import RunRecord
+from .stats import Comparison, compare
 
 MEASURES = {
     "steps": "updates of the parameters, in pretraining and training",
@@ -79,6 +80,11 @@ def cost_at_stop(record: RunRecord, bill: Bill, executed: bool = False) -> float
     float
     """
     return spent_at_stop(record, bill.model, bill.phases, executed) if record.reached else math.inf
+
+
+def compared(arms: Iterable[Iterable[RunRecord]], bill: Bill, executed: bool = False) -> Comparison:
+    """Compare an arm's runs with scratch's at their own stops, run i of both one seed; else as `cost_at_stop`."""
+    return compare(*([cost_at_stop(run, bill, executed) for run in runs] for runs in arms))
 
 
 def cost_at_checks(

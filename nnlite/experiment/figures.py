@@ -22,11 +22,11 @@ from ..datasets import Dataset
 from . import drawing
 from .article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED
 from .config import BASELINE, TREATMENT, ConfigError
-from .costs import EVERY_OPERATION, WHOLE_BILL, cost_at_checks, cost_at_stop
+from .costs import EVERY_OPERATION, WHOLE_BILL, compared, cost_at_checks, cost_at_stop
 from .drawing import COLOURS, Curve, Floats
 from .records import RunRecord, paired, steps_or_miss
 from .report import TITLES, Summary
-from .stats import CLAIMED, compare
+from .stats import CLAIMED
 from .wording import bounds, no_saving_to_name, saved
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def pairs_figure(records: Sequence[RunRecord]) -> Figure | None:
     axes.plot(range(1, len(shown) + 1), shown, "o", color=colour, markersize=6, zorder=3)
     if math.isfinite(interval.median):
         axes.axhline(interval.median, color=colour, linewidth=2)
-    if interval.low is not None and interval.high is not None and math.isfinite(interval.low):
-        axes.axhspan(interval.low, interval.high, color=colour, alpha=0.18, linewidth=0)
+    if interval.ends is not None and math.isfinite(interval.ends[0]):
+        axes.axhspan(*interval.ends, color=colour, alpha=0.18, linewidth=0)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.axhline(CLAIMED, color="black", linewidth=1, linestyle=(0, (4, 3)))
     axes.set_xlabel("pairs, from the smallest saving to the largest", fontsize=11)
@@ -338,7 +338,7 @@ def _saved_words(arms: dict[str, list[RunRecord]]) -> str:
     both = paired(arms.get(TREATMENT, []), arms.get(BASELINE, []))
     if not both[0]:
         return ""
-    found = compare(*([cost_at_stop(run, EVERY_OPERATION) for run in runs] for runs in both))
+    found = compared(both, EVERY_OPERATION)
     unnamed = no_saving_to_name(found)
     if unnamed is not None:
         return f" {unnamed} ({bounds(found.interval)})." if found.measured else f" {unnamed}."

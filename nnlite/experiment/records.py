@@ -80,6 +80,11 @@ class RunRecord:
         curve.flags.writeable = False
         return curve
 
+    @cached_property
+    def run_config(self) -> RunConfig:
+        """Its configuration as an object: made once, since every question finds runs by it."""
+        return RunConfig.from_record(self.config)
+
     def tally(self) -> Tally:
         """Return the bill up to the stop, to be priced."""
         return Tally.from_record(self.counts, self.passes)

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
 from .article import PRETRAINED, SCRATCH, savings
 from .config import BASELINE, TREATMENT
-from .costs import ARTICLE, EVERY_OPERATION, SCOPES, Bill, cost_at_stop
+from .costs import ARTICLE, EVERY_OPERATION, SCOPES, Bill, compared
 from .records import FAILED, RunRecord, paired, steps_or_miss
-from .stats import CLAIMED, Comparison, Interval, Verdict, article_rank, compare, sign_test, verdict
+from .stats import CLAIMED, Comparison, Interval, Verdict, article_rank, sign_test
 from .wording import (
     MEANING,
     PEOPLE,
@@ -79,8 +79,7 @@ class Summary:
 
     def compared(self, arm: str, bill: Bill, executed: bool = False) -> Comparison:
         """Compare an arm with scratch over the seeds that both have; ValueError if there is none."""
-        both = paired(self.arms.get(arm, []), self.arms.get(BASELINE, []))
-        return compare(*([cost_at_stop(run, bill, executed) for run in runs] for runs in both))
+        return compared(paired(self.arms.get(arm, []), self.arms.get(BASELINE, [])), bill, executed)
 
     @cached_property
     def n_pairs(self) -> int:
@@ -107,10 +106,7 @@ class Summary:
     @property
     def verdict(self) -> Verdict | None:
         """The verdict on the headline; None where nothing is judged."""
-        found = self.headline
-        if found is None or not self.with_verdict:
-            return None
-        return verdict(found.n_pairs, found.both_missed / found.n_pairs, found.interval.low, found.interval.high)
+        return self.headline.verdict if self.headline is not None and self.with_verdict else None
 
     @property
     def sign_test_p(self) -> float | None:
@@ -274,12 +270,13 @@ def headline(summary: Summary) -> list[str]:
 def _finding(comparison: Comparison) -> str:
     """The first sentence: what was saved, how well that is known, and what that makes of the claim."""
     interval = comparison.interval
-    if interval.low is None or interval.high is None:
+    if interval.ends is None:
         known = f"(no 95% interval: {comparison.n_pairs} pair{'' if comparison.n_pairs == 1 else 's'}, 6 needed)"
         claim = ""
     else:
         known = f"(95% interval {_range(interval)})"
-        inside = round(interval.low, 2) <= CLAIMED <= round(interval.high, 2)  # as printed
+        low, high = interval.ends
+        inside = round(low, 2) <= CLAIMED <= round(high, 2)  # as printed
         claim = "; the claim is 30%" if inside else ", not 30%"
     unnamed = no_saving_to_name(comparison)
     if unnamed is not None:
@@ -355,7 +352,7 @@ def _saved(treated: RunRecord, scratch: RunRecord) -> str:
         return "nothing measured" if not scratch.reached else "nothing saved"
     if not scratch.reached:
         return f"only {PEOPLE[TREATMENT]} got there"
-    (reduction,) = compare(*([cost_at_stop(run, ARTICLE)] for run in (treated, scratch))).reductions
+    (reduction,) = compared(([treated], [scratch]), ARTICLE).reductions
     amount = percent(abs(reduction), 0)
     return f"{f'saved {amount}' if reduction >= 0 else f'cost {amount} more'} (the article's count)"
 
@@ -390,4 +387,4 @@ def _median(comparison: Comparison, baseline: str) -> str:
 
 
 def _range(interval: Interval) -> str:
-    return "none" if interval.low is None or interval.high is None else ends(interval.low, interval.high, 0)
+    return "none" if interval.ends is None else ends(*interval.ends, 0)

@@ -38,6 +38,16 @@ class Interval:
     low: float | None
     high: float | None
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Both ends; None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
+    def sign(self) -> int:
+        """1 where all of the interval lies above 0, -1 where all lies below, 0 where neither is known."""
+        return 0 if self.low is None or self.high is None else (self.low > 0) - (self.high < 0)
+
     def as_reduction(self) -> Interval:
         """Turn an interval of ratios into one of reductions, 1 - ratio; the ends change places."""
         low, high = (None if end is None else 1.0 - end for end in (self.high, self.low))
@@ -73,6 +83,11 @@ class Comparison:
     def n_missed(self) -> int:
         """Runs of either arm that never got there."""
         return self.arm_missed + self.scratch_missed + 2 * self.both_missed
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the rule says of it."""
+        return verdict(self.n_pairs, self.both_missed / self.n_pairs, self.interval.low, self.interval.high)
 
 
 def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> PairedRatios:

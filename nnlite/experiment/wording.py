@@ -125,9 +125,7 @@ def ends(low: float, high: float, digits: int = 1) -> str:
 
 def bounds(interval: Interval) -> str:
     """Write an interval's ends, and which interval it is, as a sentence has them."""
-    if interval.low is None or interval.high is None:
-        return "too few pairs for a 95% interval"
-    return f"95% interval {ends(interval.low, interval.high)}"
+    return f"95% interval {ends(*interval.ends)}" if interval.ends else "too few pairs for a 95% interval"
 
 
 def no_saving_to_name(
@@ -174,7 +172,7 @@ def brief(interval: Interval) -> str:
     """
     cost = -math.inf < interval.median < 0
     of = _turned(interval) if cost else interval
-    known = "" if of.low is None or of.high is None else f" ({ends(of.low, of.high)})"
+    known = f" ({ends(*of.ends)})" if of.ends else ""
     return f"cost {percent(of.median)} more{known}" if cost else f"saved {percent(of.median)}{known}"
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import nnlite
-from nnlite.experiment.config import BASELINE, TREATMENT, RunConfig
-from nnlite.experiment.costs import ARTICLE, cost_at_stop
+from nnlite.experiment.config import BASELINE, TREATMENT
+from nnlite.experiment.costs import ARTICLE, compared
 from nnlite.experiment.records import paired, read_records
 from nnlite.experiment.stats import (
     CLAIMED_HIGH,
@@ -25,7 +25,6 @@ from nnlite.experiment.stats import (
     MIN_PAIRS,
     Interval,
     binomial_tail,
-    compare,
     interval_ranks,
     median_interval,
     sign_test,
@@ -44,11 +43,11 @@ def savings(path: Path = RECORDS) -> tuple[Savings, str]:
     """Return the savings of pairs by seed, and where they are from: kept runs if there are any, else simulated ones."""
     if not path.exists():
         return simulated(np.random.default_rng(0), 100, EFFECT), "simulated: no kept runs here"
-    records = [record for record in read_records(path) if RunConfig.from_record(record.config) == CLAIM]
+    records = [record for record in read_records(path) if record.run_config == CLAIM]
     arms = ([record for record in records if record.arm == arm] for arm in (TREATMENT, BASELINE))
-    treated, scratch = paired(*arms)
-    found = compare(*([cost_at_stop(record, ARTICLE) for record in runs] for runs in (treated, scratch)))
-    return np.array(found.reductions), f"kept runs, seeds {scratch[0].seed} to {scratch[-1].seed}"
+    both = paired(*arms)
+    found = compared(both, ARTICLE)
+    return np.array(found.reductions), f"kept runs, seeds {both[0][0].seed} to {both[0][-1].seed}"
 
 
 def interval(saved: Savings) -> Interval:

@@ -11,15 +11,15 @@ import statistics
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..experiment.config import BASELINE, TREATMENT
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, compared, cost_at_stop
 from ..experiment.records import RunRecord, paired
-from ..experiment.stats import Comparison, Interval, compare, median_interval, paired_ratios
+from ..experiment.stats import Interval, median_interval, paired_ratios
 from ..experiment.wording import OUTCOMES, brief, cell, number, p_value, several
 from . import controls
-from .comparisons import EXPLAINED_MARGIN, explained, holm
+from .comparisons import EXPLAINED_MARGIN, explained, judged, more_saved
 from .document import Facts, Section, Table
 from .protocol import MAIN_SEEDS
 from .runs import Study, once
@@ -91,20 +91,21 @@ def causes(study: Study) -> Facts | None:
     chosen = {arm: chosen_gain(arm, choosing) for arm in CHOSEN}
     starts = [_start(study, arm, gain) for gain in shown_gains(choosing) for arm in STARTS]
     averages, mean = (_ratios(study, arm, chosen[arm]) for arm in CHOSEN)
-    more = median_interval(_less(mean, averages))
-    half = median_interval(_less(0.5 + averages / 2, mean))
+    more = median_interval(more_saved(mean, averages))
+    half = median_interval(more_saved(0.5 + averages / 2, mean))
     return {
         "n_pairs": starts[0]["n_pairs"],
         "seeds": (PAIR_SEEDS.start, PAIR_SEEDS.stop - 1),
         "chosen_gains": chosen,
         "starts": starts,
         "class_means": {
-            name: _compared(study, TREATMENT, DECIDED.closed_form_gain, bill).interval for name, bill in BILLS.items()
+            name: compared(_runs(study, TREATMENT, DECIDED.closed_form_gain), bill).interval
+            for name, bill in BILLS.items()
         },
         "averages_more": more,
         "averages_more_word": _adds(more),
         "averages_more_at_equal_gain": {
-            gain: median_interval(_less(_ratios(study, GLOBAL_MEAN, gain), _ratios(study, AVERAGES, gain)))
+            gain: median_interval(more_saved(_ratios(study, GLOBAL_MEAN, gain), _ratios(study, AVERAGES, gain)))
             for gain in shown_gains(choosing)
         },
         "start_less_half": half,
@@ -115,56 +116,38 @@ def causes(study: Study) -> Facts | None:
 
 def _adds(more: Interval) -> str:
     """The registered word for what the averages save more than the start."""
-    if more.low is None or more.high is None:
-        return "open"
-    if more.low > 0:
+    if more.sign > 0:
         return "add to the start"
-    return "add nothing" if more.low >= -EXPLAINED_MARGIN and more.high <= EXPLAINED_MARGIN else "open"
+    nothing = more.ends and more.ends[0] >= -EXPLAINED_MARGIN and more.ends[1] <= EXPLAINED_MARGIN
+    return "add nothing" if nothing else "open"
 
 
 def _share(half: Interval) -> str:
     """The registered word for the start's share of the formula's saving."""
-    if half.low is not None and half.low > 0:
-        return "more than half"
-    return "less than half" if half.high is not None and half.high < 0 else "about half"
-
-
-def _less(ratios: ArrayLike, others: ArrayLike) -> Floats:
-    """By how much the first ratios of costs lie above the others: what the second saves more. Two misses: nothing."""
-    one, two = np.asarray(ratios, np.float64), np.asarray(others, np.float64)
-    return np.subtract(one, two, out=np.zeros_like(one), where=~(np.isinf(one) & np.isinf(two)))
+    return {1: "more than half", -1: "less than half", 0: "about half"}[half.sign]
 
 
 def _runs(study: Study, arm: str, gain: float) -> tuple[Runs, Runs]:
     """An arm's runs at a gain, and scratch's of the same seeds."""
-    ours, scratch = paired(
-        study.runs("start-images", arm, with_gain(gain)), study.runs("start-images", BASELINE, DECIDED)
-    )
+    scratch = study.runs("start-images", BASELINE, DECIDED)
+    ours, scratch = paired(study.runs("start-images", arm, with_gain(gain)), scratch)
     return ours, scratch
 
 
-def _costs(runs: Runs, bill: Bill) -> list[float]:
-    return [cost_at_stop(run, bill) for run in runs]
-
-
 def _ratios(study: Study, arm: str, gain: float) -> Floats:
-    return paired_ratios(*(_costs(runs, EVERY_OPERATION) for runs in _runs(study, arm, gain))).ratios
-
-
-def _compared(study: Study, arm: str, gain: float, bill: Bill) -> Comparison:
-    return compare(*(_costs(runs, bill) for runs in _runs(study, arm, gain)))
+    costs = ([cost_at_stop(run, EVERY_OPERATION) for run in runs] for runs in _runs(study, arm, gain))
+    return paired_ratios(*costs).ratios
 
 
 def _start(study: Study, arm: str, gain: float) -> Facts:
-    ours, _ = _runs(study, arm, gain)
+    ours, scratch = _runs(study, arm, gain)
     after = [run.accuracy_after_pretrain for run in ours if run.accuracy_after_pretrain is not None]
-    found = {name: _compared(study, arm, gain, bill) for name, bill in BILLS.items()}
-    savings = {name: comparison.interval for name, comparison in found.items()}
+    found = {name: compared((ours, scratch), bill) for name, bill in BILLS.items()}
     return {
         "arm": arm,
         "gain": gain,
         "n_pairs": len(ours),
-        **savings,
+        **{name: comparison.interval for name, comparison in found.items()},
         "missed": found["saved"].n_missed,
         "after_start": statistics.fmean(after),
     }
@@ -176,16 +159,15 @@ def _first_test(study: Study) -> list[Facts]:
     means, others = _ratios(study, TREATMENT, gain), [arm for arm in STARTS if arm != AVERAGES]
     ratios = {arm: _ratios(study, arm, gain) for arm in others}
     tests = {arm: explained(found, means) for arm, found in ratios.items()}
-    yes, no = (holm([getattr(test, p) for test in tests.values()]).tolist() for p in ("p_explains", "p_worse"))
     return [
         {
             "arm": arm,
-            "outcome": "explains" if p <= controls.LEVEL else "worse" if q <= controls.LEVEL else "open",
-            "difference": median_interval(_less(means, ratios[arm])),
-            "explains_p": p,
-            "worse_p": q,
+            "outcome": word["outcome"],
+            "difference": median_interval(more_saved(means, ratios[arm])),
+            "explains_p": word["explains_p"],
+            "worse_p": word["worse_p"],
         }
-        for arm, p, q in zip(others, yes, no, strict=True)
+        for arm, word in judged(tests, len(others)).items()
     ]
 
 
@@ -205,7 +187,8 @@ def _answer(found: Facts) -> str:
         "add nothing": "the averages add nothing to it,",
         "open": "whether the averages add to it stays open,",
     }[found["averages_more_word"]]
-    points = f"{theirs} {number(more.median)} points{_ends(more)} pair by pair"
+    known = f" ({' to '.join(map(number, more.ends))})" if more.ends else ""
+    points = f"{theirs} {number(more.median)} points{known} pair by pair"
     return (
         f"Started by the formula from the global mean ten times, which knows nothing of the classes, training {start} "
         f"of every operation; from the averages it {averages}. {share.capitalize()} of the formula's saving is the "
@@ -220,15 +203,10 @@ def _at_equal_size(found: Facts) -> str:
     return f"{points} points where both have size {several([f'{gain:g}' for gain in differences])}"
 
 
-def _ends(interval: Interval) -> str:
-    return (
-        "" if interval.low is None or interval.high is None else f" ({number(interval.low)} to {number(interval.high)})"
-    )
-
-
 def _on_the_first_test(found: Facts) -> list[str]:
     """Say whether starts without classes pass the test by which the first study said explained."""
-    fooling = [STARTS[row["arm"]] for row in found["explains"] if _fools(row)]
+    passing = [row["arm"] for row in found["explains"] if row["outcome"] == "explains"]
+    fooling = [STARTS[arm] for arm in passing if arm in WITHOUT_CLASSES]
     if not fooling:
         return ["No start without class information passes the first study's test of what explains the saving."]
     verb = "pass" if len(fooling) > 1 else "passes"
@@ -238,17 +216,13 @@ def _on_the_first_test(found: Facts) -> list[str]:
     ]
 
 
-def _fools(row: Facts) -> bool:
-    return row["arm"] in WITHOUT_CLASSES and row["outcome"] == "explains"
-
-
 def _taught_by_steps(study: Study) -> list[str]:
     """Say which images help where they are taught by steps, from the first study."""
     rows = {row["arm"]: row for row in (*controls.controls(study), *controls.descriptive(study))}
     if not TAUGHT.keys() <= rows.keys():
         return []
     savings = {arm: rows[arm]["saved_every_operation"].interval for arm in TAUGHT}
-    helps, others = ([arm for arm in TAUGHT if _is_saved(savings[arm]) == saves] for saves in (True, False))
+    helps, others = ([arm for arm in TAUGHT if (savings[arm].sign > 0) == saves] for saves in (True, False))
     n = f"first study, {len(MAIN_SEEDS)} pairs, noise {rows['noise']['n_pairs']}"
     told = [
         f"{what}: {', '.join(f'{TAUGHT[arm]} {brief(savings[arm])}' for arm in arms)}"
@@ -256,8 +230,3 @@ def _taught_by_steps(study: Study) -> list[str]:
         if arms
     ]
     return [f"Taught by steps, {'; '.join(told)} ({n})."]
-
-
-def _is_saved(saving: Interval) -> bool:
-    """Whether all of an interval lies above nothing saved."""
-    return saving.low is not None and saving.low > 0

@@ -17,17 +17,17 @@ from numpy.typing import ArrayLike
 
 from ..experiment.article import savings
 from ..experiment.config import BASELINE, TREATMENT
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, MEASURES, Bill, cost_at_stop, spent_at_stop
-from ..experiment.stats import Interval, article_rank, compare, sign_test
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, MEASURES, Bill, compared, spent_at_stop
+from ..experiment.stats import Comparison, Interval, article_rank, sign_test
 from ..experiment.stats import verdict as word_of
 from ..experiment.wording import PEOPLE, PRICES, brief, pairs, percent, saved, several, times
 from ..experiment.wording import cell as interval
 from ..flops import COST_MODELS
 from .document import Facts, Section, Table
-from .estimands import Goal, stable_ratio, target_of
+from .estimands import Goal, Pairs, first_touch, stable_ratio, target_of
 from .protocol import CLAIM, CLAIM_64
 from .resampling import ratio_of_expected_costs
-from .runs import Pairs, Study, both_arms, once
+from .runs import Study, both_arms, once
 
 CELLS = {
     "claim": ("claim", "claim", CLAIM, ARTICLE, "E1"),
@@ -68,7 +68,7 @@ def cell(study: Study, key: str) -> Facts | None:
     by_arm, run = {BASELINE: scratch, TREATMENT: treated}, scratch.runs[0]
     goal = Goal(target_of(run))
     headline = _judged(arms, bill, estimand, goal)
-    hits = compare(*(arm.first_costs(bill, goal) for arm in arms))
+    hits = first_touch(arms, bill, goal)
     models = {model: "training" if model == ARTICLE.model else "bill" for model in COST_MODELS}  # as each is quoted
     by_model = [_row(arms, Bill(model, scope), estimand, goal) for model, scope in models.items()]
     ran = [_row_of_what_ran(arms, model, goal) for model in ("flop", "mac")]  # the others are defined on shapes
@@ -96,17 +96,15 @@ def cell(study: Study, key: str) -> Facts | None:
 def _judged(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> Facts:
     """What is saved, how many runs missed (all of an arm whose mean never stays), and the word that the rule gives."""
     if estimand == "E1":
-        return _judged_by_pairs(*(arm.first_costs(bill, goal) for arm in arms))
+        return _judged_by_pairs(first_touch(arms, bill, goal))
     ratio, n_pairs = stable_ratio(*arms, bill, goal), len(arms[0])
     saving, missed = ratio.as_reduction(), sum(n_pairs for arm in arms if arm.stable_step(goal) is None)
     word = word_of(n_pairs, ratio.both_missed_share, saving.low, saving.high)
     return {"saved": saving, "missed": missed, "verdict": word}
 
 
-def _judged_by_pairs(treated: ArrayLike, scratch: ArrayLike) -> Facts:
-    found = compare(treated, scratch)
-    word = word_of(found.n_pairs, found.both_missed / found.n_pairs, found.interval.low, found.interval.high)
-    return {"saved": found.interval, "missed": found.n_missed, "verdict": word}
+def _judged_by_pairs(found: Comparison) -> Facts:
+    return {"saved": found.interval, "missed": found.n_missed, "verdict": found.verdict}
 
 
 def _other_ways(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> list[tuple[Bill, str, Goal]]:
@@ -140,8 +138,8 @@ def _row(arms: Pairs, bill: Bill, estimand: str, goal: Goal) -> Facts:
 def _row_of_what_ran(arms: Pairs, model: str, goal: Goal) -> Facts:
     """The operations that ran; they are known at each run's own stop alone, so this is E1 in every cell."""
     asked = {"model": model, "counting": "executed", "scope": "bill", "estimand": "E1"}
-    costs = ([cost_at_stop(run, Bill(model, "bill"), executed=True) for run in arm.runs] for arm in arms)
-    return _with_answer(asked, len(arms[0]), goal, _judged_by_pairs(*costs))
+    ran = compared((arm.runs for arm in arms), Bill(model, "bill"), executed=True)
+    return _with_answer(asked, len(arms[0]), goal, _judged_by_pairs(ran))
 
 
 def _with_answer(asked: Facts, n_pairs: int, goal: Goal, judged: Facts) -> Facts:

@@ -6,7 +6,9 @@ Tests of plain numbers, exact or by the t distribution. Left out: which controls
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,9 @@ from ..experiment.stats import Interval, as_numbers, binomial_tail, median_inter
 
 EQUIVALENCE_MARGIN = 0.0015
 """Accuracies closer than this, 0.15 points, are the same accuracy."""
+
+LEVEL = 0.05
+"""Largest adjusted p-value that gives a control its word."""
 
 EXPLAINED_MARGIN = 0.05
 """A control may save this much less than the class means, as a fraction, and still explain their saving."""
@@ -129,6 +134,28 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     return adjusted
 
 
+def judged(tests: Mapping[str, Explanation], n_family: int) -> dict[str, dict[str, Any]]:
+    """Give each control its word: it explains the saving, or is worse, if that adjusted p-value is at most LEVEL.
+
+    Both p-values by Holm over the whole family, of which those that have no test count as 1.
+    """
+    absent = [1.0] * (n_family - len(tests))
+    adjusted = [
+        holm([*(getattr(test, p) for test in tests.values()), *absent]).tolist() for p in ("p_explains", "p_worse")
+    ]
+    found = {}
+    for arm, p, q in zip(tests, *adjusted, strict=False):
+        outcome = "explains" if p <= LEVEL else "worse" if q <= LEVEL else "open"
+        found[arm] = {"outcome": outcome, "explains_p": p, "worse_p": q}
+    return found
+
+
+def more_saved(costs: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
+    """Return by how much the first ratios of costs lie above the others, pair by pair; two misses differ by nothing."""
+    one, two = np.asarray(costs, np.float64), np.asarray(others, np.float64)
+    return np.subtract(one, two, out=np.zeros_like(one), where=~(np.isinf(one) & np.isinf(two)))
+
+
 def explained(control: ArrayLike, class_means: ArrayLike, margin: float = EXPLAINED_MARGIN) -> Explanation:
     """Ask whether a control saves as much as the class means, up to a margin.
 
@@ -161,8 +188,7 @@ def explained(control: ArrayLike, class_means: ArrayLike, margin: float = EXPLAI
     theirs, ours = as_numbers("control", control), as_numbers("class_means", class_means)
     if len(theirs) != len(ours):
         raise ValueError(f"expected pairs, found {len(theirs)} and {len(ours)}")
-    # (1 - theirs) - (1 - ours), where inf - inf is two misses: no difference.
-    differences = np.subtract(ours, theirs, out=np.zeros_like(ours), where=~(np.isinf(ours) & np.isinf(theirs)))
+    differences = more_saved(ours, theirs)  # (1 - theirs) - (1 - ours)
     n_above, n_below = int(np.count_nonzero(differences > -margin)), int(np.count_nonzero(differences < -margin))
     n_pairs = len(differences)
     bound = median_interval(differences, confidence=0.90)  # two one-sided 95% bounds

@@ -21,13 +21,10 @@ from ..experiment.records import RunRecord, paired
 from ..experiment.stats import compare, paired_ratios
 from ..experiment.wording import OUTCOMES, brief, cell, p_value, percent, saved, several, steps
 from . import cells
-from .comparisons import EXPLAINED_MARGIN, explained, holm
+from .comparisons import EXPLAINED_MARGIN, explained, judged
 from .document import Facts, Section, Table
 from .protocol import CLAIM, CONTROLS, DESCRIPTIVE, FLAGS, SETTINGS
 from .runs import Study, once
-
-LEVEL = 0.05
-"""Largest adjusted p-value that gives a control its word."""
 
 CHEAP = {"fresh-batches": "fresh batches of ten", "exemplar": "one fixed image a class"}
 """Controls that would explain a saving as nothing but cheap steps."""
@@ -123,14 +120,7 @@ def _tested(study: Study, bill: Bill) -> dict[str, Facts]:
         if ours:
             theirs, averages, below = (_costs(group, bill, BUDGET) for group in (ours, means, scratch))
             tests[arm] = explained(paired_ratios(theirs, below).ratios, paired_ratios(averages, below).ratios)
-    absent = [1.0] * (len(EXPLANATORY) - len(tests))
-    explains = holm([*(test.p_explains for test in tests.values()), *absent]).tolist()
-    worse = holm([*(test.p_worse for test in tests.values()), *absent]).tolist()
-    found = {}
-    for (arm, test), p, q in zip(tests.items(), explains, worse, strict=False):
-        outcome = "explains" if p <= LEVEL else "worse" if q <= LEVEL else "open"
-        found[arm] = {"outcome": outcome, "explanation": test, "explains_p": p, "worse_p": q}
-    return found
+    return {arm: {"explanation": tests[arm], **word} for arm, word in judged(tests, len(EXPLANATORY)).items()}
 
 
 def _arms(study: Study, part: str, arms: Iterable[str], outcome: str) -> list[Facts]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..experiment.config import BASELINE
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, compared
 from ..experiment.records import paired
-from ..experiment.stats import Interval, compare
 from ..experiment.wording import brief, cell
 from .document import Facts, Section, Table
 from .runs import Study, once
@@ -35,7 +34,7 @@ COUNTS: dict[str, dict[str, Any]] = {
     "dense": {"bill": EVERY_OPERATION},
     "executed": {"bill": EVERY_OPERATION, "executed": True},
 }
-"""The ways to count, and how `cost_at_stop` is asked for them."""
+"""The ways to count, and how `compared` is asked for them."""
 
 
 def counting(study: Study) -> Section:
@@ -67,28 +66,18 @@ def counted(study: Study) -> list[Facts]:
 def _row(study: Study, arm: str, stop: str) -> Facts:
     part, config = STOPS[stop]
     own = study.runs("counting", arm, config) or study.runs(part, arm, config)
-    ours, scratch = paired(own, study.runs(part, BASELINE, config))
-    found = {
-        count: compare(*([cost_at_stop(run, **asked) for run in runs] for runs in (ours, scratch)))
-        for count, asked in COUNTS.items()
-    }
+    both = paired(own, study.runs(part, BASELINE, config))
+    found = {count: compared(both, **asked) for count, asked in COUNTS.items()}
     intervals = {count: comparison.interval for count, comparison in found.items()}
     return {
         "arm": arm,
         "stop": stop,
-        "n_pairs": len(ours),
+        "n_pairs": len(both[0]),
         "seeds": (PAIR_SEEDS.start, PAIR_SEEDS.stop - 1),
         "missed": found["dense"].n_missed,
         **intervals,
-        "sign_turns": _sign(intervals["dense"]) * _sign(intervals["executed"]) < 0,
+        "sign_turns": intervals["dense"].sign * intervals["executed"].sign < 0,
     }
-
-
-def _sign(saving: Interval) -> int:
-    """1 where all of the interval lies above nothing saved, -1 below, else 0."""
-    if saving.low is None or saving.high is None:
-        return 0
-    return (saving.low > 0) - (saving.high < 0)
 
 
 def _both(rows: list[Facts], arm: str) -> str:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ..experiment.config import RunConfig
 from ..experiment.costs import Bill, cost_at_checks
 from ..experiment.records import RunRecord
+from ..experiment.stats import Comparison, Interval, compare
 from .resampling import RatioInterval, ratio_interval, resamples
 
 Ints = NDArray[np.int64]
@@ -62,7 +62,7 @@ class Curves:
         if not runs:
             raise ValueError("curves: expected at least one run, found none")
         self.runs = list(runs)
-        self.steps: Ints = np.array(RunConfig.from_record(runs[0].config).check_steps(), np.int64)
+        self.steps: Ints = np.array(runs[0].run_config.check_steps(), np.int64)
         self._n_checks = np.array([len(run.curve) for run in runs])  # fewer than steps where a run diverged
         self._spent: dict[tuple[Bill, int | None], Ints] = {}
         self._resampled: dict[Goal, Ints] = {}
@@ -187,6 +187,20 @@ def _stable_looks(totals: Ints | Floats, needed: int) -> Ints:
     below = totals < needed
     after_last_below = below.shape[1] - np.argmax(below[:, ::-1], axis=1)
     return np.where(below.any(axis=1), after_last_below, 0)
+
+
+Pairs = tuple[Curves, Curves]
+"""An arm and scratch; row i of both is one seed."""
+
+
+def first_touch(arms: Pairs, bill: Bill, goal: Goal) -> Comparison:
+    """Compare two arms, each run where it is first at its goal, E1."""
+    return compare(*(arm.first_costs(bill, goal) for arm in arms))
+
+
+def for_good(arms: Pairs, bill: Bill, goal: Goal) -> Interval:
+    """Return what an arm saves where its mean stays at the goal, E2; the rest as `stable_ratio`."""
+    return stable_ratio(*arms, bill, goal).as_reduction()
 
 
 def stable_ratio(arm: Curves, scratch: Curves, bill: Bill, goal: Goal) -> RatioInterval:

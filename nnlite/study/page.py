@@ -13,8 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..experiment import article
-from ..experiment import stats as rule
+from ..experiment import article, stats
 from ..experiment.exits import DATA, Exit
 from ..experiment.stats import interval_ranks
 from . import cause, cells, controls, counting, evidence, protocol, regime, settled, targets, tuning, verdict
@@ -99,7 +98,7 @@ def pages(study: Study, pictures: Mapping[str, str]) -> dict[str, str]:
         "questions": "\n\n".join(as_markdown(section, pictures) for section in others),
         "article": article,
         "protocol": protocol,
-        "rule": rule,
+        "stats": stats,
         "n_pairs": n_pairs,
         "middles": (n_pairs // 2, n_pairs // 2 + 1),
         "ranks": interval_ranks(n_pairs),
@@ -109,7 +108,7 @@ def pages(study: Study, pictures: Mapping[str, str]) -> dict[str, str]:
 
 def _fixed_notes() -> dict[str, list[str]]:
     """The paragraphs of notes.md, by the name of their question."""
-    prose = _prose("notes.md").format(margin=100 * EXPLAINED_MARGIN, rule=rule)
+    prose = _prose("notes.md").format(margin=100 * EXPLAINED_MARGIN, stats=stats)
     _, *blocks = re.split(r"^## (\w+)$", prose, flags=re.MULTILINE)
     return {
         name: [" ".join(paragraph.split("\n")) for paragraph in block.strip().split("\n\n")]

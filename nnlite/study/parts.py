@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..access import keep_access
-from ..experiment.config import ConfigError, RunConfig
+from ..experiment.config import ConfigError
 from ..experiment.exits import DATA, FAILED_RUN, Exit, Interrupted, reading, require_numba, stop_if_noted
 from ..experiment.progress import Progress
 from ..experiment.records import FAILED, RecordsError, RunRecord, prepare_to_append, read_records, require_same
@@ -89,7 +89,7 @@ def _exists(path: Path) -> bool:
 
 def run_of(record: RunRecord) -> tuple[str, Run]:
     """Which run a record is of: data set, configuration, arm, seed."""
-    return record.dataset["name"], (RunConfig.from_record(record.config), record.arm, record.seed)
+    return record.dataset["name"], (record.run_config, record.arm, record.seed)
 
 
 def missing_runs(blocks: Sequence[Block], records: Iterable[RunRecord]) -> dict[str, list[Run]]:
@@ -213,7 +213,7 @@ def _run_part(part: Part, blocks: Sequence[Block], where: str, folder: str, work
         missing = missing_runs(blocks, kept)
         datasets = {block.dataset: load(block.dataset) for block in blocks}
         for record in kept:  # of other kernels, which round differently, or of another data set of that name?
-            require_same(path, [record], RunConfig.from_record(record.config), datasets[record.dataset["name"]])
+            require_same(path, [record], record.run_config, datasets[record.dataset["name"]])
         if aside := prepare_to_append(path):
             progress.line(f"{path}: its last line was cut short; it is set aside in {aside}")
         n_runs, n_missing = sum(len(block.runs()) for block in blocks), sum(map(len, missing.values()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -147,14 +147,30 @@ def score(runs: Sequence[RunRecord]) -> float:
     return statistics.fmean(Curves(runs).stable_costs(EVERY_OPERATION, Goal(target_of(runs[0]))))
 
 
+def by_configuration(records: Iterable[RunRecord]) -> dict[tuple[RunConfig, str], list[RunRecord]]:
+    """Sort runs by configuration and arm, by seed within; those that failed are left out."""
+    found: dict[tuple[RunConfig, str], list[RunRecord]] = {}
+    for run in sorted(records, key=lambda run: run.seed):
+        if run.status != FAILED:
+            found.setdefault((run.run_config, run.arm), []).append(run)
+    return found
+
+
 def best(arm: str, records: Sequence[RunRecord], n: int) -> list[RunConfig]:
     """Return an arm's n best settings, of those that were run; equals in the order in which they were drawn."""
-    runs: dict[RunConfig, list[RunRecord]] = {}
-    for run in records:
-        if run.arm == arm and run.status != FAILED:
-            runs.setdefault(RunConfig.from_record(run.config), []).append(run)
-    scores = {config: score(runs[config]) for config in by_arm(arm) if config in runs}
-    return sorted(scores, key=scores.__getitem__)[:n]
+    return ranked(by_arm(arm), arm, records, score)[:n]
+
+
+def ranked(
+    drawn: Sequence[RunConfig],
+    arm: str,
+    records: Iterable[RunRecord],
+    score_of: Callable[[Sequence[RunRecord]], float],
+) -> list[RunConfig]:
+    """Return the drawn settings that an arm was run with, the smallest score first; equals as they were drawn."""
+    runs = by_configuration(records)
+    scores = {config: score_of(runs[config, arm]) for config in drawn if (config, arm) in runs}
+    return sorted(scores, key=scores.__getitem__)
 
 
 def ratio_sd(treated: Sequence[RunRecord], scratch: Sequence[RunRecord]) -> float:
@@ -209,9 +225,8 @@ def _finals(earlier: Earlier) -> list[Block]:
 def _tuned(earlier: Earlier) -> list[Block]:
     finals = earlier("finals")
     winners = {arm: best(arm, finals, 1)[0] for arm in BOTH}
-    scratch, treated = (
-        [run for run in finals if (run.arm, RunConfig.from_record(run.config)) == winner] for winner in winners.items()
-    )
+    runs = by_configuration(finals)
+    scratch, treated = (runs[winners[arm], arm] for arm in BOTH)
     seeds = range(MAIN_SEEDS.start, MAIN_SEEDS.start + n_tuned(ratio_sd(treated, scratch)))
     return [Block(winners[arm], (arm,), seeds) for arm in BOTH]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, compared
 from ..experiment.records import paired, steps_or_miss
-from ..experiment.stats import article_rank, compare
+from ..experiment.stats import article_rank
 from ..experiment.wording import brief, cell, ends, percent, several, steps
 from .document import Facts, Section, Table
 from .runs import Study, once
@@ -98,10 +98,7 @@ def _row(study: Study, name: str, config: RunConfig) -> Facts:
         "after_pretrain": _spread([run.accuracy_after_pretrain or 0.0 for run in treated]),
         "then_steps": _spread(list(map(steps_or_miss, treated))),
     }
-    saved, every = (
-        compare(*([cost_at_stop(run, bill) for run in runs] for runs in (treated, scratch)))
-        for bill in (ARTICLE, EVERY_OPERATION)
-    )
+    saved, every = (compared((treated, scratch), bill) for bill in (ARTICLE, EVERY_OPERATION))
     return {
         "setting": name,
         "n_pairs": len(treated),

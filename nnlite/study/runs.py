@@ -12,10 +12,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..experiment.config import BASELINE, TREATMENT, DataError, RunConfig
 from ..experiment.exits import DATA, Exit
-from ..experiment.records import FAILED, RecordsError, RunRecord, paired
+from ..experiment.records import RecordsError, RunRecord, paired
 from ..experiment.wording import several
-from .estimands import Curves
+from .estimands import Curves, Pairs
 from .parts import done_file, is_done, n_lacking, records_of, remove_leftover
+from .protocol import by_configuration
 from .second_protocol import ALL_PARTS
 
 P = ParamSpec("P")
@@ -39,7 +40,7 @@ class Study:
         self.parts = {name: list(records) for name, records in parts.items() if records}
         self.begun = dict(begun)
         self.answers: dict[Hashable, Any] = {}
-        self._sorted = {name: _by_configuration(records) for name, records in self.parts.items()}
+        self._sorted = {name: by_configuration(records) for name, records in self.parts.items()}
 
     @classmethod
     def read(cls, folder: str, tell: Callable[[str], None] = lambda text: None) -> Study:
@@ -154,20 +155,8 @@ def once(
     return remembered
 
 
-Pairs = tuple[Curves, Curves]
-"""Class-means and scratch; row i of both is one seed."""
-
-
 @once
 def both_arms(study: Study, part: str, config: RunConfig | None = None) -> Pairs | None:
     """Watch class-means and scratch over the seeds that both have in a part; None where there is no pair."""
     treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
     return (Curves(treated), Curves(scratch)) if treated else None
-
-
-def _by_configuration(records: Sequence[RunRecord]) -> dict[tuple[RunConfig, str], list[RunRecord]]:
-    found: dict[tuple[RunConfig, str], list[RunRecord]] = {}
-    for run in sorted(records, key=lambda run: run.seed):
-        if run.status != FAILED:
-            found.setdefault((RunConfig.from_record(run.config), run.arm), []).append(run)
-    return found

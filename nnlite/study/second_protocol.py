@@ -14,9 +14,9 @@ import numpy as np
 
 from ..experiment.config import RunConfig
 from ..experiment.costs import EVERY_OPERATION, cost_at_stop
-from ..experiment.records import FAILED, RunRecord
+from ..experiment.records import RunRecord
 from .estimands import Curves, Goal, target_of
-from .protocol import BOTH, HONEST_TARGET, PARTS, TUNING_IMAGES, Block, Earlier, Part
+from .protocol import BOTH, HONEST_TARGET, PARTS, TUNING_IMAGES, Block, Earlier, Part, ranked
 
 GAIN_SEEDS = range(40000, 40020)
 PAIR_SEEDS = range(41000, 41100)
@@ -124,23 +124,16 @@ def settled_score(runs: Sequence[RunRecord]) -> float:
 
 def best_phase_1(records: Sequence[RunRecord], n: int) -> list[RunConfig]:
     """Return the n best of the drawn settings that were run; equals in the order in which they were drawn."""
-    runs: dict[RunConfig, list[RunRecord]] = {}
-    for run in records:
-        if run.arm == "class-means" and run.status != FAILED:
-            runs.setdefault(RunConfig.from_record(run.config), []).append(run)
-    scores = {config: settled_score(runs[config]) for config in phase_1_draws() if config in runs}
-    return sorted(scores, key=scores.__getitem__)[:n]
+    return ranked(phase_1_draws(), "class-means", records, settled_score)[:n]
 
 
 def chosen_gain(arm: str, records: Sequence[RunRecord]) -> float:
     """Return the gain at which a start's median run costs least, every operation; the smaller of equals."""
-    costs: dict[float, list[float]] = {gain: [] for gain in GAINS}
-    for run in records:
-        if run.arm == arm and run.status != FAILED:
-            gain = RunConfig.from_record(run.config).closed_form_gain
-            costs[gain].append(cost_at_stop(run, EVERY_OPERATION))
-    medians = {gain: statistics.median(found) for gain, found in costs.items() if found}
-    return min(medians, key=medians.__getitem__)
+    return ranked([with_gain(gain) for gain in GAINS], arm, records, _median_cost)[0].closed_form_gain
+
+
+def _median_cost(runs: Sequence[RunRecord]) -> float:
+    return statistics.median(cost_at_stop(run, EVERY_OPERATION) for run in runs)
 
 
 def shown_gains(records: Sequence[RunRecord]) -> list[float]:

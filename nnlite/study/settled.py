@@ -13,16 +13,15 @@ from fractions import Fraction
 import numpy as np
 
 from ..experiment.config import BASELINE, TREATMENT
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop, spent_at_stop
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, compared, spent_at_stop
 from ..experiment.stats import Interval, compare, median_interval
-from ..experiment.stats import verdict as rule
 from ..experiment.wording import brief, cell, percent, saved, steps
 from ..flops import total
 from .cells import expected_costs
 from .document import Facts, Section, Table
-from .estimands import Goal, stable_ratio
+from .estimands import Goal, Pairs, first_touch, for_good
 from .protocol import BOTH
-from .runs import Pairs, Study, both_arms, once
+from .runs import Study, both_arms, once
 from .second_protocol import FIRST_WINNER, SETTLING_SEEDS, best_phase_1, phase_1_draws, settled_goal, settled_score
 
 NEIGHBOURHOOD = [Fraction(n, 1000) for n in range(887, 895)]
@@ -78,8 +77,7 @@ def settlement(study: Study) -> Facts | None:
         return None
     treated, scratch = arms
     goal = settled_goal(scratch.runs[0])
-    found = compare(*(arm.first_costs(EVERY_OPERATION, goal) for arm in arms))
-    word = rule(found.n_pairs, found.both_missed / found.n_pairs, found.interval.low, found.interval.high)
+    found = first_touch(arms, EVERY_OPERATION, goal)
     (winner,) = best_phase_1(study.parts["finals-2"], 1)
     tried = study.by_configuration("tuning-2")
     return {
@@ -88,7 +86,7 @@ def settlement(study: Study) -> Facts | None:
         "target": float(goal.target),
         "saved": found.interval,
         "missed": found.n_missed,
-        "verdict": word,
+        "verdict": found.verdict,
         "stable_steps": {BASELINE: scratch.stable_step(_first(goal)), TREATMENT: treated.stable_step(_first(goal))},
         "phase_1_share": _phase_1_share(arms, goal),
         "steps_saved": compare(*(arm.first_steps(goal) for arm in arms)).interval,
@@ -153,16 +151,14 @@ def _ways(arms: Pairs, goal: Goal) -> list[Facts]:
     ]
     rows = []
     for how, bill, when in asked:
-        found = compare(*(arm.first_costs(bill, when) for arm in arms))
+        found = first_touch(arms, bill, when)
         rows.append({"how": how, "missed": found.n_missed, "saved": found.interval})
-    executed = ([cost_at_stop(run, EVERY_OPERATION, executed=True) for run in arm.runs] for arm in arms)
-    ran = compare(*executed)
-    for_good = stable_ratio(*arms, EVERY_OPERATION, first).as_reduction()
+    ran = compared((arm.runs for arm in arms), EVERY_OPERATION, executed=True)
     never = sum(len(arm) for arm in arms if arm.stable_step(first) is None)
     return [
         *rows,
         {"how": "first touch, operations that ran", "missed": ran.n_missed, "saved": ran.interval},
-        {"how": FOR_GOOD, "missed": never, "saved": for_good},
+        {"how": FOR_GOOD, "missed": never, "saved": for_good(arms, EVERY_OPERATION, first)},
         {
             "how": "expected cost of a first touch",
             "missed": rows[3]["missed"],
@@ -175,7 +171,7 @@ def _near(arms: Pairs, goal: Goal, target: Fraction) -> Facts:
     here = replace(goal, target=target)
     return {
         "target": float(target),
-        "in_a_row": compare(*(arm.first_costs(EVERY_OPERATION, here) for arm in arms)).interval,
-        "first_touch": compare(*(arm.first_costs(EVERY_OPERATION, _first(here)) for arm in arms)).interval,
-        "for_good": stable_ratio(*arms, EVERY_OPERATION, _first(here)).as_reduction(),
+        "in_a_row": first_touch(arms, EVERY_OPERATION, here).interval,
+        "first_touch": first_touch(arms, EVERY_OPERATION, _first(here)).interval,
+        "for_good": for_good(arms, EVERY_OPERATION, _first(here)),
     }

@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
 from ..experiment.costs import ARTICLE, EVERY_OPERATION
 from ..experiment.records import RunRecord
-from ..experiment.stats import MIN_PAIRS, compare, median_interval
+from ..experiment.stats import MIN_PAIRS, median_interval
 from ..experiment.wording import PEOPLE, cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
 from . import cells
-from .comparisons import EQUIVALENCE_MARGIN, equivalence
-from .controls import LEVEL, SAVED
+from .comparisons import EQUIVALENCE_MARGIN, LEVEL, equivalence
+from .controls import SAVED
 from .document import Facts, Section, Table
-from .estimands import Curves, Goal, stable_ratio, target_of
+from .estimands import Curves, Goal, Pairs, first_touch, for_good, target_of
 from .protocol import BOTH, CLAIM, EPOCHS_5, EPOCHS_20, HONEST, TARGETS, WIDE, WIDE_TARGETS
 from .resampling import Band, simultaneous_band
-from .runs import Pairs, Study, both_arms, once
+from .runs import Study, both_arms, once
 
 MIN_REACHED = 0.95
 """Smallest share of pairs in which both runs reach a target that has a ratio."""
@@ -142,7 +142,7 @@ def by_target(both: Pairs | None, wanted: Sequence[float]) -> list[Facts]:
             gained = np.subtract(plain, ours, out=np.zeros_like(plain), where=hit | treated_hit)
             row["steps_saved"] = median_interval(gained)
             row["saved"], row["saved_every_operation"] = (
-                compare(*(arm.first_costs(bill, goal) for arm in both)).interval for bill in (ARTICLE, EVERY_OPERATION)
+                first_touch(both, bill, goal).interval for bill in (ARTICLE, EVERY_OPERATION)
             )
         rows.append(row)
     return rows
@@ -247,23 +247,23 @@ def at_the_end(name: str, treated: Curves, scratch: Curves) -> Facts:
 
 def how_far_apart(row: Facts) -> str:
     """Shown to be the same comes first: a difference may be sure and yet too small to matter."""
-    middle, low, high = row["difference"].median, row["difference"].low, row["difference"].high
-    differs = low is not None and high is not None and (low > 0 or high < 0)
-    word = "they differ" if differs else "not shown to be the same"
+    difference = row["difference"]
+    middle, ends = difference.median, difference.ends
+    word = "they differ" if difference.sign else "not shown to be the same"
     if row["test"].p_value < LEVEL:
         word = "shown to be the same"
     apart = number(abs(middle), 2)
     ahead = PEOPLE[TREATMENT if middle > 0 else BASELINE]
     found = f"{ahead} is {apart} points better in the median pair" if float(apart) else "neither is better"
     name = row["name"] if row["name"].endswith("steps") else f"{row['name']} ({row['steps']:,} steps)"
-    if low is not None and high is not None and middle < 0:
-        low, high = -high, -low  # how far the arm that is better is ahead
-    return f"after {name} {found} ({_known(low, high)}{pairs(row['n_pairs'])}): {word}"
+    if ends and middle < 0:
+        ends = -ends[1], -ends[0]  # how far the arm that is better is ahead
+    return f"after {name} {found} ({_known(ends)}{pairs(row['n_pairs'])}): {word}"
 
 
-def _known(low: float | None, high: float | None) -> str:
+def _known(ends: tuple[float, float] | None) -> str:
     """The ends of an interval of points, where it has any."""
-    return "" if low is None or high is None else f"95% interval {number(low, 2)} to {number(high, 2)}; "
+    return f"95% interval {number(ends[0], 2)} to {number(ends[1], 2)}; " if ends else ""
 
 
 def fashion(study: Study) -> Section:
@@ -349,8 +349,8 @@ def stops(treated: Curves, scratch: Curves) -> Facts:
     for arm, curves in ((BASELINE, scratch), (TREATMENT, treated)):
         read = _accuracy_at(curves.first_checks(_goal(HONEST.target)), curves, "apart")
         accuracy[arm] = read[np.isfinite(read)].tolist()
-    by_test = stable_ratio(treated, scratch, EVERY_OPERATION, on_test)
-    return {"saved_by_test": by_test.as_reduction(), "test_accuracy_at_stop": accuracy}
+    by_test = for_good((treated, scratch), EVERY_OPERATION, on_test)
+    return {"saved_by_test": by_test, "test_accuracy_at_stop": accuracy}
 
 
 def _accuracy_at(checks: NDArray[np.int64], curves: Curves, images: str) -> Floats:
@@ -362,10 +362,10 @@ def _accuracy_at(checks: NDArray[np.int64], curves: Curves, images: str) -> Floa
 
 def flattery(row: Facts) -> str:
     """Say what stopping on the images that are reported does to an arm, as its interval allows."""
-    arm, middle, low, high = PEOPLE[row["arm"]], row["difference"].median, row["difference"].low, row["difference"].high
-    source = f"({_known(low, high)}{row['n_runs']} runs)"
-    if low is not None and low > 0:
+    arm, difference = PEOPLE[row["arm"]], row["difference"]
+    middle, source = difference.median, f"({_known(difference.ends)}{row['n_runs']} runs)"
+    if difference.sign > 0:
         return f"It flatters {arm} by {number(middle, 2)} points {source}."
-    if high is not None and high < 0:
+    if difference.sign < 0:
         return f"It is no flattery of {arm}, which does {number(-middle, 2)} points worse where it stops {source}."
     return f"It is not shown to flatter {arm}: {number(middle, 2)} points {source}."

@@ -150,15 +150,14 @@ def _in_all_ways(contest: Facts) -> str:
 
 def _on_the_width(contest: Facts) -> list[str]:
     """Say what an interval that is only too wide still says."""
-    low, high = contest["saved"].low, contest["saved"].high
-    if contest["verdict"].word != "not established" or low is None or high is None:
-        return []
-    if low <= 0 <= high or high - low <= MAX_WIDTH:
+    saving = contest["saved"]
+    too_wide = saving.ends and saving.ends[1] - saving.ends[0] > MAX_WIDTH
+    if contest["verdict"].word != "not established" or not saving.sign or not too_wide:
         return []
     return [
-        f"All of the interval lies {'below' if high < 0 else 'above'} nothing saved; the rule withholds its word "
-        "because of the width. The number of pairs was planned from the spread of single runs, as registered, not from "
-        "that of the ratio judged here."
+        f"All of the interval lies {'below' if saving.sign < 0 else 'above'} nothing saved; the rule withholds its "
+        "word because of the width. The number of pairs was planned from the spread of single runs, as registered, "
+        "not from that of the ratio judged here."
     ]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
 from ..experiment.config import ARMS, BASELINE, TREATMENT
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, cost_at_stop
+from ..experiment.costs import ARTICLE, EVERY_OPERATION, compared
 from ..experiment.records import paired
-from ..experiment.stats import CLAIMED, Interval, compare
+from ..experiment.stats import CLAIMED, Interval
 from ..experiment.wording import (
     MEANING,
     PRICES,
@@ -31,7 +31,7 @@ from . import controls
 from .cells import CELLS, IN_VERDICT, SHORT, by_the_other_estimand, by_what_ran, cell, verdict_line
 from .comparisons import EXPLAINED_MARGIN
 from .document import Facts, Section, Table
-from .estimands import Curves, Goal, stable_ratio, target_of
+from .estimands import Curves, Goal, for_good, target_of
 from .protocol import CLAIM, FLAGS
 from .runs import Study, once
 from .settled import settlement
@@ -127,15 +127,14 @@ def _flag_row(study: Study, name: str) -> Facts | None:
     runs = paired(study.runs("flags", BASELINE, FLAGS[name]), study.runs("claim", BASELINE, CLAIM))
     if found is None or not runs[0]:
         return None
-    flagged, plain = map(Curves, runs)
-    ran = ([cost_at_stop(run, EVERY_OPERATION, executed=True) for run in arm] for arm in runs)
+    arms = Curves(runs[0]), Curves(runs[1])
     return {
         "key": name,
         "n_pairs": found["n_pairs"],
         "estimand": "E1",
         "first_touch": found["saved"].interval,
-        "for_good": stable_ratio(flagged, plain, ARTICLE, Goal(target_of(plain.runs[0]))).as_reduction(),
-        "ran": compare(*ran).interval,
+        "for_good": for_good(arms, ARTICLE, Goal(target_of(runs[1][0]))),
+        "ran": compared(runs, EVERY_OPERATION, executed=True).interval,
     }
 
 
