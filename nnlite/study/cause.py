@@ -65,20 +65,15 @@ def cause(study: Study) -> Section:
     ]
     equal = found["averages_more_at_equal_gain"]
     tables[0].rows.append(["difference", *(cell(equal[gain]) for gain in gains)])
-    tested = [
-        [
-            SHORT[row["arm"]],
-            cell(row["difference"]),
-            p_value(row["explains_p"]),
-            p_value(row["worse_p"]),
-            OUTCOMES[row["outcome"]],
-        ]
-        for row in found["explains"]
-    ]
+    tested = {
+        "images in the start": lambda row: SHORT[row["arm"]],
+        "difference, points": lambda row: cell(row["difference"]),
+        "p yes": lambda row: p_value(row["explains_p"]),
+        "p no": lambda row: p_value(row["worse_p"]),
+        "explains it?": lambda row: OUTCOMES[row["outcome"]],
+    }
     caption = "Saving less that of the averages taught by steps, by pair, size 8; the first registration's test:"
-    tables.append(
-        Table(["images in the start", "difference, points", "p yes", "p no", "explains it?"], tested, caption)
-    )
+    tables.append(Table.of(found["explains"], tested, caption))
     return Section(title, answer, tables, facts=facts, lacking=lacking)
 
 

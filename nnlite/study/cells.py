@@ -216,17 +216,14 @@ def _by_word(found: Facts, name: str) -> tuple[list[str], list[Table]]:
         for row in found["sensitivity"]
         if row["model"] == LABELS and math.isfinite(row["saved"].median)
     ]
-    head = ["what is counted", "until", "missed", "saved, % (95%)"]
-    tables = [
-        Table(
-            head,
-            [[_counted(row), _until(row, found), str(row["missed"]), interval(row["saved"])] for row in asked],
-            f"{name}, {word}; {pairs(found['n_pairs'])}:",
-        )
-        for word, asked in of.items()
-        if asked
-    ]
-    return answer, tables
+    columns = {
+        "what is counted": _counted,
+        "until": lambda row: _until(row, found),
+        "missed": lambda row: str(row["missed"]),
+        "saved, % (95%)": lambda row: interval(row["saved"]),
+    }
+    captions = {word: f"{name}, {word}; {pairs(found['n_pairs'])}:" for word in of}
+    return answer, [Table.of(asked, columns, captions[word]) for word, asked in of.items() if asked]
 
 
 def _asked(row: Facts, found: Facts) -> str:

@@ -22,7 +22,7 @@ from ..experiment.stats import compare, paired_ratios
 from ..experiment.wording import OUTCOMES, brief, cell, p_value, percent, saved, several, steps
 from . import cells
 from .comparisons import EXPLAINED_MARGIN, explained, judged
-from .document import Facts, Section, Table
+from .document import Columns, Facts, Section, Table
 from .protocol import CLAIM, CONTROLS, DESCRIPTIVE, FLAGS, SETTINGS
 from .runs import Study, once
 
@@ -37,8 +37,13 @@ NO_DIRECTION = {**CHEAP, "permuted": "averages under wrong labels"}
 
 DECIDING = {**DIRECTION, **NO_DIRECTION}
 
-SAVED = {"article's count, %": "saved", "dense operations, %": "saved_every_operation"}
-"""The two columns that say what is saved, and where a row has them."""
+SAVED: Columns = {
+    "article's count, %": lambda row: cell(row["saved"].interval),
+    "dense operations, %": lambda row: cell(row["saved_every_operation"].interval),
+}
+"""The two columns that say what is saved."""
+
+_COUNTED: Columns = {"n": lambda row: str(row["n_pairs"]), "missed": lambda row: str(row["saved"].n_missed)}
 
 BEFORE_PUT_BACK = ("adam-state", "first-layer", "output-layer")
 """Arms that put weights back after phase 1: the accuracy before that is not theirs."""
@@ -166,23 +171,18 @@ def averages_or_steps(study: Study) -> Section:
     lacking = study.missing("claim", "controls")
     if not found:
         return Section(title, facts=facts, lacking=lacking)
-    rows = [
-        [
-            row["arm"],
-            cell(test.interval),
-            p_value(row["explains_p"]),
-            p_value(row["worse_p"]),
-            OUTCOMES[row["outcome"]],
-            OUTCOMES[row["outcome_as_article"]],
-        ]
-        for row in found
-        if (test := row["explanation"])
-    ]
     tables = [_table_of_arms("What each saves", found)]
-    if rows:
-        head = ["control", "difference, points", "p yes", "p no", "as much?", "article"]
+    if tested := [row for row in found if row["explanation"]]:
+        columns = {
+            "control": lambda row: row["arm"],
+            "difference, points": lambda row: cell(row["explanation"].interval),
+            "p yes": lambda row: p_value(row["explains_p"]),
+            "p no": lambda row: p_value(row["worse_p"]),
+            "as much?": lambda row: OUTCOMES[row["outcome"]],
+            "article": lambda row: OUTCOMES[row["outcome_as_article"]],
+        }
         caption = "Its saving less the averages' own, by pair, every dense operation counted (95%):"
-        tables.append(Table(head, rows, caption))
+        tables.append(Table.of(tested, columns, caption))
     pictures = {"controls": "savings of the controls, with intervals"}
     said = conclusion(found)
     answer = [said] if said else []
@@ -268,25 +268,18 @@ def _table_of_arms(what: str, found: Sequence[Facts]) -> Table:
         return percent(row["after_pretrain"], 0) + ("*" if row["arm"] == AFTER_REAL_STEPS else "")
 
     caption = f"{what} against scratch (95%), n pairs, to step 300; phase 1: accuracy then."
-    rows = [_cells(row["arm"], after_phase_1(row), row) for row in found]
-    return Table(["", "n", "missed", "phase 1", *SAVED], rows, caption)
+    columns = {"": lambda row: row["arm"], **_COUNTED, "phase 1": after_phase_1, **SAVED}
+    return Table.of(found, columns, caption)
 
 
 def _table_of_settings(what: str, found: Sequence[Facts], caption: str) -> Table:
-    names = [row["name"].replace("softmax regression", "no hidden layer") for row in found]
-    rows = [_cells(name, steps(row["scratch_steps"]), row) for name, row in zip(names, found, strict=True)]
-    return Table([what, "n", "missed", "steps", *SAVED], rows, caption)
-
-
-def _cells(name: str, told: str, row: Facts) -> list[str]:
-    """A row's name, n and misses, what is told of it, and its savings by both bills."""
-    return [
-        name,
-        str(row["n_pairs"]),
-        str(row["saved"].n_missed),
-        told,
-        *(cell(row[of].interval) for of in SAVED.values()),
-    ]
+    columns = {
+        what: lambda row: row["name"].replace("softmax regression", "no hidden layer"),
+        **_COUNTED,
+        "steps": lambda row: steps(row["scratch_steps"]),
+        **SAVED,
+    }
+    return Table.of(found, columns, caption)
 
 
 def _saved_in_words(row: Facts) -> str:

@@ -49,10 +49,14 @@ def counting(study: Study) -> Section:
         f"{'Yes' if turned else 'No'}. {_both(rows, 'class-means')}",
         *(f"{_both(rows, arm)}" for arm in COUNTED if arm != "class-means"),
     ]
-    lines = [[f"{SHORT[row['arm']]}, {row['stop']}", *(cell(row[count]) for count in COUNTS)] for row in rows]
+    columns = {
+        "of": lambda row: f"{SHORT[row['arm']]}, {row['stop']}",
+        "the article's count": lambda row: cell(row["article"]),
+        "dense": lambda row: cell(row["dense"]),
+        "zeros skipped": lambda row: cell(row["executed"]),
+    }
     caption = f"Saved, % (95%), by averages of what and whose accuracy stops; {rows[0]['n_pairs']} pairs:"
-    head = ["of", "the article's count", "dense", "zeros skipped"]
-    return Section(title, answer, [Table(head, lines, caption)], facts=facts, lacking=lacking)
+    return Section(title, answer, [Table.of(rows, columns, caption)], facts=facts, lacking=lacking)
 
 
 @once

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -19,6 +19,10 @@ Facts = dict[str, Any]
 """What a question found, by the names that it has in JSON."""
 
 
+Columns = Mapping[str, Callable[[Facts], str]]
+"""The head of each column of a table, and what writes its cell from a row of facts."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Cells that were written already; the first column is text, the others stand to the right."""
@@ -26,6 +30,11 @@ class Table:
     head: list[str]
     rows: list[list[str]]
     caption: str = ""  # above it, for people who read nothing else
+
+    @classmethod
+    def of(cls, rows: Iterable[Facts], columns: Columns, caption: str = "") -> Table:
+        """Write a line of cells for each row of facts."""
+        return cls(list(columns), [[write(row) for write in columns.values()] for row in rows], caption)
 
 
 @dataclass(frozen=True)

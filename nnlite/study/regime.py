@@ -49,30 +49,25 @@ def regime(study: Study) -> Section:
         f"at least ten pairs each, {few} {'does' if few == 1 else 'do'}.",
         _on_the_claim(rows),
     ]
-    by_median = [
-        [
-            row["setting"],
-            steps(row["scratch_steps"]["median"]),
-            percent(row["after_pretrain"]["median"]),
-            steps(row["then_steps"]["median"]),
-            cell(row["saved"]),
-        ]
-        for row in rows[:N_SHOWN]
-    ]
-    ranges = [
-        [
-            row["setting"],
-            _steps_range(row["scratch_steps"]),
-            ends(row["after_pretrain"]["smallest"], row["after_pretrain"]["largest"], 0),
-            _steps_range(row["then_steps"]),
-            f"{row['article_rank']} of {row['n_pairs']}",
-        ]
-        for row in well_run
-    ]
-    head = ["units, setting", "scratch", "phase 1", "then", "saved, % (95%)"]
+    medians = {
+        "units, setting": lambda row: row["setting"],
+        "scratch": lambda row: steps(row["scratch_steps"]["median"]),
+        "phase 1": lambda row: percent(row["after_pretrain"]["median"]),
+        "then": lambda row: steps(row["then_steps"]["median"]),
+        "saved, % (95%)": lambda row: cell(row["saved"]),
+    }
+    ranges = {
+        "units, setting": lambda row: row["setting"],
+        "scratch": lambda row: _steps_range(row["scratch_steps"]),
+        "phase 1": lambda row: ends(row["after_pretrain"]["smallest"], row["after_pretrain"]["largest"], 0),
+        "then": lambda row: _steps_range(row["then_steps"]),
+        "article above": lambda row: f"{row['article_rank']} of {row['n_pairs']}",
+    }
+    shown = rows[:N_SHOWN]
+    caption = f"Medians, the nearest {len(shown)} of {len(rows)} settings; the article's count:"
     tables = [
-        Table(head, by_median, f"Medians, the nearest {len(by_median)} of {len(rows)} settings; the article's count:"),
-        Table([*head[:4], "article above"], ranges, "Smallest to largest of 100 pairs, and where the article's lies:"),
+        Table.of(shown, medians, caption),
+        Table.of(well_run, ranges, "Smallest to largest of 100 pairs, and where the article's lies:"),
     ]
     return Section(title, answer, tables, facts=facts, lacking=lacking)
 

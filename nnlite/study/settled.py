@@ -52,18 +52,20 @@ def settled(study: Study) -> Section:
         f"{n_tried} phases 1 were tried on the settings that won for both arms; the best has {epochs} epochs at "
         f"{factor:g} times the rate. Scratch got no new draws.",
     ]
-    ways = [[row["how"], str(row["missed"]), cell(row["saved"])] for row in found["ways"]]
-    near = [
-        [percent(row["target"]), cell(row["in_a_row"]), cell(row["first_touch"]), cell(row["for_good"])]
-        for row in found["neighbourhood"]
-    ]
+    ways = {
+        "how it is asked": lambda row: row["how"],
+        "missed": lambda row: str(row["missed"]),
+        "saved, % (95%)": lambda row: cell(row["saved"]),
+    }
+    near = {
+        "target": lambda row: percent(row["target"]),
+        "three in a row": lambda row: cell(row["in_a_row"]),
+        "first touch": lambda row: cell(row["first_touch"]),
+        "for good": lambda row: cell(row["for_good"]),
+    }
     tables = [
-        Table(
-            ["how it is asked", "missed", "saved, % (95%)"], ways, f"{found['n_pairs']} pairs; below 0, it costs more:"
-        ),
-        Table(
-            ["target", "three in a row", "first touch", "for good"], near, "Saved, % (95%), every operation, by target:"
-        ),
+        Table.of(found["ways"], ways, f"{found['n_pairs']} pairs; below 0, it costs more:"),
+        Table.of(found["neighbourhood"], near, "Saved, % (95%), every operation, by target:"),
     ]
     pictures = {"tuning": "both tuned arms' mean accuracy against operations, near the target"}
     return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)

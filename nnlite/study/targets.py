@@ -26,7 +26,6 @@ from ..experiment.stats import MIN_PAIRS, median_interval
 from ..experiment.wording import PEOPLE, cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
 from . import cells
 from .comparisons import EQUIVALENCE_MARGIN, LEVEL, equivalence
-from .controls import SAVED
 from .document import Facts, Section, Table
 from .estimands import Curves, Goal, Pairs, first_touch, for_good, target_of
 from .protocol import BOTH, CLAIM, EPOCHS_5, EPOCHS_20, HONEST, TARGETS, WIDE, WIDE_TARGETS
@@ -159,16 +158,24 @@ def _goal(target: float) -> Goal:
 
 def _target_table(rows: Sequence[Facts], caption: str) -> Table:
     """Targets: steps from scratch, steps saved, and the saving by both bills."""
-    lines = []
-    for row in rows:
-        lost = sum(round((1 - share) * row["n_pairs"]) for share in row["reached"].values())
-        told = [steps_cell(row["steps_saved"]), cell(row["saved"]), cell(row["saved_every_operation"])]
-        if row["steps_saved"] is None:
-            told[0] = f"{', '.join(percent(share, 0) for share in row['reached'].values())} reach"
-        lines.append([_target(row["target"]), steps(row["scratch_steps"]), str(lost), *told])
+
+    def missed(row: Facts) -> str:
+        return str(sum(round((1 - share) * row["n_pairs"]) for share in row["reached"].values()))
+
+    def steps_saved(row: Facts) -> str:
+        reach = f"{', '.join(percent(share, 0) for share in row['reached'].values())} reach"
+        return reach if row["steps_saved"] is None else steps_cell(row["steps_saved"])
+
+    columns = {
+        "target": lambda row: _target(row["target"]),
+        "scratch": lambda row: steps(row["scratch_steps"]),
+        "missed": missed,
+        "steps saved (95%)": steps_saved,
+        "article's count, %": lambda row: cell(row["saved"]),
+        "dense operations, %": lambda row: cell(row["saved_every_operation"]),
+    }
     n_pairs = " or ".join(map(str, sorted({row["n_pairs"] for row in rows})))
-    head = ["target", "scratch", "missed", "steps saved (95%)", *SAVED]
-    return Table(head, lines, f"{caption}; {n_pairs} pairs; scratch: its mean steps; saved: medians.")
+    return Table.of(rows, columns, f"{caption}; {n_pairs} pairs; scratch: its mean steps; saved: medians.")
 
 
 def what_became_of(found: Facts) -> str:
@@ -222,13 +229,15 @@ def equal_steps(study: Study) -> Section:
         f"Called the same if it is shown that mean accuracies are less than {number(EQUIVALENCE_MARGIN, 2)} points "
         f"apart: {'; '.join(map(how_far_apart, rows))}."
     )
-    lines = []
-    for row in rows:
-        means = [percent(row[arm], 2) for arm in ("scratch", "class_means")]
-        apart = [cell(row["difference"], 2), p_value(row["test"].p_value)]
-        lines.append([f"{row['steps']:,}", str(row["n_pairs"]), *means, *apart])
-    head = ["after step", "pairs", *PEOPLE.values(), "points apart (95%)", "p"]
-    return Section(title, [answer], [Table(head, lines)], facts=facts, lacking=lacking)
+    columns = {
+        "after step": lambda row: f"{row['steps']:,}",
+        "pairs": lambda row: str(row["n_pairs"]),
+        PEOPLE[BASELINE]: lambda row: percent(row["scratch"], 2),
+        PEOPLE[TREATMENT]: lambda row: percent(row["class_means"], 2),
+        "points apart (95%)": lambda row: cell(row["difference"], 2),
+        "p": lambda row: p_value(row["test"].p_value),
+    }
+    return Section(title, [answer], [Table.of(rows, columns)], facts=facts, lacking=lacking)
 
 
 def at_the_end(name: str, treated: Curves, scratch: Curves) -> Facts:
