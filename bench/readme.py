@@ -77,9 +77,9 @@ def registered() -> str:
 
 def write_registered() -> None:
     """Put it where the package reads it."""
-    from nnlite.experiment.registered import FILE
+    from nnlite.experiment.report import REGISTERED
 
-    FILE.write_text(registered(), encoding="utf-8")
+    REGISTERED.write_text(registered(), encoding="utf-8")
 
 
 def main() -> None:

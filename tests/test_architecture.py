@@ -72,7 +72,7 @@ TOUCHES_FILES = {
     "nnlite.experiment.records": "one line a run",
     "nnlite.experiment.figures": "makes the folder of the pictures",
     "nnlite.experiment.drawing": "writes a picture",
-    "nnlite.experiment.registered": "reads what the registered study found",
+    "nnlite.experiment.report": "reads what the registered study found",
     "nnlite.experiment.run": "reads the processor's name from /proc",
     "nnlite.study.parts": "makes the folder of the parts, packs one that is done",
     "nnlite.study.page": "reads the fixed prose, and a README",

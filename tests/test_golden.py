@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import reference
 
-from nnlite.experiment import registered
+from nnlite.experiment import report
 from nnlite.kernels import fast_kernels
 from nnlite.kernels.fast.target import has_fma
 
@@ -108,7 +108,7 @@ def test_the_whole_report_and_its_pages_are_the_kept_ones():
     assert found["report.txt"] == golden("report.txt")
     for name in ("README.md", "details.md"):
         assert found[name] == (RUNS / name).read_text(encoding="utf-8")
-    assert json.loads(found["registered.json"]) == json.loads(registered.FILE.read_text(encoding="utf-8"))
+    assert json.loads(found["registered.json"]) == json.loads(report.REGISTERED.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", ["article.txt", "article.json"])

@@ -10,8 +10,7 @@ import pytest
 from made import record
 
 from nnlite.experiment.as_json import to_json
-from nnlite.experiment.registered import registered
-from nnlite.experiment.report import Summary, bill, pair_line, pair_of, report, sensitivity_table
+from nnlite.experiment.report import Summary, bill, pair_line, pair_of, registered, report, sensitivity_table
 
 F = 10
 

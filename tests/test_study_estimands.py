@@ -161,7 +161,7 @@ def test_a_run_without_a_check_has_spent_nothing_and_gets_nothing_right():
     ended = replace(scratch[9], status="diverged", checks=[], images_seen=[], images_read=[], apart_correct=[])
     # 9 x 100 / 10 = 90 stays from step 4; nine of ten runs have spent anything.
     found = stable_ratio(Curves([*scratch[:9], ended]), Curves(scratch), EVERY_OPERATION, Goal(NINETY))
-    assert found.ratio == pytest.approx(9 * 4 / (10 * 4))
+    assert found.median == pytest.approx(9 * 4 / (10 * 4))
 
 
 def noisy(rng, n_pairs, offset, name):
@@ -181,7 +181,7 @@ def test_the_ratio_at_the_stable_steps_is_a_slow_loop_over_the_same_resamples():
         return float(sum(spent[i, stays[0]] for i in rows)) if stays else math.inf
 
     comp = stable_ratio(*arms, EVERY_OPERATION, Goal(NINETY))
-    assert comp.ratio == cost(arms[0], range(9)) / cost(arms[1], range(9))
+    assert comp.median == cost(arms[0], range(9)) / cost(arms[1], range(9))
     for curves in arms:
         totals = curves.resampled_totals(EVERY_OPERATION, Goal(NINETY))
         drawn = [[i for i in range(9) for _ in range(int(weights[i]))] for weights in resamples(9)[:60]]
@@ -203,7 +203,7 @@ def test_both_curves_of_a_pair_are_drawn_together():
 
 def test_grids_of_different_length_can_be_compared():
     fours = arm(*[[95] * 3] * 6, config=BY_FOURS)  # 4 steps of 16 images: 10 (64 + 8) = 720 at the first look
-    assert stable_ratio(fours, arm(*[[95] * 12] * 6), ARTICLE, Goal(NINETY)).ratio == 7.2
+    assert stable_ratio(fours, arm(*[[95] * 12] * 6), ARTICLE, Goal(NINETY)).median == 7.2
 
 
 def test_a_single_pair_has_a_ratio_and_no_interval():

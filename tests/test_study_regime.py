@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from made import record
 from test_study_controls import run
 
-from nnlite.study.regime import regime, settings
+from nnlite.study.protocol import calibration
+from nnlite.study.regime import nearest, regime, settings
 from nnlite.study.runs import Study
 from nnlite.study.second_protocol import DECIDED, NEAREST, SCANNED
 
@@ -70,3 +72,36 @@ def test_a_missing_part_leaves_it_open():
     section = regime(Study({"regime": whole.parts["regime"]}))
     assert section.answer == []
     assert "start-images" in " ".join(section.lacking)
+
+
+def scan(config, seed, scratch, after, then):
+    """Both arms' runs; None is a miss."""
+    shared = {"config": config.to_record(784, 10), "dataset": {"name": "small", "n_features": 784, "n_classes": 10}}
+    return [
+        record("scratch", seed, steps_to_target=scratch, **shared),
+        record("class-means", seed, steps_to_target=then, accuracy_after_pretrain=after, **shared),
+    ]
+
+
+def test_the_scan_is_ranked_by_the_largest_relative_error_of_medians():
+    slow, fast, *_ = calibration()
+    # Medians 107, 0.76 and 116: errors 1/2, 0.05 and 1/5.
+    runs = [r for seed, n in enumerate((90, 107, 300)) for r in scan(fast, seed, n, 0.76, 116)]
+    # Medians 214, 0.8 and 174: errors 0, 0 and 29/145.
+    runs += [r for seed, n in enumerate((174, 20, None)) for r in scan(slow, seed, 214, 0.8, n)]
+    near, far = nearest(Study({"calibration": runs}))
+    assert near == {
+        "setting": "784-128-10, adam, rate 0.0003",
+        "scratch_steps": 214,
+        "after_pretrain": 0.8,
+        "then_steps": 174,
+        "distance": pytest.approx(29 / 145),
+    }
+    assert (far["setting"], far["distance"]) == ("784-128-10, adam, rate 0.0004", pytest.approx(0.5))
+
+
+def test_a_setting_whose_median_run_missed_is_infinitely_far_and_one_arm_alone_is_no_setting():
+    first, second, *_ = calibration()
+    runs = [*scan(first, 0, None, None, 145), *scan(second, 0, 200, 0.8, 145)[:1]]
+    (row,) = nearest(Study({"calibration": runs}))
+    assert (row["scratch_steps"], row["after_pretrain"], row["distance"]) == (math.inf, 0.0, math.inf)

@@ -40,7 +40,7 @@ def test_expected_costs_charge_the_spending_of_misses():
     # Pretrained: (60 + 80 + 500) / 2 = 320; scratch: (100 + 100 + 120) / 3.
     reached = [True, True, False]
     found = ratio_of_expected_costs([60, 80, 500], reached, [100, 100, 120], [True] * 3)
-    assert found.ratio == pytest.approx(320 / (320 / 3))
+    assert found.median == pytest.approx(320 / (320 / 3))
 
 
 def test_expected_costs_of_an_arm_without_success_follow_the_rule_of_misses():

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made import record
 from test_check import run
 
 from nnlite.experiment.exits import DATA, Exit
@@ -15,7 +16,7 @@ from nnlite.study import runs as module
 from nnlite.study.__main__ import main
 from nnlite.study.parts import done_file, records_of
 from nnlite.study.protocol import Block, Part
-from nnlite.study.runs import Study, once
+from nnlite.study.runs import Study, once, what_was_run
 from nnlite.study.second_protocol import ALL_PARTS
 
 FLAGS = next(part for part in ALL_PARTS if part.name == "flags")  # two configurations, 100 seeds of scratch each
@@ -170,3 +171,31 @@ def test_a_question_is_asked_once_a_study_and_once_for_each_thing_it_is_about(fl
     ]
     assert n_runs(study, "flags", status="failed") == 0
     assert asked == [("flags", "reached"), ("wide", "reached"), ("flags", "reached"), ("flags", "failed")]
+
+
+def noted(seed, nnlite="0.1", processor="EPYC"):
+    machine = {"cores": 2, "processor": processor, "system": "Linux"}
+    return replace(record("scratch", seed), versions={"nnlite": nnlite, "numpy": "2.0"}, machine=machine)
+
+
+def test_every_machine_and_every_version_that_occurs_is_told(monkeypatch):
+    monkeypatch.setattr(module, "agrees_at_stop", lambda record: True)
+    found = [noted(0), noted(1, nnlite="0.2"), noted(2, processor="Xeon")]
+    section = what_was_run(Study({"claim": found[:2], "pilot": found[2:]}))
+    assert section.facts["versions"] == {"nnlite": "0.1, 0.2", "numpy": "2.0"}
+    assert section.facts["machines"] == ["2 cores of EPYC, Linux", "2 cores of Xeon, Linux"]
+    assert section.facts["parts_missing"] == [part.name for part in ALL_PARTS if part.name not in ("claim", "pilot")]
+    assert section.answer[0] == f"2 of {len(ALL_PARTS)} parts are finished, 3 runs in all."
+    assert "Costs by formula and costs counted by the kernels agree in every run." in section.answer
+
+
+def test_formulas_that_disagree_are_not_hidden(monkeypatch):
+    monkeypatch.setattr(module, "agrees_at_stop", lambda record: record.seed != 1)
+    section = what_was_run(Study({"claim": [noted(seed) for seed in range(3)]}))
+    assert section.facts["n_disagreeing"] == 1
+    assert "Costs by formula and costs counted by the kernels agree in all but 1 runs." in section.answer
+
+
+def test_without_a_run_nothing_is_said_of_machines():
+    section = what_was_run(Study({}))
+    assert [line.split()[0] for line in section.answer] == ["0", "Not"]

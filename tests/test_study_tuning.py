@@ -1,4 +1,4 @@
-"""The tuned comparison's search, the best of k draws, and the calibration scan, on runs made of closed forms."""
+"""The tuned comparison's search, and the best of k draws, on runs made of closed forms."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from nnlite.closed_forms import evaluation_counts, step_counts
 from nnlite.experiment.stats import Interval, Verdict
 from nnlite.study import cells
 from nnlite.study.protocol import by_arm
-from nnlite.study.protocol import calibration as scanned
 from nnlite.study.runs import Study
-from nnlite.study.tuning import calibration, expected_best, nearest, search, tuned
+from nnlite.study.tuning import expected_best, search, tuned
 
 SIZES = (3, 128, 2)
 HONEST = {"saved": Interval(0.2, 0.1, 0.3), "n_pairs": 100}
@@ -195,45 +194,3 @@ def test_the_expected_best_is_infinite_while_a_subset_may_hold_no_setting_that_r
     assert expected_best([math.inf, 2.0, math.inf, 1.0]) == [math.inf, math.inf, 1.25, 1.0]
     assert expected_best([math.inf] * 2) == [math.inf] * 2
     assert expected_best([]) == []
-
-
-def scan(config, seed, scratch, after, then):
-    """Both arms' runs; None is a miss."""
-    shared = {"config": config.to_record(784, 10), "dataset": {"name": "small", "n_features": 784, "n_classes": 10}}
-    return [
-        record("scratch", seed, steps_to_target=scratch, **shared),
-        record("class-means", seed, steps_to_target=then, accuracy_after_pretrain=after, **shared),
-    ]
-
-
-def test_the_scan_is_ranked_by_the_largest_relative_error_of_medians():
-    slow, fast, *_ = scanned()
-    # Medians 107, 0.76 and 116: errors 1/2, 0.05 and 1/5.
-    runs = [r for seed, n in enumerate((90, 107, 300)) for r in scan(fast, seed, n, 0.76, 116)]
-    # Medians 214, 0.8 and 174: errors 0, 0 and 29/145.
-    runs += [r for seed, n in enumerate((174, 20, None)) for r in scan(slow, seed, 214, 0.8, n)]
-    near, far = nearest(Study({"calibration": runs}))
-    assert near == {
-        "setting": "784-128-10, adam, rate 0.0003",
-        "scratch_steps": 214,
-        "after_pretrain": 0.8,
-        "then_steps": 174,
-        "distance": pytest.approx(29 / 145),
-    }
-    assert (far["setting"], far["distance"]) == ("784-128-10, adam, rate 0.0004", pytest.approx(0.5))
-
-
-def test_a_setting_whose_median_run_missed_is_infinitely_far_and_one_arm_alone_is_no_setting():
-    first, second, *_ = scanned()
-    runs = [*scan(first, 0, None, None, 145), *scan(second, 0, 200, 0.8, 145)[:1]]
-    (row,) = nearest(Study({"calibration": runs}))
-    assert (row["scratch_steps"], row["after_pretrain"], row["distance"]) == (math.inf, 0.0, math.inf)
-
-
-def test_the_scan_shows_the_nearest_five():
-    runs = [r for n, config in enumerate(scanned()[:6]) for r in scan(config, 0, 214, 0.8, 145 + n)]
-    section = calibration(Study({"calibration": runs}))
-    assert section.answer[0].startswith("The nearest of 6, 784-128-10, adam, rate 0.0003, is at most 0% off from the")
-    (table,) = section.tables
-    assert [row[3] for row in table.rows] == ["145", "146", "147", "148", "149"]
-    assert calibration(Study({})).answer == []

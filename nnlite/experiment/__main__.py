@@ -66,7 +66,7 @@ def _study(options: Options) -> int:
     from . import api
     from .progress import Progress
     from .records import FAILED, RunRecord
-    from .registered import registered
+    from .report import registered
 
     progress, records = Progress(sys.stderr, options.quiet), list[RunRecord]()
     with noted_signals() as signals:

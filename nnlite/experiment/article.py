@@ -8,7 +8,7 @@ people. Left out: the experiment, nnlite's own counting (`nnlite.flops`), which 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import pairwise
 
@@ -172,16 +172,9 @@ def accounting() -> dict[str, object]:
     >>> accounting()["averaging"], accounting()["evaluation"]
     (47047840, 1004800000)
     """
+    totals = ("steps", "forward_passes", "pretrain_flops", "train_flops", "flops")
     runs = {
-        name: {
-            "pretrain_epochs": run.pretrain_epochs,
-            "real_steps": run.real_steps,
-            "steps": run.steps,
-            "forward_passes": run.forward_passes,
-            "pretrain_flops": run.pretrain_flops,
-            "train_flops": run.train_flops,
-            "flops": run.flops,
-        }
+        name: {**asdict(run), **{total: getattr(run, total) for total in totals}}
         for name, run in (("pretrained", PRETRAINED), ("scratch", SCRATCH))
     }
     return {

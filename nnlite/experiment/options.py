@@ -388,11 +388,8 @@ def arms_json() -> dict[str, dict[str, str]]:
 
 def _changes(mode: Mode, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the command line changes in the preset."""
-    names = (
-        "activation initializer optimizer learning-rate batch-size pretrain-epochs pretrain-target target stop-on "
-        "max-steps evaluate decay pretrain-rate-factor inputs closed-form-gain"
-    )
-    changes = {name.replace("-", "_"): given[f"--{name}"] for name in names.split() if f"--{name}" in given}
+    options = {name: f"--{name.replace('_', '-')}" for name in RunConfig.__dataclass_fields__ if name != "preset"}
+    changes = {name: given[option] for name, option in options.items() if option in given}
     if "--hidden" in given:
         changes["hidden_layer_sizes"] = given["--hidden"]
     if mode is RUN and "--figures" in given:

@@ -7,11 +7,13 @@ here, so a report can be made again from records alone, and the same records alw
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
@@ -35,6 +37,9 @@ from .wording import (
 
 TITLES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 """How people write the known data sets."""
+
+REGISTERED = Path(__file__).with_name("registered.json")
+"""Written from the study's records by `python -m bench.readme registered`; the experiment knows no study."""
 
 _LEGEND = (
     "A step is one batch; an operation one add, multiply, compare; a multiply-add two.\n"
@@ -181,7 +186,7 @@ def report(summary: Summary, beside: Mapping[str, str] | None = None, interrupte
     ----------
     summary : Summary
     beside : mapping of str, optional
-        `registered.registered` of its preset, where that is unchanged.
+        `registered` of its preset, where that is unchanged.
     interrupted : str, optional
         "interrupted, 3 of 10 pairs": stands in the first line.
 
@@ -198,6 +203,15 @@ def report(summary: Summary, beside: Mapping[str, str] | None = None, interrupte
     if beside:
         lines.append(textwrap.fill(beside["else"], 79))
     return "\n".join([*lines, _LEGEND, _next(summary)])
+
+
+def registered(preset: str) -> dict[str, str]:
+    """Return what the registered study found with a preset: the cells of a column, by row, and under "else" what else.
+
+    Empty for a preset that the study did not run.
+    """
+    found: dict[str, dict[str, str]] = json.loads(REGISTERED.read_text(encoding="utf-8"))
+    return found.get(preset, {})
 
 
 def pair_line(n_done: int, n_pairs: int, treated: RunRecord, scratch: RunRecord) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from ..experiment import article, stats
 from ..experiment.exits import DATA, Exit
 from ..experiment.stats import interval_ranks
-from . import cause, cells, controls, counting, evidence, protocol, regime, settled, targets, tuning, verdict
+from . import cause, cells, controls, counting, protocol, regime, runs, settled, targets, tuning, verdict
 from .comparisons import EXPLAINED_MARGIN
 from .document import WIDTH, Section, anchor, as_json, as_line, as_markdown, as_text
 from .runs import Study, once
@@ -39,7 +39,7 @@ QUESTIONS = (
     targets.stopping_on_test,
     cells.sensitivity,
     regime.regime,
-    evidence.what_was_run,
+    runs.what_was_run,
 )
 """What decides first, then what it rests on."""
 

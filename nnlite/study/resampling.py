@@ -58,17 +58,10 @@ def resamples(n_pairs: int) -> Floats:
 
 
 @dataclass(frozen=True)
-class RatioInterval:
-    """A ratio of two arms' totals, its percentile interval, and the share of resamples in which both arms missed."""
+class RatioInterval(Interval):
+    """A ratio of two arms' totals, as `median`, its percentile interval, and how often both arms missed together."""
 
-    ratio: float
-    low: float | None
-    high: float | None
-    both_missed_share: float
-
-    def as_reduction(self) -> Interval:
-        """Turn the ratio into a reduction, 1 - ratio; the ends change places and the point stands as `median`."""
-        return Interval(self.ratio, self.low, self.high).as_reduction()
+    both_missed_share: float  # of resamples
 
 
 def ratio_interval(point: tuple[float, float], resampled: tuple[Floats, Floats], n_pairs: int) -> RatioInterval:
@@ -136,7 +129,7 @@ def ratio_of_expected_costs(
     (70 + 70 + 200) / 2 reached = 170 against (100 + 100 + 100) / 3 reached = 100.
 
     >>> reached = [True, True, False]
-    >>> ratio_of_expected_costs([70, 70, 200], reached, [100] * 3, [True] * 3).ratio
+    >>> ratio_of_expected_costs([70, 70, 200], reached, [100] * 3, [True] * 3).median
     1.7
     """
     spent = [as_numbers("numerator_spent", numerator_spent), as_numbers("denominator_spent", denominator_spent)]

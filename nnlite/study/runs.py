@@ -1,4 +1,4 @@
-"""The records of the study, asked by part, configuration and arm; and what was answered of them already.
+"""The records of the study, asked by part, configuration and arm; what was answered of them already; what they are.
 
 Left out: how parts are run and kept (`parts`), what is asked (`estimands` and the questions).
 """
@@ -11,9 +11,11 @@ from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..experiment.config import BASELINE, TREATMENT, DataError, RunConfig
+from ..experiment.costs import agrees_at_stop
 from ..experiment.exits import DATA, Exit
 from ..experiment.records import RecordsError, RunRecord, paired
 from ..experiment.wording import several
+from .document import Section
 from .estimands import Curves, Pairs
 from .parts import done_file, is_done, n_lacking, records_of, remove_leftover
 from .protocol import by_configuration
@@ -160,3 +162,41 @@ def both_arms(study: Study, part: str, config: RunConfig | None = None) -> Pairs
     """Watch class-means and scratch over the seeds that both have in a part; None where there is no pair."""
     treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
     return (Curves(treated), Curves(scratch)) if treated else None
+
+
+def what_was_run(study: Study) -> Section:
+    """QUESTION: what does the report rest on, and what does it lack? Parts, machines, versions; checked formulas."""
+    records, done = study.records, list(study.parts)
+    lacking = [part.name for part in ALL_PARTS if part.name not in study.parts]
+    n_disagreeing = sum(not agrees_at_stop(record) for record in records)
+    machines = sorted({_machine(record) for record in records})
+    versions: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record.versions.items():
+            versions.setdefault(name, set()).add(version)
+    programs = {name: ", ".join(sorted(found)) for name, found in versions.items()}
+    answer = [f"{len(done)} of {len(ALL_PARTS)} parts are finished, {len(records):,} runs in all."]
+    if done:
+        answer.append(f"Finished: {', '.join(done)}.")
+    if lacking:
+        answer.append(f"Not finished, so open above: {', '.join(lacking)}.")
+    answer += [f"Begun: {name}, of which {what}." for name, what in study.begun.items()]
+    if records:
+        where = f"all but {n_disagreeing} runs" if n_disagreeing else "every run"
+        answer.append(f"Costs by formula and costs counted by the kernels agree in {where}.")
+        answer.append(f"Machine: {'; '.join(machines)}.")
+        answer.append(f"Versions: {', '.join(f'{name} {version}' for name, version in programs.items())}.")
+    facts = {
+        "parts_done": done,
+        "parts_missing": lacking,
+        "n_runs": len(records),
+        "n_disagreeing": n_disagreeing,
+        "machines": machines,
+        "versions": programs,
+    }
+    return Section("What was run", answer, facts=facts)
+
+
+def _machine(record: RunRecord) -> str:
+    machine = record.machine
+    return f"{machine.get('cores')} cores of {machine.get('processor')}, {machine.get('system')}"

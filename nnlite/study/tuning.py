@@ -1,4 +1,4 @@
-"""QUESTION: is anything left when both arms are tuned alike? And which settings would give the article's own numbers?
+"""QUESTION: is anything left when both arms are tuned alike?
 
 Both arms have the same draws of settings and the same budget; what is best on three seeds meets its like on fresh ones,
 and the winners meet on the main seeds: the tuned cell. How a setting is scored and chosen is in `protocol`.
@@ -7,16 +7,13 @@ and the winners meet on the main seeds: the tuned cell. How a setting is scored 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
-from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH
-from ..experiment.config import BASELINE, TREATMENT, RunConfig
+from ..experiment.config import TREATMENT, RunConfig
 from ..experiment.costs import EVERY_OPERATION, PHASES, cost_at_checks, spent_at_stop
-from ..experiment.records import RunRecord, steps_or_miss
+from ..experiment.records import RunRecord
 from ..experiment.stats import MAX_WIDTH
 from ..experiment.wording import PEOPLE, brief, operations, percent, saved, several, steps
-from . import protocol
 from .cells import by_the_other_estimand, cell
 from .document import Facts, Section, Table
 from .protocol import BOTH, best, by_arm, score
@@ -33,8 +30,6 @@ SETTINGS = {
 """What was drawn, for people; the last two for the pretrained arm alone."""
 
 SHOWN_DRAWS = (1, 2, 4, 8, 16, 32, 64)
-N_CALIBRATED = 5
-"""Settings of the scan that are shown, the nearest first."""
 
 
 def tuned(study: Study) -> Section:
@@ -171,56 +166,3 @@ def _setting(value: object) -> str:
 
 def _expected(cost: float) -> str:
     return operations(cost) if math.isfinite(cost) else "-"
-
-
-def calibration(study: Study) -> Section:
-    """Show which settings come nearest to the article's own numbers."""
-    title, rows = "Which settings give the article's own numbers?", nearest(study)
-    facts, lacking = {"calibration": rows}, study.missing("calibration")
-    if not rows:
-        return Section(title, facts=facts, lacking=lacking)
-    wanted = f"{SCRATCH.real_steps} steps, {float(ACCURACY_AFTER_PRETRAIN_PRINTED):.0%}, {PRETRAINED.real_steps} steps"
-    answer = (
-        f"The nearest of {len(rows)}, {rows[0]['setting']}, is at most {percent(rows[0]['distance'], 0)} off from the "
-        f"article's {wanted}. Exploratory: no setting was chosen by it."
-    )
-    lines = []
-    for row in rows[:N_CALIBRATED]:
-        found = [steps(row["scratch_steps"]), percent(row["after_pretrain"]), steps(row["then_steps"])]
-        lines.append([row["setting"], *found, percent(row["distance"], 0)])
-    head = ["setting", "scratch", "phase 1", "then", "at most off"]
-    caption = "Medians of three pairs: steps from scratch, accuracy after phase 1, steps after that."
-    return Section(title, [answer], [Table(head, lines, caption)], facts=facts, lacking=lacking)
-
-
-def nearest(study: Study) -> list[Facts]:
-    """Rank the scanned settings by how near they come to the article's 214 steps, 80% and 145 steps together.
-
-    distance = max of |found - printed| / printed over the three, each the median over seeds; infinite where the median
-    run missed. A phase 1 that diverged gets nothing right. A setting that one arm alone was run with is left out.
-    """
-    printed = (SCRATCH.real_steps, float(ACCURACY_AFTER_PRETRAIN_PRINTED), PRETRAINED.real_steps)
-    scanned, rows = study.by_configuration("calibration"), []
-    for config in protocol.calibration():
-        scratch, treated = (scanned.get((config, arm)) for arm in (BASELINE, TREATMENT))
-        if not scratch or not treated:
-            continue
-        found = (
-            _median_steps(scratch),
-            statistics.median(run.accuracy_after_pretrain or 0.0 for run in treated),
-            _median_steps(treated),
-        )
-        dataset = scratch[0].dataset
-        sizes = (dataset["n_features"], *config.hidden_layer_sizes, dataset["n_classes"])
-        rows.append(
-            {
-                "setting": f"{'-'.join(map(str, sizes))}, {config.optimizer}, rate {config.learning_rate:g}",
-                **dict(zip(("scratch_steps", "after_pretrain", "then_steps"), found, strict=True)),
-                "distance": max(abs(ours - theirs) / theirs for ours, theirs in zip(found, printed, strict=True)),
-            }
-        )
-    return sorted(rows, key=lambda row: row["distance"])
-
-
-def _median_steps(runs: Sequence[RunRecord]) -> float:
-    return statistics.median(map(steps_or_miss, runs))
