@@ -110,8 +110,8 @@ def _field_types() -> dict[str, Any]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the collector of cycles still: a record has none, and looking for them takes half the time of reading it."""
+def uncollected() -> Iterator[None]:
+    """Keep the collector of cycles still: a record has none, and looking for them takes half the time of reading."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -121,7 +121,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-@_uncollected()
+@uncollected()
 def read_records(path: str | os.PathLike[str], tell: Callable[[str], None] = lambda text: None) -> list[RunRecord]:
     """Read every finished run of a file, each once. gzip and xz are recognised.
 

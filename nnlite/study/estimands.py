@@ -144,9 +144,13 @@ class Curves:
         """Return what the drawn runs had spent in all at their stable step, (N_RESAMPLES,); inf without one."""
         looks = self._looks(goal)
         if goal not in self._resampled:
+            correct = self.correct(goal.images)[:, looks]
+            hits = (correct >= math.ceil(goal.target * self.n_images(goal.images))).sum(axis=0)
+            # Where no run is at the goal no resample is, and where all runs are each is: only the looks between decide.
+            first, last = (int(_stable_looks(hits[None], n)[0]) for n in (1, len(self)))
             # Whole numbers below 2^53 in float64: the product is exact and runs in BLAS, the integer one would not.
-            correct = self.correct(goal.images)[:, looks].astype(np.float64)
-            self._resampled[goal] = _stable_looks(resamples(len(self)) @ correct, self._needed(goal))
+            totals = resamples(len(self)) @ correct[:, first:last].astype(np.float64)
+            self._resampled[goal] = first + _stable_looks(totals, self._needed(goal))
         stable = self._resampled[goal]
         found, which = np.unique(stable, return_inverse=True)  # few: nearly all resamples share their looks
         spent = self.spent(bill, goal.every)[:, looks[np.minimum(found, len(looks) - 1)]].astype(np.float64)
@@ -185,8 +189,8 @@ class Curves:
 def _stable_looks(totals: Ints | Floats, needed: int) -> Ints:
     """Number (n_rows,) of the first look from which each row of totals (n_rows, n_looks) stays; n_looks if none."""
     below = totals < needed
-    after_last_below = below.shape[1] - np.argmax(below[:, ::-1], axis=1)
-    return np.where(below.any(axis=1), after_last_below, 0)
+    after: Ints = np.max(below * np.arange(1, below.shape[1] + 1), axis=1, initial=0)
+    return after
 
 
 Pairs = tuple[Curves, Curves]

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ..experiment.config import BASELINE, TREATMENT, DataError, RunConfig
 from ..experiment.costs import agrees_at_stop
 from ..experiment.exits import DATA, Exit
-from ..experiment.records import RecordsError, RunRecord, paired
+from ..experiment.records import RecordsError, RunRecord, paired, uncollected
 from ..experiment.wording import several
 from .document import Section
 from .estimands import Curves, Pairs
@@ -45,6 +45,7 @@ class Study:
         self._sorted = {name: by_configuration(records) for name, records in self.parts.items()}
 
     @classmethod
+    @uncollected()
     def read(cls, folder: str, tell: Callable[[str], None] = lambda text: None) -> Study:
         """Read a folder of parts; one that is unfinished, or lacks a run of the protocol, counts as not run.
 
