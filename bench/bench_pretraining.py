@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.measure import table
 from nnlite import MLP, Adam, Tally, class_means, training
-from nnlite.experiment.stats import median_interval, paired_ratios, verdict
+from nnlite.experiment.stats import compare
 from nnlite.schedule import Checks
 
 _HIDDEN, _BATCH, _RATE, _EPOCHS, _PRETRAIN_EPOCHS = 100, 32, 1e-3, 100, 28  # the last is the article's
@@ -38,9 +38,8 @@ def run(rounds: int = 1) -> str:
             for seed in range(_PAIRS)
         ]
         steps, costs = np.array(runs).transpose(2, 1, 0)
-        pairs = paired_ratios(*costs)
-        found = median_interval(pairs.ratios).as_reduction()
-        said = verdict(_PAIRS, pairs.both_missed_share, found.low, found.high)
+        pairs = compare(*costs)
+        found, said = pairs.interval, pairs.verdict
         rows.append(
             [
                 name,
@@ -49,7 +48,7 @@ def run(rounds: int = 1) -> str:
                 f"{np.median(steps[1]):g}",
                 f"{np.median(steps[0]):g} after {_PRETRAIN_EPOCHS}",
                 f"{100 * found.median:.0f}% ({100 * found.low:.0f}% to {100 * found.high:.0f}%)",
-                f"{np.count_nonzero(pairs.ratios < 1)} of {_PAIRS}",
+                f"{sum(reduction > 0 for reduction in pairs.reductions)} of {_PAIRS}",
                 f"{said.word}: {said.reason}" if said.reason else said.word,
             ]
         )

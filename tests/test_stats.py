@@ -25,10 +25,11 @@ from nnlite.experiment.stats import (
 
 def test_a_miss_counts_as_infinite_zero_or_one():
     costs = np.array([math.inf, 50, math.inf, 60, 0.25])
-    paired = paired_ratios(costs, [100, math.inf, math.inf, 80, 0.5])
-    assert paired.ratios.tolist() == [math.inf, 0.0, 1.0, 0.75, 0.5]
-    assert (paired.only_numerator_missed, paired.only_denominator_missed, paired.both_missed) == (1, 1, 1)
-    assert paired.both_missed_share == 0.2
+    others = [100, math.inf, math.inf, 80, 0.5]
+    assert paired_ratios(costs, others).tolist() == [math.inf, 0.0, 1.0, 0.75, 0.5]
+    found = compare(costs, others)
+    assert found.reductions == [-math.inf, 1.0, 0.0, 0.25, 0.5]
+    assert (found.arm_missed, found.scratch_missed, found.both_missed) == (1, 1, 1)
     assert costs.tolist() == [math.inf, 50, math.inf, 60, 0.25]  # left as they were
 
 
@@ -192,9 +193,7 @@ def simulated_verdict(rng, effect, spread, miss_rate):
     pretrained = np.rint(scratch * (1 - effect) * rng.lognormal(0, spread / (1 - effect), 100))
     scratch[rng.random(100) < miss_rate] = math.inf
     pretrained[rng.random(100) < miss_rate] = math.inf
-    paired = paired_ratios(pretrained, scratch)
-    reduction = median_interval(paired.ratios).as_reduction()
-    return verdict(100, paired.both_missed_share, reduction.low, reduction.high).word
+    return compare(pretrained, scratch).verdict.word
 
 
 @pytest.mark.parametrize("miss_rate", [0.0, 0.03])

@@ -16,21 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
-class PairedRatios:
-    """Ratios per pair, and how many pairs had no ratio of their own because a run missed its target."""
-
-    ratios: NDArray[np.float64]  # (n_pairs,), in [0, inf]
-    only_numerator_missed: int
-    only_denominator_missed: int
-    both_missed: int
-
-    @property
-    def both_missed_share(self) -> float:
-        """Share of pairs in which both runs missed, in [0, 1]."""
-        return self.both_missed / len(self.ratios)
-
-
-@dataclass(frozen=True)
 class Interval:
     """A median with its confidence interval; `low` and `high` are None where too few values give none."""
 
@@ -90,7 +75,7 @@ class Comparison:
         return verdict(self.n_pairs, self.both_missed / self.n_pairs, self.interval.low, self.interval.high)
 
 
-def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> PairedRatios:
+def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> NDArray[np.float64]:
     """Divide the costs of each pair, misses included.
 
     numerator / denominator; inf if only the numerator missed, 0 if only the denominator did, 1 if both did.
@@ -102,7 +87,8 @@ def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> PairedRatios:
 
     Returns
     -------
-    PairedRatios
+    float64 array (n_pairs,)
+        In [0, inf].
 
     Raises
     ------
@@ -111,9 +97,8 @@ def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> PairedRatios:
 
     Examples
     --------
-    >>> paired = paired_ratios([70, math.inf, 80, math.inf], [100, 100, math.inf, math.inf])
-    >>> paired.ratios.tolist(), paired.both_missed
-    ([0.7, inf, 0.0, 1.0], 1)
+    >>> paired_ratios([70, math.inf, 80, math.inf], [100, 100, math.inf, math.inf]).tolist()
+    [0.7, inf, 0.0, 1.0]
     """
     above, below = as_numbers("numerator", numerator), as_numbers("denominator", denominator)
     if len(above) != len(below):
@@ -121,14 +106,7 @@ def paired_ratios(numerator: ArrayLike, denominator: ArrayLike) -> PairedRatios:
     smallest = min(above.min(), below.min())
     if smallest <= 0:
         raise ValueError(f"costs must be above 0, found {smallest}")
-    missed_above, missed_below = np.isinf(above), np.isinf(below)
-    both = missed_above & missed_below
-    return PairedRatios(
-        ratios=np.divide(above, below, out=np.ones_like(above), where=~both),
-        only_numerator_missed=int(np.count_nonzero(missed_above & ~both)),
-        only_denominator_missed=int(np.count_nonzero(missed_below & ~both)),
-        both_missed=int(np.count_nonzero(both)),
-    )
+    return np.divide(above, below, out=np.ones_like(above), where=np.isfinite(above) | np.isfinite(below))
 
 
 def interval_ranks(n_values: int, confidence: float = 0.95) -> tuple[int, int] | None:
@@ -226,13 +204,14 @@ def compare(arm: ArrayLike, scratch: ArrayLike) -> Comparison:
     >>> compare([70, math.inf], [100, 100]).reductions
     [0.30000000000000004, -inf]
     """
-    matched = paired_ratios(arm, scratch)
+    costs = as_numbers("arm", arm), as_numbers("scratch", scratch)
+    ratios, (missed, scratch_missed) = paired_ratios(*costs), map(np.isinf, costs)
     return Comparison(
-        reductions=[1 - ratio for ratio in matched.ratios.tolist()],
-        interval=median_interval(matched.ratios).as_reduction(),
-        arm_missed=matched.only_numerator_missed,
-        scratch_missed=matched.only_denominator_missed,
-        both_missed=matched.both_missed,
+        reductions=[1 - ratio for ratio in ratios.tolist()],
+        interval=median_interval(ratios).as_reduction(),
+        arm_missed=int(np.count_nonzero(missed & ~scratch_missed)),
+        scratch_missed=int(np.count_nonzero(scratch_missed & ~missed)),
+        both_missed=int(np.count_nonzero(missed & scratch_missed)),
     )
 
 

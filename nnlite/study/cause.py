@@ -131,7 +131,7 @@ def _runs(study: Study, arm: str, gain: float) -> tuple[Runs, Runs]:
 
 def _ratios(study: Study, arm: str, gain: float) -> Floats:
     costs = ([cost_at_stop(run, EVERY_OPERATION) for run in runs] for runs in _runs(study, arm, gain))
-    return paired_ratios(*costs).ratios
+    return paired_ratios(*costs)
 
 
 def _start(study: Study, arm: str, gain: float) -> Facts:

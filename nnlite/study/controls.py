@@ -124,7 +124,7 @@ def _tested(study: Study, bill: Bill) -> dict[str, Facts]:
         ours, means, scratch = paired(study.runs("controls", arm, CONTROLS), *of_claim)
         if ours:
             theirs, averages, below = (_costs(group, bill, BUDGET) for group in (ours, means, scratch))
-            tests[arm] = explained(paired_ratios(theirs, below).ratios, paired_ratios(averages, below).ratios)
+            tests[arm] = explained(paired_ratios(theirs, below), paired_ratios(averages, below))
     return {arm: {"explanation": tests[arm], **word} for arm, word in judged(tests, len(EXPLANATORY)).items()}
 
 

@@ -213,7 +213,8 @@ def calibration() -> list[RunConfig]:
     ]
 
 
-def _fixed(*blocks: Block) -> Callable[[Earlier], list[Block]]:
+def fixed(*blocks: Block) -> Callable[[Earlier], list[Block]]:
+    """Return the blocks of a part that no earlier one decides."""
     return lambda earlier: list(blocks)
 
 
@@ -253,7 +254,7 @@ PARTS = (
     Part(
         "pilot",
         "what froze the held-out cell's and Fashion's targets",
-        _fixed(
+        fixed(
             Block(HONEST, BOTH, PILOT_SEEDS),
             Block(FASHION, ("scratch",), PILOT_SEEDS, "fashion-mnist"),
         ),
@@ -261,14 +262,14 @@ PARTS = (
     Part(
         "claim",
         "the claim cell: the article's accounting and stop",
-        _fixed(Block(CLAIM, BOTH, MAIN_SEEDS), Block(CLAIM_64, BOTH, MAIN_SEEDS)),
+        fixed(Block(CLAIM, BOTH, MAIN_SEEDS), Block(CLAIM_64, BOTH, MAIN_SEEDS)),
     ),
-    Part("honest", "the held-out cell: stop on validation, every operation", _fixed(Block(HONEST, BOTH, MAIN_SEEDS))),
-    Part("controls", "the eight explanatory controls", _fixed(Block(CONTROLS, EXPLANATORY, MAIN_SEEDS))),
+    Part("honest", "the held-out cell: stop on validation, every operation", fixed(Block(HONEST, BOTH, MAIN_SEEDS))),
+    Part("controls", "the eight explanatory controls", fixed(Block(CONTROLS, EXPLANATORY, MAIN_SEEDS))),
     Part(
         "flags",
         "what one flag saves without pretraining",
-        _fixed(*(Block(config, ("scratch",), MAIN_SEEDS) for config in FLAGS.values())),
+        fixed(*(Block(config, ("scratch",), MAIN_SEEDS) for config in FLAGS.values())),
     ),
     Part(
         "tuning",
@@ -277,13 +278,13 @@ PARTS = (
     ),
     Part("finals", "the three best settings of each arm on fresh seeds", _finals),
     Part("tuned", "tuned against tuned", _tuned),
-    Part("epochs-5", "targets up to 96%, and equal steps", _fixed(Block(EPOCHS_5, BOTH, MAIN_SEEDS))),
-    Part("fashion", "the claim cell on Fashion-MNIST", _fixed(Block(FASHION, BOTH, MAIN_SEEDS, "fashion-mnist"))),
-    Part("descriptive", "the other arms", _fixed(Block(CONTROLS, DESCRIPTIVE, FEW_SEEDS))),
+    Part("epochs-5", "targets up to 96%, and equal steps", fixed(Block(EPOCHS_5, BOTH, MAIN_SEEDS))),
+    Part("fashion", "the claim cell on Fashion-MNIST", fixed(Block(FASHION, BOTH, MAIN_SEEDS, "fashion-mnist"))),
+    Part("descriptive", "the other arms", fixed(Block(CONTROLS, DESCRIPTIVE, FEW_SEEDS))),
     Part(
         "settings",
         "one thing changed in both arms",
-        _fixed(
+        fixed(
             *(
                 # Scratch knows no epochs of phase 1, and part flags has it for two of the settings.
                 Block(config, ("class-means",) if "epochs" in name or config in FLAGS.values() else BOTH, FEW_SEEDS)
@@ -291,12 +292,12 @@ PARTS = (
             )
         ),
     ),
-    Part("epochs-20", "equal steps after 20 epochs", _fixed(Block(EPOCHS_20, BOTH, FEW_SEEDS))),
+    Part("epochs-20", "equal steps after 20 epochs", fixed(Block(EPOCHS_20, BOTH, FEW_SEEDS))),
     Part(
         "calibration",
         "which settings give the article's 214, 145 and 80%",
-        _fixed(*(Block(config, BOTH, CALIBRATION_SEEDS) for config in calibration())),
+        fixed(*(Block(config, BOTH, CALIBRATION_SEEDS) for config in calibration())),
     ),
-    Part("wide", "784-512-10 up to 98%", _fixed(Block(WIDE, BOTH, FEW_SEEDS))),
+    Part("wide", "784-512-10 up to 98%", fixed(Block(WIDE, BOTH, FEW_SEEDS))),
 )
 """In the order in which they are run: what decides first."""

@@ -89,12 +89,11 @@ def ratio_interval(point: tuple[float, float], resampled: tuple[Floats, Floats],
     ------
     Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3 (the percentile interval).
     """
-    ratio = float(paired_ratios([point[0]], [point[1]]).ratios[0])
-    paired = paired_ratios(*resampled)
+    ratio = float(paired_ratios([point[0]], [point[1]])[0])
+    ordered, both_missed = np.sort(paired_ratios(*resampled)), float(np.isinf(resampled).all(axis=0).mean())
     if interval_ranks(n_pairs) is None:
-        return RatioInterval(ratio, None, None, paired.both_missed_share)
-    ordered = np.sort(paired.ratios)
-    return RatioInterval(ratio, float(ordered[TAIL - 1]), float(ordered[-TAIL]), paired.both_missed_share)
+        return RatioInterval(ratio, None, None, both_missed)
+    return RatioInterval(ratio, float(ordered[TAIL - 1]), float(ordered[-TAIL]), both_missed)
 
 
 def ratio_of_expected_costs(

@@ -16,7 +16,7 @@ from ..experiment.config import RunConfig
 from ..experiment.costs import EVERY_OPERATION, cost_at_stop
 from ..experiment.records import RunRecord
 from .estimands import Curves, Goal, target_of
-from .protocol import BOTH, HONEST_TARGET, PARTS, TUNING_IMAGES, Block, Earlier, Part, ranked
+from .protocol import BOTH, HONEST_TARGET, PARTS, TUNING_IMAGES, Block, Earlier, Part, fixed, ranked
 
 GAIN_SEEDS = range(40000, 40020)
 PAIR_SEEDS = range(41000, 41100)
@@ -146,27 +146,10 @@ def with_gain(gain: float) -> RunConfig:
     return replace(DECIDED, closed_form_gain=gain)
 
 
-def _start_gains(earlier: Earlier) -> list[Block]:
-    blocks = [Block(with_gain(gain), CHOSEN, GAIN_SEEDS) for gain in GAINS]
-    return [*blocks, Block(DECIDED, ("scratch",), GAIN_SEEDS)]
-
-
 def _start_images(earlier: Earlier) -> list[Block]:
     gains = shown_gains(earlier("start-gains"))
     blocks = [Block(with_gain(gain), tuple(STARTS), PAIR_SEEDS) for gain in gains]
     return [Block(DECIDED, BOTH, PAIR_SEEDS), *blocks]
-
-
-def _counting(earlier: Earlier) -> list[Block]:
-    """Scratch and class-means of the test set's stop are those of part start-images."""
-    return [Block(DECIDED, COUNTED[1:], PAIR_SEEDS), Block(HELD_OUT, ("scratch", *COUNTED), PAIR_SEEDS)]
-
-
-def _regime(earlier: Earlier) -> list[Block]:
-    nearest = [Block(config, BOTH, PAIR_SEEDS) for config in NEAREST.values()]
-    # The preset itself is in part start-images.
-    scanned = [Block(config, BOTH, FEW_PAIR_SEEDS) for config in SCANNED.values() if config != DECIDED]
-    return [*nearest, *scanned]
 
 
 def _tuning(earlier: Earlier) -> list[Block]:
@@ -184,10 +167,30 @@ def _tuned(earlier: Earlier) -> list[Block]:
 
 
 SECOND_PARTS = (
-    Part("start-gains", "the closed-form start's size, chosen on seeds of its own", _start_gains),
+    Part(
+        "start-gains",
+        "the closed-form start's size, chosen on seeds of its own",
+        fixed(
+            *(Block(with_gain(gain), CHOSEN, GAIN_SEEDS) for gain in GAINS),
+            Block(DECIDED, ("scratch",), GAIN_SEEDS),
+        ),
+    ),
     Part("start-images", "other images in the closed-form start", _start_images),
-    Part("counting", "averages of fewer images, counted two ways", _counting),
-    Part("regime", "settings near the article's 214, 80% and 145", _regime),
+    Part(
+        "counting",
+        "averages of fewer images, counted two ways",
+        # Scratch and class-means of the test set's stop are those of part start-images.
+        fixed(Block(DECIDED, COUNTED[1:], PAIR_SEEDS), Block(HELD_OUT, ("scratch", *COUNTED), PAIR_SEEDS)),
+    ),
+    Part(
+        "regime",
+        "settings near the article's 214, 80% and 145",
+        fixed(
+            *(Block(config, BOTH, PAIR_SEEDS) for config in NEAREST.values()),
+            # The preset itself is in part start-images.
+            *(Block(config, BOTH, FEW_PAIR_SEEDS) for config in SCANNED.values() if config != DECIDED),
+        ),
+    ),
     Part("tuning-2", "32 draws of phase 1 on the tuned winner's settings", _tuning),
     Part("finals-2", "the three best of them on fresh seeds", _finals),
     Part("tuned-2", "tuned against tuned, settled", _tuned),
