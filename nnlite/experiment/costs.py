@@ -64,6 +64,10 @@ EVERY_OPERATION = Bill("flop", "bill")
 """The held-out cell's bill, and tuning's: all that a run needs to get to the target."""
 
 
+BILLS = {"saved": ARTICLE, "saved_every_operation": EVERY_OPERATION}
+"""Both, by what facts call that which is saved by them."""
+
+
 def cost_at_stop(record: RunRecord, bill: Bill, executed: bool = False) -> float:
     """Price a run up to its stop, as its kernels counted it; infinite for a miss.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiment.config import BASELINE, TREATMENT
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, compared, cost_at_stop
+from ..experiment.costs import BILLS, EVERY_OPERATION, compared, cost_at_stop
 from ..experiment.records import RunRecord, paired
 from ..experiment.stats import Interval, median_interval, paired_ratios
 from ..experiment.wording import OUTCOMES, brief, cell, number, p_value, several
@@ -41,8 +41,6 @@ TAUGHT = {
 }
 """Arms that are taught by the same steps, the averages and other images."""
 
-BILLS = {"saved": ARTICLE, "saved_every_operation": EVERY_OPERATION}
-
 Runs = Sequence[RunRecord]
 Floats = NDArray[np.float64]
 
@@ -54,11 +52,12 @@ def cause(study: Study) -> Section:
     if found is None:
         return Section(title, facts=facts, lacking=lacking)
     answer = [_answer(found), *_on_the_first_test(found), *_taught_by_steps(study)]
-    gains = sorted({row["gain"] for row in found["starts"]})
+    starts = _by_start(found)
+    gains = sorted({gain for _, gain in starts})
     tables = [
         Table(
             ["images", *(f"size {gain:g}" for gain in gains)],
-            [[words, *(cell(_row(found, arm, gain)[which]) for gain in gains)] for arm, words in SHORT.items()],
+            [[words, *(cell(starts[arm, gain][which]) for gain in gains)] for arm, words in SHORT.items()],
             f"Saved, % (95%), {counted}; {found['n_pairs']} pairs, by the output weights' size:",
         )
         for which, counted in (("saved_every_operation", "every operation, dense"), ("saved", "the article's count"))
@@ -166,16 +165,14 @@ def _first_test(study: Study) -> list[Facts]:
     ]
 
 
-def _row(found: Facts, arm: str, gain: float) -> Facts:
-    row: Facts = next(row for row in found["starts"] if (row["arm"], row["gain"]) == (arm, gain))
-    return row
+def _by_start(found: Facts) -> dict[tuple[str, float], Facts]:
+    return {(row["arm"], row["gain"]): row for row in found["starts"]}
 
 
 def _answer(found: Facts) -> str:
     """Say what the start saves, what the averages save in it, and what is theirs."""
-    start, averages = (
-        brief(_row(found, arm, found["chosen_gains"][arm])["saved_every_operation"]) for arm in CHOSEN[::-1]
-    )
+    starts, gains = _by_start(found), found["chosen_gains"]
+    start, averages = (brief(starts[arm, gains[arm]]["saved_every_operation"]) for arm in CHOSEN[::-1])
     more, share = found["averages_more"], found["start_share_word"]
     theirs = {
         "add to the start": "the averages add",

@@ -23,7 +23,7 @@ from ..experiment.stats import verdict as word_of
 from ..experiment.wording import PEOPLE, PRICES, brief, pairs, percent, saved, several, times
 from ..experiment.wording import cell as interval
 from ..flops import COST_MODELS
-from .document import Facts, Section, Table
+from .document import Facts, Section, Table, row_of
 from .estimands import Goal, Pairs, first_touch, stable_ratio, target_of
 from .protocol import CLAIM, CLAIM_64
 from .resampling import ratio_of_expected_costs
@@ -160,14 +160,14 @@ def expected_costs(arms: Pairs, bill: Bill, goal: Goal) -> Interval:
 
 def by_the_other_estimand(found: Facts) -> Interval:
     """Return what a cell saves if its target counts as reached by the estimand that is not its own."""
-    of = [row for row in found["sensitivity"] if row["estimand"] in {"E1", "E2"} - {found["estimand"]}]
-    saving: Interval = next(row["saved"] for row in of if row["counting"] == "dense")
+    other = {"E1": "E2", "E2": "E1"}[found["estimand"]]
+    saving: Interval = row_of(found["sensitivity"], estimand=other, counting="dense")["saved"]
     return saving
 
 
 def by_what_ran(found: Facts) -> Facts:
     """Return the row of a cell in which the operations that ran are counted, zeros skipped."""
-    return next(row for row in found["sensitivity"] if (row["model"], row["counting"]) == ("flop", "executed"))
+    return row_of(found["sensitivity"], model="flop", counting="executed")
 
 
 def verdict_line(found: Facts) -> str:

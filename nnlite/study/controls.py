@@ -16,7 +16,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from ..experiment.config import BASELINE, EXPLANATORY, TREATMENT
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, Bill, cost_at_stop
+from ..experiment.costs import ARTICLE, BILLS, EVERY_OPERATION, Bill, cost_at_stop
 from ..experiment.records import RunRecord, paired
 from ..experiment.stats import compare, paired_ratios
 from ..experiment.wording import OUTCOMES, brief, cell, p_value, percent, saved, several, steps
@@ -149,8 +149,7 @@ def _setting(name: str, ours: Runs, scratch: Runs, steps_of: Runs) -> Facts:
 
 
 def _savings(ours: Runs, scratch: Runs, budget: int) -> Facts:
-    bills = {"saved": ARTICLE, "saved_every_operation": EVERY_OPERATION}
-    both = {name: compare(*(_costs(runs, bill, budget) for runs in (ours, scratch))) for name, bill in bills.items()}
+    both = {name: compare(*(_costs(runs, bill, budget) for runs in (ours, scratch))) for name, bill in BILLS.items()}
     return {"n_pairs": len(ours), **both}
 
 

@@ -19,6 +19,11 @@ Facts = dict[str, Any]
 """What a question found, by the names that it has in JSON."""
 
 
+def row_of(rows: Iterable[Facts], **known: object) -> Facts:
+    """Return the first row that holds these facts; StopIteration where none does."""
+    return next(row for row in rows if known.items() <= row.items())
+
+
 Columns = Mapping[str, Callable[[Facts], str]]
 """The head of each column of a table, and what writes its cell from a row of facts."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..experiment.article import ACCURACY_AFTER_PRETRAIN_PRINTED, PRETRAINED, SCRATCH, savings
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
-from ..experiment.costs import ARTICLE, EVERY_OPERATION, compared
+from ..experiment.costs import ARTICLE, BILLS, compared
 from ..experiment.records import RunRecord, paired, steps_or_miss
 from ..experiment.stats import article_rank
 from ..experiment.wording import brief, cell, ends, percent, several, steps
@@ -119,13 +119,12 @@ def _row(study: Study, name: str, config: RunConfig) -> Facts:
     part = "start-images" if config == DECIDED else "regime"
     treated, scratch = paired(*(study.runs(part, arm, config) for arm in (TREATMENT, BASELINE)))
     found = {name: _spread(values) for name, values in _three(scratch, treated).items()}
-    saved, every = (compared((treated, scratch), bill) for bill in (ARTICLE, EVERY_OPERATION))
+    saved = compared((treated, scratch), ARTICLE)
     return {
         "setting": name,
         "n_pairs": len(treated),
         **found,
-        "saved": saved.interval,
-        "saved_every_operation": every.interval,
+        **{name: compared((treated, scratch), bill).interval for name, bill in BILLS.items()},
         "missed": saved.n_missed,
         "article_rank": article_rank(saved.reductions, float(savings()["flops"])),
         "distance": max(_off(found[name]["median"], printed) for name, printed in PRINTED.items()),

@@ -18,7 +18,7 @@ from ..experiment.stats import Interval, compare, median_interval
 from ..experiment.wording import brief, cell, percent, saved, steps
 from ..flops import total
 from .cells import expected_costs
-from .document import Facts, Section, Table
+from .document import Facts, Section, Table, row_of
 from .estimands import Goal, Pairs, first_touch, for_good
 from .protocol import BOTH
 from .runs import Study, both_arms, once
@@ -39,6 +39,7 @@ def settled(study: Study) -> Section:
     if found is None:
         return Section(title, facts=facts, lacking=lacking)
     at = [steps(found["stable_steps"][arm]) for arm in BOTH]
+    by_means = row_of(found["ways"], how=FOR_GOOD)["saved"]
     word, n_tried = found["verdict"], len(found["scores"])
     reason = f" ({word.reason})" if word.reason else ""
     share, fewer = cell(found["phase_1_share"]), cell(found["steps_saved"])
@@ -48,7 +49,7 @@ def settled(study: Study) -> Section:
         f"the third look in a row at {percent(found['target'])}: {word.word.upper()}{reason}.",
         f"Averaging and phase 1 cost {share}% of scratch's bill; the real steps after them are {fewer}% fewer. The "
         f"means stay at the target from step {at[0]} on from scratch and from step {at[1]} on after averages first. "
-        f"By where the means stay, the first study's estimand, they {brief(_way(found, FOR_GOOD))}. "
+        f"By where the means stay, the first study's estimand, they {brief(by_means)}. "
         f"{n_tried} phases 1 were tried on the settings that won for both arms; the best has {epochs} epochs at "
         f"{factor:g} times the rate. Scratch got no new draws.",
     ]
@@ -106,12 +107,6 @@ def settlement(study: Study) -> Facts | None:
             if (config, TREATMENT) in tried
         ],
     }
-
-
-def _way(found: Facts, how: str) -> Interval:
-    """What is saved if it is asked another way."""
-    saving: Interval = next(row["saved"] for row in found["ways"] if row["how"] == how)
-    return saving
 
 
 def settled_arms(study: Study) -> Pairs | None:

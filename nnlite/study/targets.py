@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..experiment.config import BASELINE, TREATMENT, RunConfig
-from ..experiment.costs import ARTICLE, EVERY_OPERATION
+from ..experiment.costs import BILLS, EVERY_OPERATION
 from ..experiment.records import RunRecord
 from ..experiment.stats import MIN_PAIRS, median_interval
 from ..experiment.wording import PEOPLE, cell, number, p_value, pairs, percent, saved, several, steps, steps_cell
@@ -135,14 +135,12 @@ def by_target(both: Pairs | None, wanted: Sequence[float]) -> list[Facts]:
             "reached": {BASELINE: float(hit.mean()), TREATMENT: float(treated_hit.mean())},
             "scratch_steps": float(plain.mean()),
         }
-        row |= dict.fromkeys(("steps_saved", "saved", "saved_every_operation"))
+        row |= dict.fromkeys(("steps_saved", *BILLS))
         if np.mean(hit & treated_hit) >= MIN_REACHED:
             # A miss saved or lost infinitely many steps; two misses saved none.
             gained = np.subtract(plain, ours, out=np.zeros_like(plain), where=hit | treated_hit)
             row["steps_saved"] = median_interval(gained)
-            row["saved"], row["saved_every_operation"] = (
-                first_touch(both, bill, goal).interval for bill in (ARTICLE, EVERY_OPERATION)
-            )
+            row |= {name: first_touch(both, bill, goal).interval for name, bill in BILLS.items()}
         rows.append(row)
     return rows
 

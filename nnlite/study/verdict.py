@@ -30,7 +30,7 @@ from ..experiment.wording import cell as interval
 from . import controls
 from .cells import CELLS, IN_VERDICT, SHORT, by_the_other_estimand, by_what_ran, cell, verdict_line
 from .comparisons import EXPLAINED_MARGIN
-from .document import Facts, Section, Table
+from .document import Facts, Section, Table, row_of
 from .estimands import Curves, Goal, for_good, target_of
 from .protocol import CLAIM, FLAGS
 from .runs import Study, once
@@ -161,7 +161,7 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
     for preset, key in (("article", "claim"), ("article-64", "claim_64")):
         claim = cell(study, key) or {}
         scratch, then = (spread(claim["first_hit_steps"][arm]) for arm in (BASELINE, TREATMENT))
-        every = next(row["saved"] for row in claim["sensitivity"] if row["model"] == EVERY_OPERATION.model)
+        every = row_of(claim["sensitivity"], model=EVERY_OPERATION.model)["saved"]
         found[preset] = {
             "n_pairs": f"{pairs(claim['n_pairs'])}, registered",
             "scratch": scratch,
