@@ -47,13 +47,14 @@ def test_kernels_book_the_closed_forms(kernels, sizes, activation, optimizer, n,
     assert counts.get("evaluate", {}) == evaluation_counts(sizes, activation, n_checked)
 
 
-@given(**NETWORKS, n=st.integers(0, 100))
-def test_a_step_is_so_much_an_image_and_so_much_whatever_its_batch(sizes, activation, optimizer, n):
-    none, one, many = (step_counts(sizes, activation, optimizer, images) for images in (0, 1, n))
+@given(**NETWORKS, n=st.integers(0, 100), n_steps=st.integers(0, 10))
+def test_steps_are_so_much_an_image_and_so_much_whatever_its_batch(sizes, activation, optimizer, n, n_steps):
+    none, one = (step_counts(sizes, activation, optimizer, images) for images in (0, 1))
+    many = step_counts(sizes, activation, optimizer, n, n_steps)
     for name, kinds in one.items():
         for kind, count in kinds.items():
             fixed = none.get(name, {}).get(kind, 0)
-            assert many.get(name, {}).get(kind, 0) == fixed + n * (count - fixed)
+            assert many.get(name, {}).get(kind, 0) == n_steps * fixed + n * (count - fixed)
 
 
 def test_a_step_of_a_small_network_by_hand():

@@ -102,10 +102,15 @@ def nothing(data: TrainingData, rng: np.random.Generator) -> None:
     return None
 
 
-def _class_means(data: TrainingData, rng: np.random.Generator) -> Pretraining:
+def _averages(data: TrainingData, rows: Ints) -> Pretraining:
+    """Average the images of these numbers, class by class."""
     tally = Tally()
-    means = class_means(data.images, data.labels, data.n_classes, tally, data.rows)
-    return own_images(means, np.arange(data.n_classes), data.rows, tally)
+    means = class_means(data.images, data.labels, data.n_classes, tally, rows)
+    return own_images(means, np.arange(data.n_classes), rows, tally)
+
+
+def _class_means(data: TrainingData, rng: np.random.Generator) -> Pretraining:
+    return _averages(data, data.rows)
 
 
 def _means_of(n: int, data: TrainingData, rng: np.random.Generator) -> Pretraining:
@@ -113,15 +118,11 @@ def _means_of(n: int, data: TrainingData, rng: np.random.Generator) -> Pretraini
     counts = counts_per_class(data.labels[data.rows], data.n_classes)
     if counts.min() < n:
         raise ValueError(f"class {counts.argmin()} has {counts.min()} images: too few for an average of {n}")
-    rows, tally = data.one_of_each_class(n, rng), Tally()
-    means = class_means(data.images, data.labels, data.n_classes, tally, rows)
-    return own_images(means, np.arange(data.n_classes), rows, tally)
+    return _averages(data, data.one_of_each_class(n, rng))
 
 
 def _stream_means(data: TrainingData, rng: np.random.Generator) -> Pretraining:
-    rows, tally = data.order[:STREAM_IMAGES], Tally()
-    means = class_means(data.images, data.labels, data.n_classes, tally, rows)
-    return own_images(means, np.arange(data.n_classes), rows, tally)
+    return _averages(data, data.order[:STREAM_IMAGES])
 
 
 def _fresh_batches(data: TrainingData, rng: np.random.Generator) -> Pretraining:

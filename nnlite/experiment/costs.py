@@ -22,13 +22,6 @@ from .config import with_added_fields
 from .records import RunRecord
 from .stats import Comparison, compare
 
-MEASURES = {
-    "steps": "updates of the parameters, in pretraining and training",
-    "images": "images forward, repeats included, in pretraining and training",
-    "images_read": "distinct training images that were touched, in phase data",
-}
-"""What a run can be measured in beside the cost models of `flops`."""
-
 PHASES = ("data", "pretrain", "train", "evaluate")
 """What can be billed; `report` is in no total."""
 
@@ -163,25 +156,28 @@ def agrees_at_stop(record: RunRecord) -> bool:
         return True
     at_stop, at_checks = _at_stop(record), _at_checks(record)
     here = at_checks.steps == at_stop.steps
-    for name, said, counted in zip(_Moments._fields, at_checks, at_stop, strict=True):
-        if (said[here] != counted).any() and (name != "images_read" or _is_scaled(record)):
+    for name, said, booked in zip(_Moments._fields, at_checks, at_stop, strict=True):
+        if (said[here] != booked).any() and (name != "images_read" or _is_scaled(record)):
             return False
     sizes, activation, optimizer, inputs = _shapes(record)
+
+    def scaling(n_images: int) -> Kernels:
+        scales = _is_scaled(record) and n_images
+        return {"scale_pixels": scaling_counts(n_images * sizes[0], inputs)} if scales else {}
+
+    counted = record.counts["dense"]
     expected = {
         phase: step_counts(sizes, activation, optimizer, n["images_forward"], n["steps"])
         for phase, n in record.passes.items()
         if phase in ("pretrain", "train")
     }
-    scaled = {"data": int(at_stop.images_read[0])}
     if record.config["evaluate"] == "full":
         n_looks = int((at_stop.checks + _looks_of_phase_1(record, at_stop))[0])
-        expected["evaluate"] = evaluation_counts(sizes, activation, n_looks * record.n_checked)
-        scaled["evaluate"] = record.n_checked if n_looks else 0
-    booked = {phase: dict(kernels) for phase, kernels in record.counts["dense"].items()}
-    scaling = {phase: booked.get(phase, {}).pop("scale_pixels", {}) for phase in scaled}
-    by_image = scaling_counts(sizes[0], inputs if _is_scaled(record) else "bytes")
-    return all(booked.get(phase, {}) == kernels for phase, kernels in expected.items()) and all(
-        scaling[phase] == {kind: n * each for kind, each in by_image.items() if n} for phase, n in scaled.items()
+        looks = evaluation_counts(sizes, activation, n_looks * record.n_checked)
+        expected["evaluate"] = looks | scaling(record.n_checked if n_looks else 0)
+    read = {name: kinds for name, kinds in counted.get("data", {}).items() if name == "scale_pixels"}
+    return read == scaling(int(at_stop.images_read[0])) and all(
+        counted.get(phase, {}) == kernels for phase, kernels in expected.items()
     )
 
 
@@ -204,7 +200,13 @@ class _Prices(NamedTuple):
     first_check: int = 0  # on top: they are scaled
 
 
-_MEASURED = {"steps": _Prices(step=1), "images": _Prices(image=1), "images_read": _Prices(image_read=1)}
+MEASURES = {
+    "steps": _Prices(step=1),  # updates of the parameters, in pretraining and training
+    "images": _Prices(image=1),  # forward, repeats included, in pretraining and training
+    "images_read": _Prices(image_read=1),  # distinct training images that were touched, in phase data
+}
+"""What a run can be measured in beside the cost models of `flops`."""
+
 _OF_PASSES = {"steps": "steps", "images": "images_forward"}
 """Measures that add up over phases, by the name of their passes."""
 
@@ -281,7 +283,7 @@ def _count_passes(record: RunRecord, measure: str, phases: Iterable[str]) -> int
 
 def _prices(record: RunRecord, model: str) -> _Prices:
     if model in MEASURES:
-        return _MEASURED[model]
+        return MEASURES[model]
     prices = _prices_of_shapes(model, *_shapes(record), record.n_checked, record.config["article_pass"])
     return prices if _is_scaled(record) else prices._replace(image_read=0, first_check=0)
 
