@@ -117,6 +117,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             _sync_folder(folder)
 
 
+def require_replaceable(path: str | os.PathLike[str]) -> None:
+    """Raise OSError where `replacing` would: for who works for long before there is something to write.
+
+    Parameters
+    ----------
+    path : str or path-like - stays as it is
+    """
+    with suppress(_NothingToWrite), replacing(path):
+        raise _NothingToWrite
+
+
+class _NothingToWrite(Exception):
+    """Leaves a file as it was."""
+
+
 @contextmanager
 def held(path: str | os.PathLike[str]) -> Iterator[None]:
     """Hold a file for one program that appends to it, made if missing, until the block or the process ends.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nnlite.files import held, path_name, reading, replacing, user_cache
+from nnlite.files import held, path_name, reading, replacing, require_replaceable, user_cache
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX modes, links and devices")
 
@@ -128,6 +128,17 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_path(tmp_path):
     with pytest.raises(PermissionError, match="no file can be made in") as error, replacing(folder / "new"):
         pass
     assert error.value.filename == str(folder / "new")
+
+
+def test_what_cannot_be_replaced_is_known_before_there_is_something_to_write(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    require_replaceable(tmp_path / "file")
+    require_replaceable(tmp_path / "new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+    for path, words in ((tmp_path, "a directory"), (tmp_path / "no" / "file", "there is no folder")):
+        with pytest.raises(OSError, match=words):
+            require_replaceable(path)
 
 
 def test_a_failed_write_names_the_path_and_not_the_temporary_file(tmp_path):

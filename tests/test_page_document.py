@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
-from nnlite.page.document import commands, document, figure, paragraphs, section, table
+from nnlite.page.document import anchor, commands, document, figure, from_markdown, paragraphs, section, table
 
 
 class Elements(HTMLParser):
@@ -42,6 +45,7 @@ PAGE = document(
     [
         section("One <section>", paragraphs(["a & b"], "note"), commands(["nnlite --seeds 2", 'nnlite "x"'])),
         table("What & how", ["seed", "a<b"], [["0", "1"], ["1", "<2>"]]),
+        table("Nameless", ["", "n"], [["all", "2"]]),
     ],
 )
 
@@ -49,7 +53,7 @@ PAGE = document(
 def test_texts_are_escaped_and_elements_closed():
     elements = Elements(PAGE)
     assert "<title>5 &lt; 6 &amp; more</title>" in PAGE
-    assert "<h2>One &lt;section&gt;</h2>" in PAGE
+    assert '<h2 id="one-section">One &lt;section&gt;</h2>' in PAGE
     assert '<p class="note">a &amp; b</p>' in PAGE
     assert '<td class="number">&lt;2&gt;</td>' in PAGE
     assert len(elements.of("h1")) == 1
@@ -58,9 +62,32 @@ def test_texts_are_escaped_and_elements_closed():
 
 def test_a_table_has_a_caption_and_heads_of_rows_and_columns():
     elements = Elements(PAGE)
-    assert [head["scope"] for head in elements.of("th")] == ["col", "col", "row", "row"]
+    assert [head["scope"] for head in elements.of("th")] == [
+        "col",
+        "col",
+        "row",
+        "row",
+        "col",
+        "row",
+    ]  # none without a word
     assert "<caption>What &amp; how</caption>" in PAGE
     assert {"tabindex": "0", "role": "region", "aria-label": "What & how", "class": "scroll"} in elements.of("div")
+
+
+def test_what_stands_in_backticks_is_code():
+    assert paragraphs(["`a < b` and ` c"]) == "<p><code>a &lt; b</code> and ` c</p>"
+
+
+def test_a_heading_is_linked_to_as_github_names_it():
+    assert anchor("Is it so (Fashion-MNIST)?") == "is-it-so-fashion-mnist"
+
+
+def test_markdown_becomes_html_and_links_to_other_files_their_words():
+    pytest.importorskip("markdown_it")
+    html = from_markdown("## A *b*\n\n[in](#a-b), [there](b.md) & `c < d`\n\n| x |\n| --- |\n| <i> 1 |")
+    assert "<h2>A <em>b</em></h2>" in html
+    assert '<p><a href="#a-b">in</a>, there &amp; <code>c &lt; d</code></p>' in html
+    assert "<th>x</th>" in html
 
 
 def test_browsers_are_told_to_refuse_every_request():
@@ -84,3 +111,19 @@ def test_a_picture_is_svg_that_says_what_it_shows_and_keeps_its_texts():
     assert figure(picture, "a", "A line & more") == shown
     assert "<!DOCTYPE" not in shown
     assert "metadata" not in shown
+
+
+def test_many_faint_curves_are_a_picture_of_few_colours_within_the_lines():
+    pyplot_figure = pytest.importorskip("matplotlib.figure")
+    from PIL import Image
+
+    picture = pyplot_figure.Figure()
+    axes = picture.subplots()
+    for k in range(40):
+        axes.plot(np.linspace(0, 1, 500), np.random.default_rng(k).random(500), alpha=0.2, rasterized=True)
+    shown = figure(picture, "a", "Forty runs")
+    (png,) = re.findall(r'"data:image/png;base64,([^"]*)"', shown)
+    image = Image.open(io.BytesIO(base64.b64decode(png)))
+    assert image.mode == "P"
+    assert image.convert("RGBA").getextrema()[3][0] == 0  # see-through where no curve is
+    assert len(shown) < 120_000  # 240,000 as matplotlib writes it, more as lines

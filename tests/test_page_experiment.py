@@ -100,4 +100,4 @@ def test_the_command_line_writes_it_and_refuses_a_folder_that_is_not_there(
     assert capsys.readouterr().err == f"page: {tmp_path / 'page.html'}\n"
     assert "Pair by pair" in (tmp_path / "page.html").read_text("utf-8")
     assert main(["--report", str(tmp_path / "runs.jsonl"), "--html", str(tmp_path / "no" / "page.html")]) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert f"nnlite: --html {tmp_path / 'no' / 'page.html'}: there is no folder" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
@@ -51,6 +52,7 @@ def test_the_list_names_every_part_with_its_runs_and_minutes(capsys):
         (["report", "--runs", ""], 2, "argument --runs: an empty path"),
         (["run", "claim", "--executor", "cluster"], 2, "nnlite: --executor cluster: "),
         (["run", "claim", "--data-dir", "no/such"], 3, "nnlite: mnist not found where --data-dir says"),
+        (["report", "--html", "no/page.html"], 2, "nnlite: --html no/page.html: there is no folder"),
         (["report"], 3, "nnlite: runs: holds no finished part of the study; python -m nnlite.study run makes them"),
     ],
 )
@@ -110,3 +112,23 @@ def test_a_page_that_cannot_be_written_is_a_failure(capsys, monkeypatch):
     os.rmdir("runs")
     assert command.main(["report", "--write"]) == FAILED_RUN
     assert "README.md: there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("nothing_found")
+def test_the_page_for_a_browser_is_one_file_beside_json_too(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("markdown_it")
+    assert command.main(["report", "--html", "page.html", "--json"]) == OK
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    out, err = capsys.readouterr()
+    assert json.loads(out)["parts_done"] == []
+    assert err == "page: page.html\n"
+    assert sorted(os.listdir(tmp_path)) == ["page.html", "runs"]
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "markdown_it"])
+def test_what_the_page_for_a_browser_needs_is_asked_for_at_once(module, capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setitem(sys.modules, module, None)
+    assert command.main(["report", "--html", "page.html"]) == 2
+    assert f"nnlite: --html: needs {module.replace('_it', '-it-py')}" in capsys.readouterr().err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from html import escape
 
 import pytest
 from example_findings import NAMES, cell, control, plausible, setting, study_of
@@ -170,3 +172,44 @@ def test_the_page_of_an_empty_folder_has_no_measured_number():
     assert "Not answered." in written
     assert "interval -" not in written
     assert "![" not in written
+
+
+def html(found):
+    pytest.importorskip("markdown_it")
+    return document.html(study_of(found), "data/runs", {})
+
+
+def test_the_page_for_a_browser_has_the_verdict_first_and_every_question_whole():
+    found, page = plausible(), html(plausible())
+    headline, *others = document.sections(study_of(found))
+    assert page.index("<h1>") < page.index(escape(headline.answer[0])) < page.index("What was claimed")
+    links = re.findall(r'<a href="#([^"]*)">', page)
+    assert len(links) == len(others)
+    assert set(links) <= set(re.findall(r'<h2 id="([^"]*)">', page))
+    for section in others:
+        firsts = [word for table in section.tables for word in table.rows[0]]
+        for words in (section.title, *section.told, *firsts):
+            assert escape(words).replace("`", "") in re.sub("</?code>|`", "", page)
+
+
+def test_tables_of_the_page_for_a_browser_have_captions_and_nothing_on_it_is_elsewhere():
+    page = html(plausible())
+    n_tables = sum(len(section.tables) for section in document.sections(study_of(plausible())))
+    assert page.count("<caption>") == n_tables > 9
+    assert page.count("<table>") == n_tables + 1  # how to repeat it
+    assert set(re.findall(r'(?:href|src)="([^"#]*)["#]', page)) == {"", "data:,"}
+    assert "<code>data/runs</code>" in page
+    assert "{" not in re.sub("<style>.*?</style>", "", page, flags=re.DOTALL)
+
+
+def test_pictures_of_the_page_for_a_browser_say_what_they_show():
+    pytest.importorskip("markdown_it")
+    figures = pytest.importorskip("matplotlib.figure")
+    page = document.html(study_of(plausible()), "runs", {"controls": figures.Figure()})
+    (section,) = [found for found in document.sections(study_of(plausible())) if "controls" in found.pictures]
+    assert page.count("<figure>") == 1
+    assert f'<svg role="img" aria-label="{escape(section.pictures["controls"])}"' in page
+
+
+def test_the_page_for_a_browser_of_an_empty_folder_says_so():
+    assert html(NOTHING).count("Not answered.") == 14 + 13  # every question, and its line among the answers

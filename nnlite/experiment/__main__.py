@@ -10,7 +10,6 @@ import sys
 
 try:  # Ctrl-C in the first half second, while this is imported, leaves nothing to say
     import json
-    import os
     import shlex
     from collections.abc import Mapping, Sequence
     from functools import partial
@@ -18,7 +17,7 @@ try:  # Ctrl-C in the first half second, while this is imported, leaves nothing 
 
     from .. import program
     from . import article
-    from .exits import FAILED_RUN, OK, USAGE, Exit, Interrupted, answered, leave, noted_signals, reading, stop_if_noted
+    from .exits import FAILED_RUN, OK, Interrupted, answered, leave, noted_signals, reading, require_page, stop_if_noted
     from .options import ARTICLE, LIST_ARMS, Options, arms_json, arms_text, parse
 except KeyboardInterrupt:
     raise SystemExit(130) from None
@@ -46,8 +45,8 @@ def _run(options: Options) -> int:
 
         drawing.require_matplotlib("--figures")
         figures.make_folder(options.figures)
-    if options.html is not None and not os.path.isdir(os.path.dirname(options.html) or "."):
-        raise Exit(f"--html {options.html}: no such folder", USAGE)
+    if options.html is not None:
+        require_page(options.html)
     return _study(options) if options.report is None else _report(options, options.report)
 
 

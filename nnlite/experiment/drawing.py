@@ -101,8 +101,8 @@ def draw_curves(axes: Axes, curves: Sequence[Curve], n_runs: int, colour: str, s
         The mean.
     """
     alpha = max(0.04, 0.5 / len(curves) ** 0.5)
-    for curve in curves:
-        axes.plot(curve.x, curve.accuracy, style, color=colour, linewidth=0.6, alpha=alpha)
+    for curve in curves:  # pixels where all else is lines: within an SVG of 200 runs they would be megabytes
+        axes.plot(curve.x, curve.accuracy, style, color=colour, linewidth=0.6, alpha=alpha, rasterized=True)
     mean = mean_curve(curves)
     accuracy = [curve.accuracy[: len(mean.x)] for curve in _whole_ones(curves)]
     tail = 0.0 if n_runs < WHOLE_RANGE_BELOW else 0.1

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from .. import program
+from ..files import require_replaceable
 from .config import ConfigError, DataError
 from .records import RecordsError, RunRecord
 
@@ -75,6 +76,14 @@ def _line_of(error: Exception) -> str:
     if isinstance(error, OSError):
         return file_error(error)
     return "not enough memory for these networks and this data set" if isinstance(error, MemoryError) else str(error)
+
+
+def require_page(path: str) -> None:
+    """Raise Exit where the page of `--html` cannot be written, before the work that it is to show."""
+    try:
+        require_replaceable(path)
+    except OSError as error:
+        raise Exit(f"--html {file_error(error)}", USAGE) from error
 
 
 def require_numba() -> None:

@@ -6,6 +6,7 @@ request, so that what a page contains cannot make one. It opens no file but its 
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 _ALLOWED = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+
+_COLOURS_IN_PICTURE = 128
 
 
 def document(title: str, parts: Sequence[str]) -> str:
@@ -56,20 +59,44 @@ def document(title: str, parts: Sequence[str]) -> str:
 
 
 def paragraphs(texts: Sequence[str], kind: str = "") -> str:
-    """Return plain texts as paragraphs, of a class of `style.css` if one is named."""
+    """Return plain texts as paragraphs, of a class of `style.css` if one is named; what `backticks` hold is code."""
     opened = f'<p class="{kind}">' if kind else "<p>"
-    return "\n".join(f"{opened}{escape(text)}</p>" for text in texts)
+    written = [re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)) for text in texts]
+    return "\n".join(f"{opened}{text}</p>" for text in written)
 
 
 def section(title: str, *blocks: str) -> str:
-    """Return a section under a second-level heading; title is plain text, blocks are HTML."""
-    return "\n".join([f"<section>\n<h2>{escape(title)}</h2>", *blocks, "</section>"])
+    """Return a section under a second-level heading, its `anchor`; title is plain text, blocks are HTML."""
+    head = f'<section>\n<h2 id="{anchor(title)}">{escape(title)}</h2>'
+    return "\n".join([head, *filter(None, blocks), "</section>"])
+
+
+def anchor(title: str) -> str:
+    """Return the name by which one links to a heading, as GitHub makes it of the title."""
+    return "".join(sign for sign in title.lower().replace(" ", "-") if sign.isalnum() or sign in "-_")
+
+
+def from_markdown(text: str) -> str:
+    """Return Markdown as HTML; a link to another file stays as its words alone, since the file is not in the page.
+
+    Raises
+    ------
+    ImportError
+        markdown-it-py is missing.
+    """
+    from markdown_it import MarkdownIt
+
+    html: str = MarkdownIt("commonmark").enable("table").render(text)
+    return re.sub(r'<a href="[^#][^"]*">(.*?)</a>', r"\1", html)
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table of plain texts that scrolls sideways, by keyboard too; the first column names the rows."""
     name = escape(caption, quote=True)
-    cells = "".join(f'<th scope="col"{_number(column)}>{escape(text)}</th>' for column, text in enumerate(head))
+    cells = "".join(
+        f'<th scope="col"{_number(column)}>{escape(text)}</th>' if text else "<td></td>"
+        for column, text in enumerate(head)
+    )
     lines = [
         "<tr>"
         + "".join(
@@ -107,8 +134,18 @@ def figure(picture: Figure, name: str, shows: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     # A tenth of a point is enough for a line, and a third of the bytes.
     svg = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
+    svg = re.sub(r'(?<=data:image/png;base64,)[^"]*', _in_few_colours, svg)
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(shows, quote=True)}"', 1)
     return f"<figure>\n{svg}</figure>"
+
+
+def _in_few_colours(png: re.Match[str]) -> str:
+    """Return a PNG file in base64 with a palette instead of colours: a fifth of the bytes, the same looks."""
+    from PIL import Image  # matplotlib needs it, so it is there
+
+    picture, small = Image.open(io.BytesIO(base64.b64decode(png[0]))), io.BytesIO()
+    picture.quantize(_COLOURS_IN_PICTURE, Image.Quantize.FASTOCTREE).save(small, format="png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()
 
 
 def commands(lines: Sequence[str]) -> str:

@@ -12,18 +12,23 @@ import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import program
 from ..experiment.config import EXECUTORS, ConfigError, PairSettings, available_cores
-from ..experiment.drawing import require_matplotlib
-from ..experiment.exits import OK, Interrupted, answered, leave, noted_signals
+from ..experiment.drawing import plain_style, require_matplotlib
+from ..experiment.exits import OK, Interrupted, answered, leave, noted_signals, require_page
 from ..experiment.options import read_whole
 from ..experiment.progress import Progress
 from ..files import path_name, replacing
 from .parts import Work, blocks_of, data_of, is_done, minutes_of, run_parts
 from .protocol import Block
 from .second_protocol import ALL_PARTS
+
+if TYPE_CHECKING:
+    from .runs import Study
 
 COMMAND = "python -m nnlite.study"
 REGISTERED = os.path.join("data", "runs")  # the kept records, in a clone; one's own runs go before them
@@ -64,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--figures", type=_path, metavar="DIR", help="draw the pictures (extra: plot); with --write beside FOLDER"
     )
     reporting.add_argument("--write", action="store_true", help="write README.md and details.md beside the records")
+    reporting.add_argument("--html", type=_path, metavar="FILE", help="one page for a browser (extra: html)")
     reporting.add_argument("--readme", type=_path, metavar="FILE", help="put the headline where FILE has its place")
     reporting.set_defaults(do=_report)
     running.add_argument("--runs", type=_path, default="runs", metavar="FOLDER", help="of the parts' records (runs)")
@@ -123,14 +129,15 @@ def _run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 
 def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Print what was found; with --write put the page beside the records and its pictures beside their folder."""
+    """Print what was found, and write the pages and pictures that were asked for."""
     folder = options.figures
     if options.write and folder is None:
         folder = os.path.normpath(os.path.join(options.runs, "..", "figures"))
     if folder is not None:
         require_matplotlib("--figures")
+    if options.html is not None:
+        _require_html(options.html)
     from . import page
-    from .figures import draw_all
     from .runs import Study
 
     # The wait is worth a line to someone who looks at it, and none in a log.
@@ -141,20 +148,39 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     finally:
         progress.clear()
     told = Progress(sys.stderr, options.quiet)
-    drawn = draw_all(folder, study) if folder is not None else []
-    for path in drawn:
-        told.line(f"figure: {path}")
-    shown = {path.stem: Path(os.path.relpath(path, options.runs)).as_posix() for path in drawn}
-    written = page.pages(study, shown) if options.write else {}
-    texts = {os.path.join(options.runs, name): text for name, text in written.items()}
-    if options.readme is not None:
-        texts[options.readme] = page.with_headline(options.readme, study)
-    for name, text in texts.items():
+    for name, text in _pages(options, study, folder, told).items():
         with replacing(name) as file:
             file.write(text.encode())
         told.line(f"page: {name}")
     print(printed)
     return OK
+
+
+def _require_html(path: str) -> None:
+    """Raise where the page of `--html` cannot be made, before all is read that it is to tell."""
+    require_page(path)
+    require_matplotlib("--html")
+    if find_spec("markdown_it") is None:
+        raise ConfigError("--html: needs markdown-it-py: python -m pip install markdown-it-py")
+
+
+def _pages(options: argparse.Namespace, study: Study, folder: str | None, told: Progress) -> dict[str, str]:
+    """Draw the pictures into their folder, and write the pages that were asked for, by the names of their files."""
+    from . import figures, page
+
+    drawn = figures.draw_all(folder, study) if folder is not None else []
+    for path in drawn:
+        told.line(f"figure: {path}")
+    written = {}
+    if options.write:
+        shown = {path.stem: Path(os.path.relpath(path, options.runs)).as_posix() for path in drawn}
+        written = {os.path.join(options.runs, name): text for name, text in page.pages(study, shown).items()}
+    if options.readme is not None:
+        written[options.readme] = page.with_headline(options.readme, study)
+    if options.html is not None:
+        with plain_style():
+            written[options.html] = page.html(study, options.runs, dict(figures.figures(study)))
+    return written
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A section of the report, and its two forms: text for a terminal of 80 columns, and Markdown for a page.
+"""A section of the report, and its forms: text for a terminal of 80 columns, Markdown and HTML for pages.
 
 It knows no statistics and no records; facts become JSON here.
 """
@@ -9,9 +9,14 @@ import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..page import document as page
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDTH = 80
 
@@ -104,14 +109,33 @@ def as_markdown(section: Section, pictures: Mapping[str, str], level: int = 2) -
     return "\n\n".join(blocks)
 
 
+def as_html(section: Section, figures: Mapping[str, Figure]) -> str:
+    """Write a section for a page of one file.
+
+    Parameters
+    ----------
+    section : Section
+    figures : mapping of str to matplotlib Figure
+        From a picture's name to what is drawn; others are left out.
+
+    Returns
+    -------
+    str
+    """
+    answer, *rest = section.told
+    return page.section(
+        section.title,
+        page.paragraphs([answer], "verdict"),
+        page.paragraphs(rest),
+        *(page.figure(figures[name], name, shows) for name, shows in section.pictures.items() if name in figures),
+        *(page.table(table.caption or section.title, table.head, table.rows) for table in section.tables),
+        page.paragraphs(section.below, "note"),
+    )
+
+
 def as_line(section: Section, where: str) -> str:
     """Write a section as an entry of a list: its title as a link to all of it, and its answer in a sentence."""
     return f"- [{section.title}]({where}) {_escaped(section.told[0])}"
-
-
-def anchor(section: Section) -> str:
-    """Return the name by which a page that holds a section links to it, as GitHub makes it of the title."""
-    return "".join(sign for sign in section.title.lower().replace(" ", "-") if sign.isalnum() or sign in "-_")
 
 
 def as_json(value: object) -> Any:

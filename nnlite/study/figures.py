@@ -53,11 +53,11 @@ _COLUMNS = ((0, -8, "right"), (1, 8, "left"), (1, 138, "right"), (1, 146, "left"
 def draw_all(folder: str | os.PathLike[str], study: Study) -> list[Path]:
     """Draw what a study has numbers for into a folder, made if missing; return the files' paths, or raise OSError."""
     with drawing.plain_style():
-        return drawing.save_all(folder, {f"{name}.png": figure for name, figure in _figures(study)})
+        return drawing.save_all(folder, {f"{name}.png": figure for name, figure in figures(study)})
 
 
-def _figures(study: Study) -> Iterator[tuple[str, Figure | None]]:
-    """Name and draw every picture; None where it turns out to have nothing to show."""
+def figures(study: Study) -> Iterator[tuple[str, Figure]]:
+    """Name and draw every picture that a study has numbers for."""
     found = facts(study)
     scratch, averaged = paired(*(study.runs("claim", arm, CLAIM) for arm in BOTH))
     if scratch:
@@ -70,7 +70,8 @@ def _figures(study: Study) -> Iterator[tuple[str, Figure | None]]:
         yield "tuning", tuning_figure(found["settled"], plain, treated)
     if found["targets"]:
         yield "steps-saved", steps_saved_figure(found["targets"], found["prediction"])
-    yield "phase1", phase1_figure(study.runs("settings", TREATMENT, SETTINGS["200 epochs"]))
+    if phase1 := phase1_figure(study.runs("settings", TREATMENT, SETTINGS["200 epochs"])):
+        yield "phase1", phase1
 
 
 def pairs_figure(claim: Facts, scratch: Sequence[RunRecord], averaged: Sequence[RunRecord]) -> Figure:

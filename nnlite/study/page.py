@@ -1,27 +1,34 @@
-"""The questions in their order, and what they make together: a text, an object for a program, two pages, a short form.
+"""The questions in their order, and what they make together: a text, a short form, an object for a program, pages.
 
-The first page has the headline and of every other question the answer; the second has every question whole. Fixed prose
-is in page.md, details.md and notes.md; its {fields} are constants. Nothing is computed here. A new question is one line
-in QUESTIONS, and what is always to be said below its tables a block in notes.md.
+Of two Markdown pages the first has the headline and of every other question the answer, the second every question
+whole; one HTML page has both. Fixed prose is in page.md, details.md and notes.md; its {fields} are constants, and words
+that differ between the forms. Nothing is computed here. A new question is one line in QUESTIONS, and what is always to
+be said below its tables a block in notes.md.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..experiment import article, stats
 from ..experiment.exits import DATA, Exit
 from ..experiment.stats import interval_ranks
+from ..page.document import anchor, document, from_markdown
+from ..page.document import section as html_section
 from . import cause, cells, controls, counting, protocol, regime, runs, settled, targets, tuning, verdict
 from .comparisons import EXPLAINED_MARGIN
-from .document import WIDTH, Section, anchor, as_json, as_line, as_markdown, as_text
+from .document import WIDTH, Section, as_html, as_json, as_line, as_markdown, as_text
 from .runs import Study, once
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 TITLE = "Does pretraining on the ten class averages of MNIST save 30% of the training?"
+DETAILS = "All questions, with their numbers"
 
 QUESTIONS = (
     verdict.headline,
@@ -90,12 +97,58 @@ def pages(study: Study, pictures: Mapping[str, str]) -> dict[str, str]:
     `pictures` has from a picture's name its path as seen from the pages; one that is not there is left out.
     """
     headline, *others = sections(study)
+    words = {
+        "answers": _answers(others, "details.md"),
+        "on_details": "on [a page of their own](details.md)",
+        "on_first": "on [the first page](README.md)",
+        "folder": "this folder",
+    }
+    first = [f"# {TITLE}", as_markdown(headline, pictures), _filled("page.md", words)]
+    second = [f"# {DETAILS}", _filled("details.md", words), *(as_markdown(section, pictures) for section in others)]
+    return {"README.md": "\n\n".join(first) + "\n", "details.md": "\n\n".join(second) + "\n"}
+
+
+def html(study: Study, folder: str, figures: Mapping[str, Figure]) -> str:
+    """Write the report as one HTML page that asks no server for anything.
+
+    Parameters
+    ----------
+    study : Study
+    folder : str
+        Where its records are.
+    figures : mapping of str to matplotlib Figure
+        By name; one that is not there is left out.
+
+    Returns
+    -------
+    str
+        The verdict first, then the fixed prose with every answer, then every question whole.
+    """
+    headline, *others = sections(study)
+    words = {
+        "answers": _answers(others, ""),
+        "on_details": "below",
+        "on_first": "above",
+        "folder": f"`{folder}`",
+    }
+    parts = [
+        as_html(headline, figures),
+        from_markdown(_filled("page.md", words)),
+        html_section(DETAILS, from_markdown(_filled("details.md", words))),
+        *(as_html(section, figures) for section in others),
+    ]
+    return document(TITLE, parts)
+
+
+def _answers(questions: Sequence[Section], page: str) -> str:
+    """Every question as a link to where it stands whole, with its answer in a sentence."""
+    return "\n".join(as_line(section, f"{page}#{anchor(section.title)}") for section in questions)
+
+
+def _filled(name: str, words: Mapping[str, str]) -> str:
+    """The fixed prose of a file with the constants it speaks of, and these words."""
     n_pairs = len(protocol.MAIN_SEEDS)
-    fields = {
-        "title": TITLE,
-        "headline": as_markdown(headline, pictures),
-        "answers": "\n".join(as_line(section, f"details.md#{anchor(section)}") for section in others),
-        "questions": "\n\n".join(as_markdown(section, pictures) for section in others),
+    constants = {
         "article": article,
         "protocol": protocol,
         "stats": stats,
@@ -103,7 +156,7 @@ def pages(study: Study, pictures: Mapping[str, str]) -> dict[str, str]:
         "middles": (n_pairs // 2, n_pairs // 2 + 1),
         "ranks": interval_ranks(n_pairs),
     }
-    return {"README.md": _prose("page.md").format(**fields), "details.md": _prose("details.md").format(**fields)}
+    return _prose(name).format(**constants, **words).rstrip()
 
 
 def _fixed_notes() -> dict[str, list[str]]:
