@@ -46,6 +46,7 @@ def path(tmp_path_factory, mlp, data):
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        browser.set_window_size(1000, 900)
         yield browser
 
 
@@ -160,7 +161,7 @@ def test_a_stroke_of_any_pointer_is_read_as_python_reads_the_drawing(page, mlp, 
     assert f"{int((hidden > 0).sum())} of 128 hidden units fire." == text(page, "firing")
 
 
-def test_undo_takes_back_a_stroke_and_clear_takes_all(page):
+def test_undo_takes_back_a_stroke_and_what_was_cleared(page):
     empty = text(page, "answer")
     stroke(page, SEVEN)
     one = text(page, "probabilities")
@@ -168,10 +169,65 @@ def test_undo_takes_back_a_stroke_and_clear_takes_all(page):
     assert text(page, "probabilities") != one
     page.find_element("id", "undo").click()
     assert text(page, "probabilities") == one
-    stroke(page, [(20, 20)])  # a dot
     page.find_element("id", "clear").click()
     assert text(page, "answer") == empty
-    assert not page.find_element("id", "undo").is_enabled()
+    page.find_element("id", "undo").click()
+    assert text(page, "probabilities") == one
+    for _ in range(3):
+        page.find_element("id", "undo").click()  # more often than there is something to undo
+    assert text(page, "answer") == empty
+
+
+def test_a_screen_reader_is_told_once_a_stroke_is_over_and_not_at_every_move(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    canvas = page.find_element("id", "drawing")
+    told = "return element('announced').textContent"
+    ActionChains(page).move_to_element_with_offset(canvas, 0, -90).click_and_hold().move_by_offset(0, 90).perform()
+    assert text(page, "answer").startswith("It is a ")
+    assert page.execute_script(told) == ""
+    ActionChains(page).release().perform()
+    assert page.execute_script(told) == text(page, "answer")
+
+
+def test_a_stroke_may_leave_the_drawing_come_back_and_end_outside(page):
+    stroke(page, [(140, 140), (140, 300), (200, 300), (200, 140), (330, 140)])
+    (points,) = page.execute_script("return states.at(-1)")
+    assert np.abs(np.max(points, axis=0) - [330, 300]).max() < 1
+    assert page.execute_script("return drawing") is None
+    stroke(page, [(40, 40), (40, 90)])
+    assert page.execute_script("return states.at(-1).length") == 2
+
+
+def test_a_second_finger_draws_nothing_and_undo_while_drawing_breaks_nothing(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.actions.action_builder import ActionBuilder
+    from selenium.webdriver.common.actions.pointer_input import PointerInput
+
+    canvas = page.find_element("id", "drawing")
+    both = ActionBuilder(page, mouse=PointerInput("touch", "one"), duration=20)
+    first, second = both.pointer_action, both.add_pointer_input("touch", "two")
+    first.move_to(canvas, -50, -50).pointer_down().move_to(canvas, -50, 50).pointer_up()
+    second.create_pointer_move(x=50, y=-50, origin=canvas)
+    second.create_pause(0.02)
+    second.create_pointer_down(button=0)
+    second.create_pointer_up(0)
+    both.perform()
+    (points,) = page.execute_script("return states.at(-1)")
+    assert {round(x) for x, _ in points} == {90}
+    ActionChains(page).move_to_element(canvas).click_and_hold().perform()
+    page.execute_script("undo(); undo();")
+    ActionChains(page).move_by_offset(0, 40).release().perform()
+    assert text(page, "answer") == "Draw a digit, as large as you like."
+    assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_a_drawing_that_is_shown_smaller_has_its_points_where_the_pointer_is(page):
+    page.execute_script("element('drawing').style.width = '142px'")  # half of it, within its border
+    stroke(page, [(100, 120), (160, 180)])
+    ((first, *_, last),) = page.execute_script("return states.at(-1)")
+    # 40 left of its middle and 20 above it are 80 and 40 of the drawing's own pixels
+    assert np.abs(np.array([first, last]) - [[60, 100], [180, 220]]).max() < 1
 
 
 def test_a_finger_does_not_scroll_the_page(page):

@@ -13,23 +13,21 @@ const PEN = 22; // of the 280 pixels of the drawing
 
 // The box of the ink, light on dark: paper is the median of the border, ink what differs from it most.
 function findInk(greys, nRows, nColumns) {
-  const border = [];
-  for (let i = 0; i < greys.length; i++) {
-    const row = Math.floor(i / nColumns), column = i % nColumns;
-    if (row === 0 || row === nRows - 1 || column === 0 || column === nColumns - 1) border.push(greys[i]);
-  }
-  border.sort((a, b) => a - b);
-  const ink = Float64Array.from(greys, (grey) => grey - border[border.length >> 1]);
+  const isLast = (i) => i >= greys.length - nColumns || i % nColumns === nColumns - 1; // row, or column
+  const border = greys.filter((_, i) => i < nColumns || i % nColumns === 0 || isLast(i)).sort();
+  const ink = greys.map((grey) => grey - border[border.length >> 1]);
   const low = ink.reduce((a, b) => Math.min(a, b)), high = ink.reduce((a, b) => Math.max(a, b));
   const sign = -low > high ? -1 : 1, strongest = Math.max(-low, high);
   if (strongest === 0) return null;
   let [top, bottom, left, right] = [nRows, -1, nColumns, -1];
-  for (let i = 0; i < ink.length; i++) {
-    ink[i] *= sign;
-    if (ink[i] < FAINTEST * strongest) { ink[i] = 0; continue; }
-    const row = Math.floor(i / nColumns), column = i % nColumns;
-    [top, bottom] = [Math.min(top, row), Math.max(bottom, row)];
-    [left, right] = [Math.min(left, column), Math.max(right, column)];
+  for (let row = 0; row < nRows; row++) {
+    for (let column = 0; column < nColumns; column++) {
+      const i = row * nColumns + column;
+      ink[i] *= sign;
+      if (ink[i] < FAINTEST * strongest) { ink[i] = 0; continue; }
+      [top, bottom] = [Math.min(top, row), Math.max(bottom, row)];
+      [left, right] = [Math.min(left, column), Math.max(right, column)];
+    }
   }
   const box = [];
   for (let row = top; row <= bottom; row++) box.push(ink.slice(row * nColumns + left, row * nColumns + right + 1));
@@ -83,7 +81,8 @@ for (const layer of network.layers) {
 }
 
 // The activations of every layer: the pixels first, the ten logits last. A product with zero adds nothing, so the
-// inputs that are zero are passed over; in the first layer that is most of them.
+// inputs that are zero are passed over; in the first layer that is most of them. JavaScript adds in float64, nnlite in
+// float32, so logits differ from the sixth digit on.
 function forward(image) {
   const activations = [Float64Array.from(image, (byte) => Math.fround(byte / 255))];
   network.layers.forEach(({ nOut, weight, bias }, l) => {
@@ -131,6 +130,7 @@ function show(image) {
   seen.putImageData(pixels, 0, 0);
   const activations = forward(image), probabilities = softmax(Array.from(activations[activations.length - 1]));
   const best = probabilities.indexOf(Math.max(...probabilities)), hasInk = image.some((byte) => byte > 0);
+  element("draw").classList.toggle("no-print", !hasInk);
   element("answer").textContent = hasInk ? `It is a ${best}, says the network: ${percent(probabilities[best])}.`
     : "Draw a digit, as large as you like.";
   element("seen").setAttribute("aria-label", hasInk ? `the drawing in 28 by 28 pixels, read as ${best}` : "empty");
@@ -169,8 +169,9 @@ function showOperations(image, hasInk) {
 
 // ---- 5. Strokes come from a mouse, a pen or a finger --------------------------------------------------------------
 
+// The drawing has 280 x 280 pixels on every screen, so that equal strokes are equal digits.
 const canvas = element("drawing"), context = canvas.getContext("2d", { willReadFrequently: true });
-let marks = []; // strokes, each a list of points, and examples, each {image}; the last is undone first
+const states = [[]]; // what was drawn after each action: strokes, which are lists of points, and examples, {image}
 let drawing = null; // the stroke whose pointer is down
 
 function paint() {
@@ -179,7 +180,7 @@ function paint() {
   context.strokeStyle = "white";
   context.lineWidth = PEN;
   context.lineCap = context.lineJoin = "round";
-  for (const mark of marks) {
+  for (const mark of states.at(-1)) {
     if (mark.image) { paintExample(mark.image); continue; }
     context.beginPath();
     context.moveTo(...mark[0]);
@@ -206,39 +207,56 @@ function readDrawing() {
 function update() {
   paint();
   show(prepare(readDrawing(), canvas.height, canvas.width) ?? new Uint8Array(SIZE * SIZE));
-  element("undo").disabled = element("clear").disabled = marks.length === 0;
 }
 
-function place(event) {
-  const { left, top, width, height } = canvas.getBoundingClientRect();
-  return [(event.clientX - left) * canvas.width / width, (event.clientY - top) * canvas.height / height];
+// Once an action is over, a screen reader says what came out; at every move it would never stop.
+function announce() { element("announced").textContent = element("answer").textContent; }
+
+function act(marks) {
+  states.push(marks);
+  update();
+}
+
+function undo() {
+  if (states.length > 1) states.pop();
+  update();
+  announce();
+}
+
+// Where an event is in the drawing, whatever size that has on the screen.
+function place({ clientX, clientY }) {
+  const { left, top } = canvas.getBoundingClientRect(), scale = canvas.width / canvas.clientWidth;
+  return [(clientX - left - canvas.clientLeft) * scale, (clientY - top - canvas.clientTop) * scale];
 }
 
 canvas.addEventListener("pointerdown", (event) => {
   if (drawing !== null || event.button !== 0) return; // a second finger draws nothing
-  canvas.setPointerCapture(event.pointerId);
+  canvas.setPointerCapture(event.pointerId); // the stroke goes on outside, and ends wherever it ends
   drawing = { id: event.pointerId, stroke: [place(event)] };
-  marks.push(drawing.stroke);
-  update();
+  act([...states.at(-1), drawing.stroke]);
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (drawing === null || event.pointerId !== drawing.id) return;
-  const passed = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+  if (event.pointerId !== drawing?.id) return;
+  const passed = event.getCoalescedEvents?.() ?? []; // a fast stroke has several points between two pictures
   drawing.stroke.push(...(passed.length ? passed : [event]).map(place));
   update();
 });
-for (const ending of ["pointerup", "pointercancel"]) {
-  canvas.addEventListener(ending, (event) => { if (drawing && event.pointerId === drawing.id) drawing = null; });
-}
-element("undo").addEventListener("click", () => { marks.pop(); update(); });
-element("clear").addEventListener("click", () => { marks = []; update(); });
+canvas.addEventListener("lostpointercapture", (event) => {
+  if (event.pointerId !== drawing?.id) return;
+  drawing = null;
+  announce();
+});
+element("undo").addEventListener("click", undo);
+element("clear").addEventListener("click", () => { act([]); announce(); });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "z" && (event.ctrlKey || event.metaKey) && marks.length) { event.preventDefault(); marks.pop(); update(); }
+  if (event.key !== "z" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  undo();
 });
 const examples = new Uint8Array(decode(network.examples));
 [...element("examples").children].forEach((button, digit) => button.addEventListener("click", () => {
-  marks = [{ image: examples.slice(digit * SIZE * SIZE, (digit + 1) * SIZE * SIZE) }];
-  update();
+  act([{ image: examples.slice(digit * SIZE * SIZE, (digit + 1) * SIZE * SIZE) }]);
+  announce();
 }));
-element("draw").hidden = false;
+element("panels").hidden = false;
 update();
