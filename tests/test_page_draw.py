@@ -278,6 +278,19 @@ def test_the_command_writes_the_page_and_opens_it(tmp_path, monkeypatch, capsys,
     assert "the page computes relu" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [("no/digits.html", "no/digits.html: there is no folder"), ("", "an empty path"), (".", "a directory")],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_a_network_is_trained(out, words, monkeypatch, capsys):
+    monkeypatch.setattr("nnlite.digits.options.load_dataset", lambda *of: pytest.fail("data were read"))
+    monkeypatch.setattr(sys, "argv", ["nnlite", "draw", "--out", out])
+    assert commands.nnlite() == 2
+    err = capsys.readouterr().err
+    assert err.startswith("nnlite draw: ")
+    assert words in err
+
+
 def test_the_program_is_read_in_one_sitting():
     from nnlite.page.document import HERE
 

@@ -11,6 +11,7 @@ import pytest
 from made import at_target_from, run
 
 from nnlite.experiment.__main__ import main
+from nnlite.experiment.config import DataError
 from nnlite.experiment.options import parse
 from nnlite.experiment.report import Summary
 from nnlite.page.experiment import experiment_page
@@ -101,3 +102,20 @@ def test_the_command_line_writes_it_and_refuses_a_folder_that_is_not_there(
     assert "Pair by pair" in (tmp_path / "page.html").read_text("utf-8")
     assert main(["--report", str(tmp_path / "runs.jsonl"), "--html", str(tmp_path / "no" / "page.html")]) == 2
     assert f"nnlite: --html {tmp_path / 'no' / 'page.html'}: there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--report", "--out"])
+def test_the_page_never_replaces_the_records(tmp_path, option, capsys):
+    (tmp_path / "runs.jsonl").write_text("kept", encoding="utf-8")
+    assert main([option, str(tmp_path / "runs.jsonl"), "--html", str(tmp_path / "." / "runs.jsonl")]) == 2
+    assert "is the file of the records" in capsys.readouterr().err
+    assert (tmp_path / "runs.jsonl").read_text(encoding="utf-8") == "kept"
+
+
+def test_the_result_is_told_though_its_page_cannot_be_made(tmp_path, records, capsys, monkeypatch, without_matplotlib):
+    monkeypatch.setattr("nnlite.experiment.api.read_pairs", lambda path, left_out: records)
+    monkeypatch.setattr("nnlite.page.experiment.experiment_page", lambda *of: (_ for _ in ()).throw(DataError("gone")))
+    assert main(["--report", str(tmp_path / "runs.jsonl"), "--html", str(tmp_path / "page.html")]) == 3
+    out, err = capsys.readouterr()
+    assert "Averages first, or not?" in out
+    assert err == "nnlite: gone\n"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from .. import program
 from ..datasets import Dataset, load_dataset
+from ..files import require_replaceable
 from ..mlp import MLP
 from ..mlp_files import load
 from .network import HIDDEN, N_EPOCHS, SEED, train_network
@@ -62,6 +63,14 @@ def words(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def require_file(path: str) -> None:
+    """Refuse a file that cannot be written, before seconds of training."""
+    try:
+        require_replaceable(path)
+    except (OSError, ValueError) as error:
+        raise Refusal(words(error), USAGE) from error
 
 
 def mnist(data_dir: str | None) -> Dataset:

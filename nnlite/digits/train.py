@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..flops import Tally
 from ..mlp_files import save
 from .network import HIDDEN, N_EPOCHS, SEED, train_network
-from .options import OK, USAGE, Refusal, carry_out, mnist, new_parser, whole, words
+from .options import OK, USAGE, Refusal, carry_out, mnist, new_parser, require_file, whole, words
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
 def _train(options: argparse.Namespace) -> int:
     if options.hidden < 1:
         raise Refusal("--hidden 0: a hidden layer has 1 unit or more", USAGE)
+    if options.save is not None:
+        require_file(options.save)
     data, began = mnist(options.data_dir), time.perf_counter()
 
     def tell(epoch: int, accuracy: float, tally: Tally) -> None:

@@ -46,7 +46,7 @@ def _run(options: Options) -> int:
         drawing.require_matplotlib("--figures")
         figures.make_folder(options.figures)
     if options.html is not None:
-        require_page(options.html)
+        require_page(options.html, options.out or options.report)
     return _study(options) if options.report is None else _report(options, options.report)
 
 
@@ -99,9 +99,15 @@ def _compare(arguments: Sequence[str]) -> int:
 
 
 def _print(options: Options, result: Result, beside: Mapping[str, str]) -> None:
-    """Draw the figures, and print the result on stdout."""
+    """Print the result on stdout, then draw the figures and write the page."""
     from . import report
 
+    if options.json:
+        print(json.dumps(result.to_json(), indent=2, allow_nan=False))
+    else:
+        print(report.report(result.summary, beside))
+        if options.bill:
+            print(f"\n{report.sensitivity_table(result.summary)}\n\n{report.bill(result.summary)}")
     if options.figures is not None:
         from . import api, figures
 
@@ -110,12 +116,6 @@ def _print(options: Options, result: Result, beside: Mapping[str, str]) -> None:
                 print(f"figure: {path}", file=sys.stderr)
     if options.html is not None:
         _write_page(options, options.html, result)
-    if options.json:
-        print(json.dumps(result.to_json(), indent=2, allow_nan=False))
-    else:
-        print(report.report(result.summary, beside))
-        if options.bill:
-            print(f"\n{report.sensitivity_table(result.summary)}\n\n{report.bill(result.summary)}")
 
 
 def _write_page(options: Options, path: str, result: Result) -> None:

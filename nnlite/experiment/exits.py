@@ -78,8 +78,10 @@ def _line_of(error: Exception) -> str:
     return "not enough memory for these networks and this data set" if isinstance(error, MemoryError) else str(error)
 
 
-def require_page(path: str) -> None:
-    """Raise Exit where the page of `--html` cannot be written, before the work that it is to show."""
+def require_page(path: str, records: str | None = None) -> None:
+    """Raise Exit where the page of `--html` cannot be written, or would replace its records, before any work."""
+    if records is not None and os.path.realpath(path) == os.path.realpath(records):
+        raise Exit(f"--html {path}: is the file of the records; name another one", USAGE)
     try:
         require_replaceable(path)
     except OSError as error:

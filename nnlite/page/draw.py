@@ -18,7 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..datasets import Dataset
-from ..digits.options import N_CLASSES, OK, USAGE, Refusal, carry_out, mnist, network_of, new_parser, words
+from ..digits.options import (
+    N_CLASSES,
+    OK,
+    USAGE,
+    Refusal,
+    carry_out,
+    mnist,
+    network_of,
+    new_parser,
+    require_file,
+    words,
+)
 from ..files import replacing
 from ..kernels.fast.panels import LANES, PANEL, width_of
 from ..mlp import MLP
@@ -37,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _draw(options: argparse.Namespace) -> int:
+    require_file(options.out)
     data = mnist(options.data_dir)
     mlp = network_of(options.network, data)
     if mlp.activation != "relu":
