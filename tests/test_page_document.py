@@ -90,6 +90,13 @@ def test_markdown_becomes_html_and_links_to_other_files_their_words():
     assert "<th>x</th>" in html
 
 
+def test_numbers_stand_to_the_right_and_words_to_the_left():
+    rows = [["a", "-1.5 (-2 to 0)", "no"], ["b", "<0.0001", "2 of 3"], ["c", "miss", "yes"]]
+    shown = Elements(table("Both", ["", "saved", "as much?"], rows))
+    assert [cell.get("class") for cell in shown.of("td")] == [None, *["number", None] * 3]
+    assert [head.get("class") for head in shown.of("th")][:2] == ["number", None]
+
+
 def test_browsers_are_told_to_refuse_every_request():
     (policy,) = [meta for meta in Elements(PAGE).of("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
     assert policy["content"].startswith("default-src 'none'; ")

@@ -93,27 +93,29 @@ def from_markdown(text: str) -> str:
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table of plain texts that scrolls sideways, by keyboard too; the first column names the rows."""
     name = escape(caption, quote=True)
-    cells = "".join(
-        f'<th scope="col"{_number(column)}>{escape(text)}</th>' if text else "<td></td>"
-        for column, text in enumerate(head)
-    )
-    lines = [
-        "<tr>"
-        + "".join(
-            f'<th scope="row">{escape(text)}</th>' if column == 0 else f"<td{_number(column)}>{escape(text)}</td>"
-            for column, text in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
+    kinds = ["", *(_kind([row[column] for row in rows]) for column in range(1, len(head)))]
+    heads = [
+        f'<th scope="col"{kind}>{escape(text)}</th>' if text else "<td></td>"
+        for text, kind in zip(head, kinds, strict=True)
     ]
+    lines = []
+    for first, *rest in rows:
+        cells = [f"<td{kind}>{escape(text)}</td>" for text, kind in zip(rest, kinds[1:], strict=True)]
+        lines.append(f'<tr><th scope="row">{escape(first)}</th>{"".join(cells)}</tr>')
     return "\n".join(
         [
             f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">',
-            f"<table><caption>{name}</caption>\n<thead><tr>{cells}</tr></thead>\n<tbody>",
+            f"<table><caption>{name}</caption>\n<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>",
             *lines,
             "</tbody></table></div>",
         ]
     )
+
+
+def _kind(column: Sequence[str]) -> str:
+    """Return the class of a column's cells: numbers, where more than half of it are, stand to the right."""
+    n_numbers = sum(re.match(r"[-<~]?\d", text) is not None for text in column)
+    return ' class="number"' if 2 * n_numbers > len(column) else ""
 
 
 def figure(picture: Figure, name: str, shows: str) -> str:
@@ -151,7 +153,3 @@ def _in_few_colours(png: re.Match[str]) -> str:
 def commands(lines: Sequence[str]) -> str:
     """Return lines to type."""
     return f'<pre tabindex="0"><code>{escape(chr(10).join(lines))}</code></pre>'
-
-
-def _number(column: int) -> str:
-    return ' class="number"' if column else ""

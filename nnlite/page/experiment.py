@@ -17,7 +17,7 @@ from ..experiment.costs import ARTICLE, EVERY_OPERATION, PHASES, Bill, cost_at_s
 from ..experiment.records import RunRecord, paired
 from ..experiment.report import Summary, headline, title
 from ..experiment.stats import Interval
-from ..experiment.wording import ends, percent
+from ..experiment.wording import ends, percent, seeds_in_words
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
 from .document import commands, document, figure, paragraphs, section, table
 from .draw import drawing_part
@@ -151,6 +151,5 @@ def _command(summary: Summary) -> str:
 
 
 def _settings(summary: Summary) -> str:
-    seeds = ", ".join(map(str, summary.seeds))
     rows = [[name.replace("_", " "), str(value)] for name, value in summary.config.items()]
-    return table("All settings of the runs", ["setting", "value"], [["seeds", seeds], *rows])
+    return table(f"All settings of the runs, {seeds_in_words(summary.seeds)}", ["setting", "value"], rows)
