@@ -91,7 +91,7 @@ def test_markdown_becomes_html_and_links_to_other_files_their_words():
 
 
 def test_numbers_stand_to_the_right_and_words_to_the_left():
-    rows = [["a", "-1.5 (-2 to 0)", "no"], ["b", "<0.0001", "2 of 3"], ["c", "miss", "yes"]]
+    rows = [["a", "-1.5 (-2 to 0)", "no"], ["b", "-", "2 of 3"], ["c", "miss", "yes"]]
     shown = Elements(table("Both", ["", "saved", "as much?"], rows))
     assert [cell.get("class") for cell in shown.of("td")] == [None, *["number", None] * 3]
     assert [head.get("class") for head in shown.of("th")][:2] == ["number", None]

@@ -113,8 +113,8 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> s
 
 
 def _kind(column: Sequence[str]) -> str:
-    """Return the class of a column's cells: numbers, where more than half of it are, stand to the right."""
-    n_numbers = sum(re.match(r"[-<~]?\d", text) is not None for text in column)
+    """Return the class of a column's cells: numbers, where more than half of it are (or a dash), stand to the right."""
+    n_numbers = sum(re.match(r"[-<~]?\d|-$", text) is not None for text in column)
     return ' class="number"' if 2 * n_numbers > len(column) else ""
 
 
