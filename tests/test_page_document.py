@@ -84,9 +84,11 @@ def test_a_heading_is_linked_to_as_github_names_it():
 
 def test_markdown_becomes_html_and_links_to_other_files_their_words():
     pytest.importorskip("markdown_it")
-    html = from_markdown("## A *b*\n\n[in](#a-b), [there](b.md) & `c < d`\n\n| x |\n| --- |\n| <i> 1 |")
+    html = from_markdown(
+        "## A *b*\n\n[in](#a-b), [there](b.md) & `c < d` [web](https://a.b)\n\n| x |\n| --- |\n| <i> 1 |"
+    )
     assert "<h2>A <em>b</em></h2>" in html
-    assert '<p><a href="#a-b">in</a>, there &amp; <code>c &lt; d</code></p>' in html
+    assert '<p><a href="#a-b">in</a>, there &amp; <code>c &lt; d</code> <a href="https://a.b">web</a></p>' in html
     assert "<th>x</th>" in html
 
 

@@ -87,7 +87,7 @@ def from_markdown(text: str) -> str:
     from markdown_it import MarkdownIt
 
     html: str = MarkdownIt("commonmark").enable("table").render(text)
-    return re.sub(r'<a href="[^#][^"]*">(.*?)</a>', r"\1", html)
+    return re.sub(r'<a href="(?!#|https?:)[^"]*">(.*?)</a>', r"\1", html)
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
