@@ -113,6 +113,7 @@ def test_mistakes_in_the_call_are_status_2_and_missing_data_3(tmp_path, monkeypa
     assert run(monkeypatch, *predict, "--data-dir", tmp_path) == 3
     assert run(monkeypatch, "train", "--hidden", 0) == 2
     assert run(monkeypatch, "train", "--epochs", -1) == 2
+    assert "--epochs: -1: expected a whole number from 0 on" in capsys.readouterr().err
     assert run(monkeypatch, "predict") == 2
     capsys.readouterr()
     assert run(monkeypatch, "train", "--epochs", 0, "--save", tmp_path / "no" / "where") == 2

@@ -16,7 +16,7 @@ from ..optim import Adam
 from ..training import count_scaling, epochs, evaluate, prepare_images, train
 
 BATCH_SIZE, LEARNING_RATE = 64, 1e-3
-N_EPOCHS, HIDDEN, SEED = 5, 128, 0  # 97.4% of the test images right
+N_EPOCHS, HIDDEN, SEED = 5, 128, 0  # 97.6% of the test images right
 
 
 def train_network(

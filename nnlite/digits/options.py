@@ -52,10 +52,9 @@ def new_parser(command: str, description: str) -> argparse.ArgumentParser:
 
 def whole(text: str) -> int:
     """Read a whole number from 0 on, for argparse."""
-    value = int(text)
-    if value < 0:
-        raise ValueError(f"{value} is below 0")
-    return value
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from 0 on")
+    return int(text)
 
 
 def words(error: Exception) -> str:

@@ -42,7 +42,8 @@ def _train(options: argparse.Namespace) -> int:
     last: list[str] = []
     mlp, tally = train_network(data, options.epochs, options.hidden, options.seed, tell)
     sizes, right = "-".join(map(str, mlp.layer_sizes)), last[-1] if last else "untrained"
-    print(f"{sizes}, seed {options.seed}, {options.epochs} epochs: {right}")
+    trained = f"{options.epochs} epoch{'' if options.epochs == 1 else 's'}"
+    print(f"{sizes}, seed {options.seed}, {trained}: {right}")
     print(f"{tally.total():,} operations by the formulas, {tally.total(executed=True):,} executed: zeros are skipped")
     if options.save is not None:
         try:
