@@ -7,6 +7,7 @@ words. It knows no network and no kernel. Left out: shapes, which depend on who 
 from __future__ import annotations
 
 import numbers
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 _FAR = 10  # times the largest input of training: further than outliers of the same data lie
+_TWICE = 255**2  # a byte that was divided by 255 twice is a whole number of these parts
+_ENOUGH = 1000  # images, to tell what all of them are
 
 
 def positive(name: str, value: float, dtype: npt.DTypeLike = np.float64) -> np.floating[Any]:
@@ -232,8 +235,24 @@ def check_finite(rows: Array, problem: str) -> None:
         raise ValueError(f"image {np.argwhere(~finite)[0, 0]} has {problem}")
 
 
-def check_scale(rows: Array, trained_on: tuple[float, float]) -> None:
-    """Raise ValueError if any value is more than ten times as far from 0 as all that a network was trained on.
+def check_scale(rows: Array, trained_on: tuple[float, float] | None) -> None:
+    """Make sure that inputs are of the size that a network was trained on, or, before that, can be trained on.
+
+    Parameters
+    ----------
+    rows : array (n, n_features)
+    trained_on : (float, float) or None
+        The smallest and the largest input so far; None for none.
+
+    Raises
+    ------
+    ValueError
+        Any value is more than ten times as far from 0 as all that the network was trained on.
+
+    Warns
+    -----
+    UserWarning
+        All values are bytes that were divided by 255 twice, and the network was not trained on such.
 
     Examples
     --------
@@ -242,12 +261,23 @@ def check_scale(rows: Array, trained_on: tuple[float, float]) -> None:
     ValueError: inputs from 0 to 255, where the network was trained on 0 to 1: divide by 255
     """
     low, high = float(rows.min(initial=0)), float(rows.max(initial=0))
-    furthest = max(map(abs, trained_on))
+    furthest = np.inf if trained_on is None else max(map(abs, trained_on))
+    trained = "" if trained_on is None else f", where the network was trained on {trained_on[0]:g} to {trained_on[1]:g}"
     if max(-low, high) > _FAR * furthest > 0:
         are_bytes = low >= 0 and 128 <= high <= 255 and furthest <= 1
         advice = "divide by 255" if are_bytes else "scale them alike"
-        trained = f"{trained_on[0]:g} to {trained_on[1]:g}"
-        raise ValueError(f"inputs from {low:g} to {high:g}, where the network was trained on {trained}: {advice}")
+        raise ValueError(f"inputs from {low:g} to {high:g}{trained}: {advice}")
+    if furthest > _FAR * high and low >= 0 and _are_bytes_divided_twice(rows, high):
+        problem = f"inputs from 0 to {high:.3g}{trained}: bytes divided by 255 twice? once is right"
+        warnings.warn_explicit(problem, UserWarning, "nnlite", 0)  # one line, without that of a source file
+
+
+def _are_bytes_divided_twice(rows: Array, high: float) -> bool:
+    """Whether values from 0 on are bytes / 255^2, bright ones among them; small numbers of other origin are not."""
+    if not 127.5 < high * _TWICE < 255.5:
+        return False
+    as_bytes = rows[:_ENOUGH] * _TWICE
+    return bool((np.abs(as_bytes - np.rint(as_bytes)) < 1e-3).all())
 
 
 def in_words(values: Array) -> str:

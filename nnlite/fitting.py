@@ -133,6 +133,8 @@ def fit(
     -----
     RuntimeWarning
         The loss stopped being finite, which ended the training.
+    UserWarning
+        All images are bytes that were divided by 255 twice, so that next to nothing is learnt from them.
 
     Notes
     -----
@@ -177,8 +179,7 @@ def _samples(
         raise TypeError(f"mlp: expected an MLP, found {type(mlp).__name__}")
     mlp.check_trainable()
     learnt, numbers = _checked(mlp, "images", images, labels)
-    if mlp.input_range is not None:
-        check_scale(learnt, mlp.input_range)
+    check_scale(learnt, mlp.input_range)
     input_range = _joined(mlp.input_range, learnt)
     if validation is None:
         if target is not None:

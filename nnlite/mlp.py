@@ -211,6 +211,11 @@ class MLP(Shown):
         ------
         ValueError
             A pixel that is not finite; pixels ten times as far from 0 as all of `input_range`.
+
+        Warns
+        -----
+        UserWarning
+            Bytes that were divided by 255 twice, where `input_range` says that others were trained on.
         """
         check_finite(x, f"a pixel that is not finite in {x.dtype}")
         if self.input_range is not None:

@@ -24,7 +24,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import training
-from .arguments import fraction, not_negative, positive, whole_number
+from .arguments import check_scale, fraction, not_negative, positive, whole_number
 from .flops import Tally
 from .kernels import loss as losses
 from .mlp import MLP
@@ -298,7 +298,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         """Samples in float32 and one label each, as scikit-learn's estimators take them."""
         samples, labels = validate_data(self, X, y, reset=first, dtype=np.float32, order="C")
         check_classification_targets(labels)
-        if not first:
+        if first:
+            check_scale(samples, None)
+        else:
             self.network_.check_inputs(samples)
         return samples, labels
 

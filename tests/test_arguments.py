@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from nnlite import MLP, SGD, Adam, Gradients, Momentum
-from nnlite.arguments import class_labels, fraction, in_words, not_negative, positive, real_array
+from nnlite.arguments import check_scale, class_labels, fraction, in_words, not_negative, positive, real_array
 from nnlite.kernels.ops import ACTIVATIONS
 
 DATES = np.array(["2023-01-01"], "datetime64[D]")
@@ -159,6 +160,45 @@ def test_prediction_refuses_pixels_and_logits_that_are_not_finite_and_names_the_
     large.weights[0][:] = 1e38  # of float32's 3.4e38
     with pytest.raises(ValueError, match="image 1 has logits that are not finite: did the network diverge"):
         large.predict([[1, 1], [9, 9]])
+
+
+BYTES = np.random.default_rng(0).integers(0, 256, (30, 8))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("trained_on", [None, (0.0, 1.0), (-3.0, 3.0)])
+def test_bytes_that_were_divided_by_255_twice_are_warned_about(dtype, trained_on):
+    with pytest.warns(UserWarning, match=r"inputs from 0 to 0.00392.*: bytes divided by 255 twice\? once is right"):
+        check_scale((BYTES / 255 / 255).astype(dtype), trained_on)
+
+
+RNG = np.random.default_rng(1)
+TINY = {
+    "once": BYTES / 255,
+    "dark bytes": BYTES // 3 / 255**2,  # up to 85: of another camera, perhaps; who divided twice has bright ones too
+    "empty": np.zeros((3, 8)),
+    "standardised": RNG.normal(0, 1, (30, 8)),
+    "standardised in a small unit": RNG.normal(0, 0.002, (30, 8)),
+    "lengths in a large unit": RNG.uniform(0, 1 / 255, (30, 8)),
+    "shares of a whole": RNG.dirichlet(np.full(2000, 9), 5),
+    "mostly zeros": np.where(RNG.random((30, 8)) < 0.1, RNG.uniform(0, 1 / 255, (30, 8)), 0),
+    "thousandths": RNG.integers(0, 4, (30, 8)) / 1000,
+}
+
+
+@pytest.mark.parametrize("kind", TINY)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_numbers_of_other_origin_are_not(kind, dtype):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_scale(TINY[kind].astype(dtype), None)
+        check_scale(TINY[kind].astype(dtype), (-1.0, 1.0))
+
+
+def test_who_trained_on_bytes_divided_twice_is_told_once():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_scale(BYTES / 255**2, (0.0, 1 / 255))
 
 
 def test_runs_of_neighbours_are_listed_in_words():

@@ -116,6 +116,19 @@ def test_the_network_remembers_what_it_was_trained_on(tmp_path):
     assert mlp.input_range == (-2 * largest, largest)
 
 
+def test_images_divided_by_255_twice_are_warned_about_in_training_validation_and_prediction():
+    images = np.random.default_rng(0).integers(0, 256, (N, 5)) / 255
+    (_, labels), mlp, other = data(), MLP(SIZES, 0), MLP(SIZES, 0)
+    twice = images / 255
+    with pytest.warns(UserWarning, match="divided by 255 twice"):
+        fit(other, twice, labels, 1)
+    fit(other, twice, labels, 1)  # told once
+    fit(mlp, images, labels, 1)
+    for attempt in (lambda: fit(mlp, images, labels, 1, validation=(twice, labels)), lambda: mlp.predict(twice)):
+        with pytest.warns(UserWarning, match="trained on 0 to 1: bytes divided by 255 twice"):
+            attempt()
+
+
 IMAGES, LABELS = data()
 WITH_NAN = np.where(np.arange(N)[:, None] == 4, np.nan, IMAGES)
 

@@ -149,6 +149,15 @@ def test_bytes_asked_of_a_network_that_was_trained_on_0_to_1_are_refused_and_out
     fitted(x - 1, y).predict(np.full((1, 3), 1e6))
 
 
+def test_bytes_divided_by_255_twice_are_warned_about():
+    x, y = made()
+    as_bytes = np.round(255 * x / x.max())
+    with pytest.warns(UserWarning, match="divided by 255 twice"):
+        fitted(as_bytes / 255**2, y)
+    with pytest.warns(UserWarning, match="trained on 0 to 1: bytes divided by 255 twice"):
+        fitted(as_bytes / 255, y).predict(as_bytes / 255**2)
+
+
 @FAST
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "leaky_relu"])
 def test_the_fast_answers_are_those_of_the_network_and_count_the_same(activation):
