@@ -70,6 +70,8 @@ def describe_content(head: bytes) -> str | None:
             return what
     if head.startswith(b"PK\x03\x04"):
         return _describe_zip(head)
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1"):
+        return "an HEIC photo, as iPhones take them; export it as JPEG"
     if head[257:262] == b"ustar":
         return "a tar archive: unpack it first"
     if head[0] == 0x80 and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):

@@ -40,6 +40,7 @@ FOREIGN = {
     "zstd": (b"\x28\xb5\x2f\xfd\x04\x00", "zstd"),
     "PNG": (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     "JPEG": (b"\xff\xd8\xff\xe0\x00\x10JFIF", "a JPEG picture"),
+    "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "an HEIC photo, as iPhones take them; export it as JPEG"),
     "PDF": (b"%PDF-1.7\n", "a PDF document"),
     "Parquet": (b"PAR1\x15\x04", "a Parquet table"),
     "MATLAB": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a MATLAB .mat file"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nnlite
+from nnlite.digits import pictures
 from nnlite.digits.pictures import read_digit, read_pictures
 
 GREYS = np.full((60, 50), 255, np.uint8)
@@ -72,6 +73,19 @@ def test_a_phones_photo_is_turned_as_its_metadata_say(tmp_path, pil):
     assert np.array_equal(read_digit(tmp_path / "photo.png"), read_digit(GREYS))
 
 
+def test_a_jpeg_too_large_is_decoded_at_half_its_size(tmp_path, monkeypatch, pil):
+    """In small: 600 x 720 pixels where 300 x 360 are the most."""
+    monkeypatch.setattr(pictures, "_ENOUGH", (300, 300))
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 300 * 360)
+    large = pil.fromarray(np.kron(GREYS, np.ones((12, 12), np.uint8)))
+    large.save(tmp_path / "photo.jpg", quality=95)
+    assert read_pictures(tmp_path / "photo.jpg")[0].shape == (360, 300)
+    assert np.abs(read_digit(tmp_path / "photo.jpg") - read_digit(GREYS)).max() <= 0.03
+    large.save(tmp_path / "photo.png")
+    with pytest.raises(ValueError, match="600 x 720 pixels are too many"):
+        read_pictures(tmp_path / "photo.png")
+
+
 def cut_short(path, pil):
     pil.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50), np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:900])
@@ -86,8 +100,13 @@ BAD = {
     "animated": (animated, "an animation of 2 pictures"),
     "huge": (lambda path, pil: pil.new("1", (6000, 6000)).save(path), "6000 x 6000 pixels are too many"),
     "a bomb": (lambda path, pil: pil.new("1", (20000, 20000)).save(path), "too many"),
-    "text": (lambda path, pil: path.write_text("seven"), "no picture that Pillow knows"),
-    "nothing": (lambda path, pil: path.write_bytes(b""), "no picture that Pillow knows"),
+    "text": (lambda path, pil: path.write_text("seven"), "no picture that Pillow knows.*; this is text"),
+    "nothing": (lambda path, pil: path.write_bytes(b""), "no picture that Pillow knows.*; this is an empty file"),
+    "HEIC": (
+        lambda path, pil: path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(99)),
+        "iPhones take them; export it as JPEG",
+    ),
+    "noise": (lambda path, pil: path.write_bytes(b"\xfe\xdc\xba\x98"), "no IDX file$"),
 }
 
 

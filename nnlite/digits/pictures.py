@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..contents import HEAD_SIZE, describe_content
 from ..files import path_name, reading
 from ..idx import IdxFormatError, parse_idx
 from .prepare import prepare
 
 MOST_PIXELS = 25_000_000  # a phone's photo has 12 million; each takes some dozen bytes on its way
+_ENOUGH = (
+    3000,
+    3000,
+)  # of a larger JPEG, 48 million say, a half, a quarter or an eighth is decoded: no smaller than this
 
 
 def read_digit(source: str | os.PathLike[str] | ArrayLike) -> NDArray[np.float32]:
@@ -73,10 +78,10 @@ def read_pictures(path: str | os.PathLike[str]) -> list[NDArray[Any]]:
     """
     name = path_name(path)
     with reading(name) as (stream, size):
-        is_idx = stream.read(2) == b"\0\0"
+        head = stream.read(HEAD_SIZE)
         stream.seek(0)
-        if not is_idx:
-            return [_opened(stream, name)]
+        if head[:2] != b"\0\0" or head[4:8] == b"ftyp":  # IDX, but for iPhones' photos
+            return [_opened(stream, name, head)]
         array = parse_idx(stream, size, name)
     if array.ndim not in (2, 3) or array.size == 0:
         problem = f"expected images, (n, height, width) or (height, width), found sizes {array.shape}"
@@ -84,7 +89,7 @@ def read_pictures(path: str | os.PathLike[str]) -> list[NDArray[Any]]:
     return list(array.reshape(-1, *array.shape[-2:]))
 
 
-def _opened(stream: Any, name: str) -> NDArray[Any]:
+def _opened(stream: Any, name: str, head: bytes) -> NDArray[Any]:
     """Return the greys of a file that Pillow opens."""
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
@@ -94,6 +99,7 @@ def _opened(stream: Any, name: str) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures and odd metadata; what matters is checked here
             picture = Image.open(stream)
+            picture.draft(None, _ENOUGH)
             if picture.width * picture.height > MOST_PIXELS:
                 size = f"{picture.width} x {picture.height} pixels"
                 raise ValueError(f"{name}: {size} are too many, at most {MOST_PIXELS:,}; make it smaller")
@@ -102,7 +108,9 @@ def _opened(stream: Any, name: str) -> NDArray[Any]:
                 raise ValueError(f"{name}: an animation of {n_frames} pictures; save one of them")
             return _greys(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError as error:
-        raise ValueError(f"{name}: no picture that Pillow knows, and no IDX file") from error
+        what = describe_content(head)
+        found = "" if what is None else f"; this is {what}"
+        raise ValueError(f"{name}: no picture that Pillow knows, and no IDX file{found}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"{name}: too many pixels, at most {MOST_PIXELS:,}; make it smaller") from error
     except (OSError, SyntaxError, EOFError) as error:  # what Pillow raises on damaged files
