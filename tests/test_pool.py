@@ -204,6 +204,11 @@ def test_a_process_tells_of_too_few_images_as_a_thread_does(tmp_path):
         list(run_study(dataset, small_config(stop_on="validation"), settings))
 
 
+def test_what_is_no_executor_is_a_type_error(tmp_path):
+    with pytest.raises(TypeError, match=r"executor: needs a name or a concurrent\.futures\.Executor, found int"):
+        list(run_all(small_dataset(tmp_path), [(small_config(), "scratch", 0)], 2))
+
+
 def test_data_that_no_run_can_use_ends_the_study_at_once(tmp_path):
     """Five training images leave nothing to validate on; the study must not try for ever."""
     dataset = load_dataset(write_dataset(tmp_path / "tiny", n_train=5))
@@ -231,8 +236,10 @@ def test_a_process_that_is_not_ours_is_left_alone(tmp_path, executor):
         other.kill()
 
 
-def test_workers_that_die_while_they_start_end_the_study_with_one_line(tmp_path):
-    settings = PairSettings(seeds=1, executor="processes")
+@pytest.mark.parametrize("seeds", [1, 50])
+def test_workers_that_die_while_they_start_end_the_study_with_one_line(tmp_path, seeds):
+    """Whatever the order in which their many runs fail."""
+    settings = PairSettings(seeds=seeds, executor="processes")
     study = run_study(small_dataset(tmp_path), small_config(), settings)
 
     def kill_all_that_start():
@@ -309,6 +316,20 @@ def test_somebodys_executor_is_used_and_not_shut_down(tmp_path):
     assert {run: record.comparable() for run, record in records.items()} == {
         run: record.comparable() for run, record in expected.items()
     }
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_runs_are_submitted_as_others_are_done(tmp_path, monkeypatch, own):
+    """A cluster that is given 100,000 at once answers nobody for minutes, and each has to be taken back."""
+    monkeypatch.setattr(pool_module, "_AHEAD", 3)
+    monkeypatch.setattr(pool_module, "ThreadPoolExecutor", lambda n_workers: executor)
+    dataset, n_ahead, executor = small_dataset(tmp_path), [], Counting()
+    study = run_all(dataset, [(small_config(), "scratch", seed) for seed in range(8)], "threads" if own else executor)
+    for n_done, event in enumerate(event for event in study if isinstance(event, RunRecord)):
+        n_ahead.append(executor.n_submitted - 1 - n_done)  # without the one that compiles
+        assert event.status != "failed"
+    assert len(n_ahead) == 8
+    assert max(n_ahead) == 3
 
 
 def test_giving_up_leaves_nothing_running_in_somebodys_threads(tmp_path):

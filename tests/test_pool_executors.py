@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from made import small_config, small_dataset
 
-import nnlite.experiment.pool as pool_module
+from nnlite.experiment import cluster as cluster_module
+from nnlite.experiment import pool as pool_module
+from nnlite.experiment import workers as workers_module
 from nnlite.experiment.config import PairSettings
 from nnlite.experiment.pool import WorkersError, run_all
 from nnlite.experiment.records import RunRecord
@@ -26,19 +29,19 @@ def comparable(events):
     return {(e.arm, e.seed): e.comparable() for e in events if isinstance(e, RunRecord)}
 
 
-@pytest.fixture
-def dataset(tmp_path):
-    return small_dataset(tmp_path)
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return small_dataset(tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def expected(dataset):
     return comparable(run_all(dataset, RUNS))
 
 
-@pytest.fixture
-def cluster():
-    """A local dask cluster of two processes, somebody's."""
+@pytest.fixture(scope="module")
+def somebodys_cluster():
+    """A local dask cluster of two processes."""
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
@@ -46,8 +49,15 @@ def cluster():
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
-        client.wait_for_workers(2)
         yield client
+
+
+@pytest.fixture
+def cluster(somebodys_cluster):
+    """The client of a cluster that has its two workers, whatever a test before has done to it."""
+    somebodys_cluster.cluster.scale(2)
+    somebodys_cluster.wait_for_workers(2, timeout=60)
+    return somebodys_cluster
 
 
 def test_loky_gives_equal_records_and_goes_on_living(dataset, expected):
@@ -86,20 +96,61 @@ def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, cluster)
     assert comparable(records) == comparable(run_all(dataset, runs))
 
 
+def fail_at_first(job, number, run):
+    """Raise where the second run begins for the first time."""
+    noted = Path(job.folder, f"{job.id}-{number}")
+    if number == 1 and not noted.exists():
+        noted.touch()
+        raise MemoryError("no room")
+    return workers_module.run_job(job, number, run)
+
+
+def test_a_run_that_raises_on_dask_is_tried_again(dataset, expected, cluster, monkeypatch):
+    """dask remembers what came of a call, errors too, and answers an equal one with it."""
+    monkeypatch.setattr(pool_module, "run_job", fail_at_first)
+    assert comparable(run_all(dataset, RUNS, cluster.get_executor())) == expected
+
+
+def run_until_it_is_stopped(job, number, run):
+    """What a run does that nobody waits for, without its arithmetic."""
+    Path(job.folder, f"{job.id}-begun-{number}").touch()
+    worker = workers_module._worker_of(job)
+    while worker.words[0] == 0:
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("by_address", [False, True])
+def test_giving_up_leaves_nothing_running_on_a_dask_cluster(dataset, cluster, monkeypatch, by_address):
+    """Each of its workers has one thread, which must be free again for others."""
+    monkeypatch.setattr(pool_module, "run_job", run_until_it_is_stopped)
+    executor = f"dask:{cluster.scheduler.address}" if by_address else cluster.get_executor()
+    before, study = begun(dataset), run_all(dataset, RUNS, executor)
+    while len(begun(dataset) - before) < 2:
+        next(study)
+    study.close()
+    free = [cluster.submit(int, "1", workers=worker, pure=False) for worker in cluster.nthreads()]
+    assert [one.result(timeout=60) for one in free] == [1, 1]
+    assert len(begun(dataset) - before) == 2
+
+
+def begun(dataset):
+    return set(Path(dataset.folder).glob("*-begun-*"))
+
+
 def test_a_cluster_without_a_worker_ends_the_study_with_one_error_and_what_was_done_is_kept(
     dataset, tmp_path, monkeypatch, cluster
 ):
     """Its scheduler would wait for one for ever."""
-    monkeypatch.setattr(pool_module, "_WORKERLESS", 2.0)
+    monkeypatch.setattr(cluster_module, "_WORKERLESS", 2.0)
     many, out, records = [(CONFIG, *run) for run in PairSettings(seeds=200).runs()], tmp_path / "runs.jsonl", []
 
     def carry_out():
-        for event in run_all(dataset, many, f"dask:{cluster.scheduler.address}", out=str(out)):
+        for event in run_all(dataset, many, cluster.get_executor(), out=str(out)):
             if isinstance(event, RunRecord):
                 records.append(event)
                 cluster.cluster.scale(0)
 
-    with pytest.raises(WorkersError, match=r"--executor dask:tcp.*: no worker for 2 s"):
+    with pytest.raises(WorkersError, match=r"dask tcp.*: no worker for 2 s"):
         carry_out()
     assert 0 < len(records) < len(many)
     assert len(out.read_text(encoding="utf-8").splitlines()) == len(records)
@@ -111,8 +162,8 @@ def end_process(*_):
 
 def test_workers_that_are_killed_while_they_get_ready_are_one_error(dataset, monkeypatch, cluster):
     monkeypatch.setattr(pool_module, "get_ready", end_process)
-    cluster.cluster.scheduler.allowed_failures = 0
-    with pytest.raises(WorkersError, match=r"--executor dask:tcp.*: its workers are lost: Attempted to run task"):
+    monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 0)
+    with pytest.raises(WorkersError, match=r"dask tcp.*: its workers are lost: Attempted to run task"):
         list(run_all(dataset, RUNS, f"dask:{cluster.scheduler.address}"))
 
 
@@ -129,7 +180,7 @@ def test_a_scheduler_that_goes_away_ends_the_study_with_one_error_and_what_was_d
                     records.append(event)
                     scheduler.kill()
 
-        with pytest.raises(WorkersError, match=r"--executor dask:tcp.*: the scheduler is gone"):
+        with pytest.raises(WorkersError, match=r"dask tcp.*: the scheduler is gone"):
             carry_out()
         assert 0 < len(records) < len(many)
         assert len(out.read_text(encoding="utf-8").splitlines()) == len(records)

@@ -118,10 +118,9 @@ class Interrupted(Exception):
 
 
 def stop_if_noted(signals: Sequence[int], executor: object, event: Status | RunRecord) -> None:
-    """Raise Interrupted once a signal is noted; threads that compile cannot be stopped."""
-    if signals:
-        compiling = not isinstance(event, RunRecord) and event.compiling and executor == "threads"
-        raise Interrupted(signals[0], compiling)
+    """Raise Interrupted once a signal is noted and all that is done has come out, which a status follows."""
+    if signals and not isinstance(event, RunRecord):
+        raise Interrupted(signals[0], compiling=event.compiling and executor == "threads")  # cannot be stopped
 
 
 def leave(interruption: Interrupted) -> int:

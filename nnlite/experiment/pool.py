@@ -8,13 +8,13 @@ module does not know what a run does (`run`) nor what a worker has to (`workers`
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import statistics
 import sys
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -24,7 +24,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..kernels.jit import n_ready
 from ..kernels.ops import ACTIVATIONS
+from .cluster import Cluster, is_dask, joined
 from .config import DataError, RunConfig
 from .records import RunRecord, append_record
 from .run import failed_record, stop_set_size
@@ -42,9 +43,9 @@ from .workers import (
     Run,
     Spawn,
     Worker,
+    WorkersError,
     digest,
     get_ready,
-    out_of_reach_of_ctrl_c,
     run_job,
     start_process,
 )
@@ -53,15 +54,11 @@ N_KERNELS = 22 + 2 * len(ACTIVATIONS)
 """Kernels that a run of the default configuration compiles; others take about as many."""
 
 _POLL = 0.1  # seconds between two looks at the workers
+_AHEAD = 1000  # runs that are submitted and not done: a pool that is given all at once answers nobody for minutes
 _PATIENCE = 5.0  # seconds that a worker process gets to end by itself
-_WORKERLESS = 60.0  # seconds that a cluster gets to have a worker again
 _TYPICAL_STEPS = 150  # of a run, until the first are done; only for the time left
 _MOST_PROCESSES = 61 if sys.platform == "win32" else 1024  # that a pool can wait for
 _TRAINING = 2  # the stage of a run on the board; 1 in pretraining, 0 before it begins
-
-
-class WorkersError(BrokenExecutor):
-    """Worker processes that end before they have begun a run: none ever will."""
 
 
 @dataclass(frozen=True)
@@ -116,32 +113,37 @@ def run_all(
     ------
     Status or RunRecord
         A status about every 0.1 s; a record when its run is done, in no fixed order. A run that raised or whose worker
-        died is tried once more, alone, and then recorded as failed. When the iteration is given up, runs under way in
-        threads and in processes of our own end at their next step.
+        died is tried once more, alone, and then recorded as failed. When the iteration is given up, runs that have not
+        begun never do, and those under way end at their next step: in threads, in processes of our own and on a dask
+        cluster. Nothing can be told to any other executor's processes: what they carry out they finish, unkept.
 
     Raises
     ------
     WorkersError
-        Twice in a row, worker processes ended before they had begun a run; somebody's executor broke.
+        Twice in a row, worker processes ended before they had begun a run; somebody's executor broke, or a cluster's
+        scheduler or workers are gone.
     DataError, MemoryError
         No run can be carried out on this data.
     OSError
         A record cannot be appended.
     """
+    if not isinstance(executor, (Executor, str)):
+        raise TypeError(f"executor: needs a name or a concurrent.futures.Executor, found {type(executor).__name__}")
     if not runs:
         return
     yield Status(0.0)
-    with ExitStack() as opened:
-        joined, require_there = opened.enter_context(_joined(executor, n_workers))
-        for event in opened.enter_context(closing(_run_all(dataset, runs, joined, n_workers))):
+    opened = joined(executor, n_workers) if is_dask(executor) else nullcontext(executor)
+    with opened as place, closing(_run_all(dataset, runs, place, n_workers)) as events:
+        for event in events:
             if out is not None and isinstance(event, RunRecord):
                 append_record(out, event)
             yield event
-            require_there()
+            if isinstance(place, Cluster) and isinstance(event, Status):  # before it, all that is done comes out
+                place.require_there()
 
 
 def _run_all(
-    dataset: Dataset, runs: Sequence[Run], executor: Executor | str, n_workers: int
+    dataset: Dataset, runs: Sequence[Run], place: Executor | Cluster | str, n_workers: int
 ) -> Generator[Status | RunRecord, None, None]:
     board = _Board(dataset, runs)
     waiting, failures = list(range(len(runs))), dict[int, BaseException]()
@@ -149,17 +151,17 @@ def _run_all(
     WORKERS[board.job.id] = Worker(board.job, board.words, dataset)
     try:
         while waiting:  # a process that dies takes its pool with it: what had not begun goes on in a new one
-            errors = yield from _carry_out(waiting, board, executor, n_workers)
+            errors = yield from _carry_out(waiting, board, place, n_workers)
             failed = {i: e for i, e in errors.items() if board.stages[i] or not isinstance(e, BrokenExecutor)}
-            left = [number for number in errors if number not in failed]
+            left = sorted(errors.keys() - failed.keys())
             stillborn = stillborn + 1 if left == waiting else 0
-            if left and isinstance(executor, Executor):  # there is no other to go on with
+            if left and not isinstance(place, str):  # there is no other to go on with
                 raise WorkersError(f"the executor broke: {errors[left[0]]}") from errors[left[0]]
             if stillborn == 2:
                 raise WorkersError(_DEAD_AT_START) from errors[left[0]]
             waiting, failures = left, failures | failed
         for number in failures:
-            errors = yield from _carry_out([number], board, executor, 1)
+            errors = yield from _carry_out([number], board, place, 1)
             if number in errors:
                 died = isinstance(errors[number], BrokenExecutor)
                 cause = "its worker died twice" if died else f"{type(errors[number]).__name__}: {errors[number]}"
@@ -175,13 +177,12 @@ _DEAD_AT_START = (
 
 
 def _carry_out(
-    numbers: Sequence[int], board: _Board, executor: Executor | str, n_workers: int
+    numbers: Sequence[int], board: _Board, place: Executor | Cluster | str, n_workers: int
 ) -> Generator[Status | RunRecord, None, dict[int, BaseException]]:
     """Carry out these runs in one pool; return the error of every one that raised or whose worker died."""
     errors: dict[int, BaseException] = {}
-    futures: dict[Future[Any], int] = {}
-    board.words[0] = board.stages[numbers] = 0
-    with _opened(executor, n_workers, board) as pool:
+    waiting = deque(numbers)
+    with _cancelled_at_end() as futures, _opened(place, n_workers, board) as pool, board.running(numbers):
         config = board.runs[numbers[0]][0]
         arms = list(dict.fromkeys(board.runs[i][1] for i in numbers if board.runs[i][0] == config))
         try:
@@ -189,53 +190,49 @@ def _carry_out(
         except BrokenExecutor as error:  # somebody's, for good
             return dict.fromkeys(numbers, error)
         try:
-            if not isinstance(executor, Executor):  # of our own workers each gets ready by itself, at once
-                futures |= _submitted(pool, board, numbers)
+            if isinstance(place, str):  # of our own workers each gets ready by itself, at once
+                _submit_ahead(waiting, board, pool, futures)
             while not wait([ready], timeout=_POLL).done:
                 yield Status(time.perf_counter() - board.began, n_kernels=n_ready() - board.n_ready_before)
-            try:
-                ready.result()  # raises what no run can do without: data that an arm cannot use, memory
-            except BrokenExecutor as error:
-                if not futures:
-                    return dict.fromkeys(numbers, error)
-            except Exception:
-                yield from (future.result() for future in futures if future.done() and not future.exception())
-                raise
-            board.ready_at = board.ready_at or time.perf_counter()
-            futures = futures or _submitted(pool, board, numbers)
-            while futures:
-                done, _ = wait(futures, timeout=_POLL, return_when=FIRST_COMPLETED)
-                for future in done:
-                    number = futures.pop(future)
-                    try:
-                        record = future.result()
-                    except DataError:  # so it would be with every seed
-                        raise
-                    except Exception as error:
-                        errors[number] = error
-                        continue
-                    assert record is not None  # only a set stop flag ends a run without one
-                    board.note_done(number)
-                    yield record
-                yield board.status()
-        finally:  # also when the iteration is given up: a signal, an error of the caller
-            board.words[0] = 1
-            for future in (ready, *futures):
-                future.cancel()
+            ready.result()  # raises what no run can do without: data that an arm cannot use, memory
+        except BrokenExecutor as error:
+            if not futures:
+                return dict.fromkeys(numbers, error)
+        except Exception:
+            yield from (future.result() for future in futures if future.done() and not future.exception())
+            raise
+        finally:
+            ready.cancel()
+        board.ready_at = board.ready_at or time.perf_counter()
+        while waiting or futures:
+            _submit_ahead(waiting, board, pool, futures)
+            done, _ = wait(futures, timeout=_POLL, return_when=FIRST_COMPLETED)
+            for future in done:
+                number = futures.pop(future)
+                try:
+                    record = future.result()
+                except DataError:  # so it would be with every seed
+                    raise
+                except Exception as error:
+                    errors[number] = error
+                    continue
+                assert record is not None  # only a set stop flag ends a run without one
+                board.note_done(number)
+                yield record
+            yield board.status()
     return errors
 
 
-def _submitted(pool: Executor, board: _Board, numbers: Sequence[int]) -> dict[Future[Any], int]:
-    """Submit runs; one that a broken pool does not take fails with what broke it."""
-    futures: dict[Future[Any], int] = {}
-    for number in numbers:
+def _submit_ahead(waiting: deque[int], board: _Board, pool: Executor, futures: dict[Future[Any], int]) -> None:
+    """Submit runs until enough are ahead; one that a broken pool does not take fails with what broke it."""
+    while waiting and len(futures) < _AHEAD:
+        number = waiting.popleft()
         try:
             future = pool.submit(run_job, board.job, number, board.runs[number])
         except BrokenExecutor as error:
             future = Future()
             future.set_exception(error)
         futures[future] = number
-    return futures
 
 
 class _Board:
@@ -251,26 +248,36 @@ class _Board:
         self.memory = multiprocessing.get_context("spawn").RawArray("q", 1 + 3 * len(runs))
         self.words = np.frombuffer(self.memory, np.int64)
         self.stages, self.steps, self.correct = self.words[1:].reshape(-1, 3).T
-        self.done: set[int] = set()
-        self.steps_done: dict[tuple[RunConfig, str], list[int]] = {}
+        self.done = np.zeros(len(runs), np.bool_)
+        self.steps_done: dict[tuple[RunConfig, str], deque[int]] = {}  # of the last runs, for the time left
         self.began, self.n_ready_before = time.perf_counter(), n_ready()
         self.ready_at: float | None = None
 
+    @contextmanager
+    def running(self, numbers: Sequence[int]) -> Iterator[None]:
+        """Let these runs begin, and end those that are under way after the block at their next step."""
+        self.words[0] = self.stages[numbers] = 0
+        try:
+            yield
+        finally:
+            self.words[0] = 1
+
     def note_done(self, number: int) -> None:
         """Learn from a finished run how long others of its kind will take."""
-        self.done.add(number)
-        self.steps_done.setdefault(self.runs[number][:2], []).append(int(self.steps[number]))
+        self.done[number] = True
+        self.steps_done.setdefault(self.runs[number][:2], deque(maxlen=100)).append(int(self.steps[number]))
 
     def status(self) -> Status:
         """Describe the runs by the one that is furthest behind."""
         now = time.perf_counter()
-        busy = [number for number in np.flatnonzero(self.stages).tolist() if number not in self.done]
-        share = float(len(self.done))
+        busy = np.flatnonzero((self.stages > 0) & ~self.done).tolist()
+        n_done = int(self.done.sum())
+        share = float(n_done)
         share += sum(min(0.95, self.steps[i] / self._expected(i)) for i in busy if self.stages[i] == _TRAINING)
         left = None
         if self.ready_at is not None and share > 0.2:
             left = (now - self.ready_at) * (len(self.runs) - share) / share
-        status = Status(now - self.began, False, len(self.done), len(self.runs), seconds_left=left)
+        status = Status(now - self.began, False, n_done, len(self.runs), seconds_left=left)
         if not busy:
             return status
         first = busy[0]
@@ -294,97 +301,44 @@ class _Board:
 
 
 @contextmanager
-def _joined(executor: Executor | str, n_workers: int) -> Iterator[tuple[Executor | str, Callable[[], None]]]:
-    """Join a cluster if that is what the name says; all else stays what it is.
-
-    Its futures may never end when its scheduler or its last worker is gone: the function raises WorkersError then.
-    """
-    kind, _, address = executor.partition(":") if isinstance(executor, str) else ("", "", "")
-    if kind != "dask":
-        yield executor, lambda: None
-        return
+def _cancelled_at_end() -> Iterator[dict[Future[Any], int]]:
+    """Lend a place for futures; what is left in it at the end, also of an iteration that is given up, is cancelled."""
+    futures: dict[Future[Any], int] = {}
     try:
-        from distributed import CancelledError, Client, KilledWorker, LocalCluster
-    except ImportError as error:
-        raise ImportError("--executor dask: needs dask: python -m pip install distributed") from error
-    with ExitStack() as joined:
-        if not address:  # closed in mid-run, a cluster logs tracebacks of its own
-            joined.enter_context(_quiet("tornado.application"))
-        ours = {"n_workers": n_workers, "threads_per_worker": 1, "silence_logs": "CRITICAL"}
-        # Without an address of its own its HTTP server takes port 8787 of all interfaces, or warns where that is taken.
-        no_page = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
-        with out_of_reach_of_ctrl_c():
-            cluster = address or joined.enter_context(LocalCluster(**ours, **no_page))
-        try:
-            client = joined.enter_context(Client(cluster, set_as_default=False))
-        except OSError as error:
-            raise WorkersError(f"--executor {executor}: no scheduler answers there") from error
-        try:
-            yield client.get_executor(), _required_there(client, f"--executor {executor}")
-        except (CancelledError, KilledWorker) as error:  # while it got ready; those of runs are recorded
-            raise WorkersError(f"--executor {executor}: its workers are lost: {error}") from error
-
-
-@contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Let a logger say nothing meanwhile."""
-    logger = logging.getLogger(name)
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
+        yield futures
     finally:
-        logger.disabled = before
+        for future in futures:
+            future.cancel()
 
 
-def _required_there(client: Any, name: str) -> Callable[[], None]:
-    """Return a function that raises WorkersError once the scheduler is gone, or has had no worker for a minute."""
-    looked_at = seen_at = time.monotonic()
-
-    def require_there() -> None:
-        nonlocal looked_at, seen_at
-        if client.status != "running":
-            raise WorkersError(f"{name}: the scheduler is gone")
-        if time.monotonic() - looked_at < 1:  # a question to the scheduler
-            return
-        if _n_workers(client) > 0:
-            seen_at = time.monotonic()
-        elif time.monotonic() - seen_at > _WORKERLESS:
-            raise WorkersError(f"{name}: no worker for {_WORKERLESS:.0f} s")
-        looked_at = time.monotonic()
-
-    return require_there
-
-
-def _n_workers(client: Any) -> int:
-    """Ask a scheduler how many workers it has; one that does not answer has none."""
-    from distributed import TimeoutError as NoAnswer
-
-    try:
-        return len(client.nthreads(callback_timeout=_PATIENCE))
-    except (OSError, NoAnswer):
-        return 0
+def _opened(place: Executor | Cluster | str, n_workers: int, board: _Board) -> AbstractContextManager[Executor]:
+    """Open a pool of our own, gone after the block, or lend somebody's executor."""
+    if isinstance(place, Executor):
+        return nullcontext(place)
+    if isinstance(place, Cluster):
+        return place.opened(board.job)
+    return _threads(n_workers, board) if place == "threads" else _processes(n_workers, board)
 
 
 @contextmanager
-def _opened(executor: Executor | str, n_workers: int, board: _Board) -> Iterator[Executor]:
-    """Open a pool of our own, gone after the block, or lend somebody's executor."""
-    if isinstance(executor, Executor):
-        yield executor
-    elif executor == "threads":
-        threads = ThreadPoolExecutor(n_workers)
-        try:
-            yield threads
-        finally:  # compilation cannot be stopped, and who was interrupted will not wait for it
-            threads.shutdown(wait=board.ready_at is not None, cancel_futures=True)
-    else:
-        context = Spawn()
-        n_processes = min(n_workers, len(board.runs), _MOST_PROCESSES)
-        processes = ProcessPoolExecutor(n_processes, context, start_process, (board.job, board.memory))
-        try:
-            yield processes
-        finally:
-            processes.shutdown(wait=False, cancel_futures=True)
-            end = time.monotonic() + (_PATIENCE if board.ready_at is not None else 0)
-            for child in context.started():
-                child.join(max(0.0, end - time.monotonic()))
-                child.kill()  # it may wait for a lock that a killed one has taken with it
+def _threads(n_workers: int, board: _Board) -> Iterator[Executor]:
+    threads = ThreadPoolExecutor(n_workers)
+    try:
+        yield threads
+    finally:  # compilation cannot be stopped, and who was interrupted will not wait for it
+        threads.shutdown(wait=board.ready_at is not None, cancel_futures=True)
+
+
+@contextmanager
+def _processes(n_workers: int, board: _Board) -> Iterator[Executor]:
+    context = Spawn()
+    n_processes = min(n_workers, len(board.runs), _MOST_PROCESSES)
+    processes = ProcessPoolExecutor(n_processes, context, start_process, (board.job, board.memory))
+    try:
+        yield processes
+    finally:
+        processes.shutdown(wait=False, cancel_futures=True)
+        end = time.monotonic() + (_PATIENCE if board.ready_at is not None else 0)
+        for child in context.started():
+            child.join(max(0.0, end - time.monotonic()))
+            child.kill()  # it may wait for a lock that a killed one has taken with it

@@ -14,9 +14,9 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
@@ -30,6 +30,10 @@ from .run import RunData, run_one, warm_up
 
 Run = tuple[RunConfig, str, int]
 """Configuration, arm, seed."""
+
+
+class WorkersError(BrokenExecutor):
+    """Workers that are gone, and none will begin what is left."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +71,17 @@ class Worker:
 
 
 WORKERS: dict[str, Worker] = {}  # by job: of who asked, and of the processes of our own
+_visitors: dict[str, Worker] = {}  # in somebody's process, which keeps no more than one
 _visiting = threading.Lock()
-
-
-@lru_cache(maxsize=1)
-def _visitor(job: Job) -> Worker:
-    """The worker of a job in somebody's process, which keeps no more than one."""
-    return Worker(job, np.zeros(1 + 3 * job.n_runs, np.int64))
 
 
 def _worker_of(job: Job) -> Worker:
     with _visiting:  # threads of one process share one
-        return WORKERS.get(job.id) or _visitor(job)
+        worker = WORKERS.get(job.id) or _visitors.get(job.id)
+        if worker is None:
+            _visitors.clear()
+            worker = _visitors[job.id] = Worker(job, np.zeros(1 + 3 * job.n_runs, np.int64))
+        return worker
 
 
 def _read_again(job: Job) -> Dataset:
@@ -95,6 +98,7 @@ def _read_again(job: Job) -> Dataset:
 
 
 def digest(dataset: Dataset) -> str:
+    """Return the SHA-256 of all hashes of a data set's files, in hexadecimal: what two that are equal agree in."""
     return hashlib.sha256(repr(sorted(dataset.sha256.items())).encode()).hexdigest()
 
 
@@ -110,6 +114,14 @@ def run_job(job: Job, number: int, run: Run) -> RunRecord | None:
     data, seconds = worker.data_of(config, arm)
     record = run_one(arm, seed, data, worker.words[1 + 3 * number : 4 + 3 * number], worker.words[:1])
     return record and replace(record, seconds={"compile": round(seconds, 3), **record.seconds})
+
+
+def stop_job(job: Job) -> None:
+    """End the runs of a job that are under way in this process at their next step."""
+    with _visiting:
+        worker = _visitors.get(job.id)
+        if worker is not None:
+            worker.words[0] = 1
 
 
 # Processes of our own
