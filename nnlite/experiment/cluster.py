@@ -18,7 +18,7 @@ from .workers import Job, WorkersError, out_of_reach_of_ctrl_c, stop_job
 _CONNECT = 10.0  # seconds that a scheduler gets to answer at all
 _ANSWER = 5.0  # seconds that it gets to answer a question
 _WORKERLESS = 60.0  # seconds that a cluster gets to have a worker again
-_LOGGERS = ("distributed.client", "tornado.application")  # where a client of ours tells what `WorkersError` says
+_LOGGERS = ("distributed", "distributed.client", "tornado.application")  # what is ended in mid-run tells tracebacks
 
 
 class Cluster:
@@ -129,10 +129,11 @@ def joined(executor: Any, n_workers: int) -> Iterator[Cluster]:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Let a logger say nothing meanwhile."""
+    """Let a logger, and those below it, say nothing meanwhile."""
     logger = logging.getLogger(name)
-    before, logger.disabled = logger.disabled, True
+    before = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
     try:
         yield
     finally:
-        logger.disabled = before
+        logger.handlers, logger.propagate = before
