@@ -48,15 +48,16 @@ class Cluster:
         from distributed import KilledWorker
         from distributed.cfexecutor import ClientExecutor
 
-        executor = ClientExecutor(
-            self._client, **{**self._options, "pure": False}
-        )  # or a second try is the first's end
+        # Of a pure call dask remembers what came of it: a second try would end as the first did.
+        executor = ClientExecutor(self._client, **{**self._options, "pure": False})
         try:
             yield executor
         except BaseException as error:
-            executor.shutdown(wait=False)  # all at once; each by itself takes milliseconds
-            self._stop(job)
+            if self._client.status == "running":
+                executor.shutdown(wait=False)  # all at once: one by one they take milliseconds each
+                self._stop(job)
             if isinstance(error, (CancelledError, KilledWorker)):
+                self.require_there()
                 raise WorkersError(f"{self._name}: its workers are lost: {error}") from error
             raise
 
@@ -75,16 +76,19 @@ class Cluster:
 
     def _n_workers(self) -> int:
         """Ask how many workers there are; a scheduler that does not answer has none."""
+        from distributed import TimeoutError as NoAnswer
+
         try:
             return len(self._client.nthreads(callback_timeout=_ANSWER))
-        except OSError:  # distributed's TimeoutError among them
+        except (OSError, NoAnswer):
             return 0
 
     def _stop(self, job: Job) -> None:
-        """Tell every worker, past its queue, to end the runs of a job."""
-        with suppress(OSError):
-            if self._client.status == "running":
-                self._client.run(stop_job, job, on_error="ignore", callback_timeout=_ANSWER)
+        """Tell every worker, past its queue, to end the runs of a job at their next step."""
+        from distributed import TimeoutError as NoAnswer
+
+        with suppress(OSError, NoAnswer):
+            self._client.run(stop_job, job, on_error="ignore", callback_timeout=_ANSWER)
 
 
 def is_dask(executor: Executor | str) -> bool:
