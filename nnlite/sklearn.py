@@ -1,8 +1,7 @@
 """A classifier for scikit-learn's pipelines and searches, trained by the compiled loop, with every operation counted.
 
 `MLPClassifier` takes the parameters and has the attributes of `sklearn.neural_network.MLPClassifier`; what differs
-stands in its Notes. It is thin: scikit-learn checks what comes in, `training` trains and answers. It needs
-scikit-learn, which nothing else in nnlite imports.
+stands in its Notes. scikit-learn, which nothing else here imports, checks what comes in; `training` trains and answers.
 """
 
 from __future__ import annotations
@@ -27,15 +26,14 @@ from . import training
 from .arguments import check_scale, fraction, not_negative, positive, whole_number
 from .flops import Tally
 from .kernels import loss as losses
-from .mlp import MLP
+from .mlp import ACTIVATIONS, MLP
 from .optim import SGD, Adam, Momentum, Optimizer
 from .prototypes import class_means
 from .schedule import DIVERGED, Images, Ints, Schedule, Watch
 
 Array = npt.NDArray[Any]
 
-ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "logistic": "sigmoid", "leaky_relu": "leaky_relu"}
-"""scikit-learn's name of an activation, and nnlite's."""
+NAMES = {"logistic" if name == "sigmoid" else name: name for name in ACTIVATIONS}  # theirs: ours
 
 
 def _stops_by_no_samples(classifier: MLPClassifier) -> bool:
@@ -274,7 +272,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         """Raise ValueError, or TypeError for what is of another kind, unless all parameters are in their ranges."""
         for name, choices in (
-            ("activation", tuple(ACTIVATIONS)),
+            ("activation", tuple(NAMES)),
             ("solver", ("adam", "sgd")),
             ("pretrain", (None, "class_means")),
             ("early_stopping", (False, True)),
@@ -314,7 +312,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.n_layers_ = len(hidden) + 2
         self.out_activation_ = "softmax"
         sizes = (X.shape[1], *hidden, self.n_outputs_)
-        self.network_ = MLP(sizes, self._rng, ACTIVATIONS[self.activation], "glorot_uniform")
+        self.network_ = MLP(sizes, self._rng, NAMES[self.activation], "glorot_uniform")
         _initialize(self.network_, 2 if self.activation == "logistic" else 6, self._rng)
         low, high = float(X.min()), float(X.max())
         self.network_.input_range = (low, high) if low >= 0 and high <= 1 else None  # of other data no limit is known
