@@ -97,6 +97,11 @@ def test_what_cannot_be_compared_is_told_before_any_run(arguments, message, caps
     assert capsys.readouterr().err.startswith(f"nnlite: {message}")
 
 
+def test_its_help_says_how_to_write_two_settings(capsys):
+    assert main(["compare", "--help"]) == 0
+    assert 'nnlite compare "" "--learning-rate 2e-3"' in capsys.readouterr().out
+
+
 def test_an_empty_setting_is_the_default():
     names, (a, b) = parse_both(["", "--optimizer sgd", "--seeds", "3"])
     assert names == ("as it is by default", "--optimizer sgd")

@@ -83,9 +83,12 @@ def _study(options: Options) -> int:
 
 def _compare(arguments: Sequence[str]) -> int:
     """Train two settings and print what the second saves."""
-    from .compare import carry_out_both, parse_both
+    from .compare import HELP, carry_out_both, parse_both
     from .progress import Progress
 
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        print(HELP)
+        return OK
     names, both = parse_both(arguments)
     with noted_signals() as signals:
         try:

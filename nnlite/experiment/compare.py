@@ -29,6 +29,17 @@ from .wording import no_saving_to_name, p_value, saved, seeds_in_words, steps
 NAMES = "A", "B"
 BY_DEFAULT = "as it is by default"
 
+HELP = """\
+usage: nnlite compare A B [options for both]
+
+Train two settings on the same seeds, and say what B saves beside A, pair by pair.
+A and B are options of nnlite in quotation marks, "" for what it does by default.
+
+  nnlite compare "" "--learning-rate 2e-3"
+  nnlite compare "--hidden 64" "--hidden 64 --activation tanh" --seeds 100
+
+nnlite --help has the options."""
+
 _FOR_BOTH = "compare: the two may differ in how a run is trained; seeds, arms and data are for both"
 
 

@@ -27,6 +27,7 @@ from .wording import (
     PEOPLE,
     ends,
     no_saving_to_name,
+    on_top,
     pairs,
     percent,
     seeds_in_words,
@@ -283,20 +284,20 @@ def headline(summary: Summary) -> list[str]:
 
 def _finding(comparison: Comparison) -> str:
     """The first sentence: what was saved, how well that is known, and what that makes of the claim."""
-    interval = comparison.interval
+    interval, unnamed = comparison.interval, no_saving_to_name(comparison)
+    cost = unnamed is None and interval.median < 0
+    shown = on_top(interval) if cost else interval
     if interval.ends is None:
         known = f"(no 95% interval: {comparison.n_pairs} pair{'' if comparison.n_pairs == 1 else 's'}, 6 needed)"
         claim = ""
     else:
-        known = f"(95% interval {_range(interval)})"
+        known = f"(95% interval {_range(shown)})"
         low, high = interval.ends
         inside = round(low, 2) <= CLAIMED <= round(high, 2)  # as printed
-        claim = "; the claim is 30%" if inside else ", not 30%"
-    unnamed = no_saving_to_name(comparison)
+        claim = "; the claim is 30% saved" if cost else "; the claim is 30%" if inside else ", not 30%"
     if unnamed is not None:
         return textwrap.fill(f"{unnamed} {known}." if comparison.measured else f"{unnamed}.", 79)
-    saved = interval.median
-    what = f"saved {percent(saved, 0)} of the" if saved >= 0 else f"cost {percent(-saved, 0)} more"
+    what = f"cost {percent(shown.median, 0)} more" if cost else f"saved {percent(shown.median, 0)} of the"
     return textwrap.fill(f"Averages first {what} operations {known}{claim}.", 79)
 
 

@@ -157,7 +157,7 @@ def saved(interval: Interval, n_pairs: int) -> str:
     if math.isinf(interval.median) and interval.median < 0:
         return f"never got there in most pairs ({bounds(interval)}; {pairs(n_pairs)})"
     if interval.median < 0:
-        more = _turned(interval)
+        more = on_top(interval)
         return f"cost {percent(more.median)} more ({bounds(more)}; {pairs(n_pairs)})"
     return f"saved {percent(interval.median)} ({bounds(interval)}; {pairs(n_pairs)})"
 
@@ -171,13 +171,13 @@ def brief(interval: Interval) -> str:
     ('saved 22.1% (20.3% to 24.6%)', 'cost 10.0% more (-1.0% to 12.0%)', 'saved 20.0%')
     """
     cost = -math.inf < interval.median < 0
-    of = _turned(interval) if cost else interval
+    of = on_top(interval) if cost else interval
     known = f" ({ends(*of.ends)})" if of.ends else ""
     return f"cost {percent(of.median)} more{known}" if cost else f"saved {percent(of.median)}{known}"
 
 
-def _turned(reduction: Interval) -> Interval:
-    """What a reduction says of the costs on top."""
+def on_top(reduction: Interval) -> Interval:
+    """Return what a reduction says of the costs on top: its negative, and that of its interval's ends."""
     low, high = (None if end is None else -end for end in (reduction.high, reduction.low))
     return Interval(-reduction.median, low, high)
 
