@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import nnlite
-from nnlite.digits.likeness import UNLIKE, edges, unlikeness
+from nnlite.digits.likeness import UNLIKE, known_edges, unlikeness
 from nnlite.digits.network import train_network
 from nnlite.digits.pictures import as_inputs
 from nnlite.digits.prepare import prepare
@@ -146,6 +146,7 @@ def letters() -> Iterator[tuple[str, np.ndarray]]:
         is_digit = letter in "".join(LIKE_DIGITS.values())
         kind = "letters upside down that are nearly a digit" if is_digit else "letters upside down, all others"
         yield kind, np.asarray(picture.rotate(180))
+        yield "letters upside down, both", np.asarray(picture.rotate(180))
     for _, picture in printed(string.ascii_letters):
         yield "letters upright, all", np.asarray(picture)
     for _, picture in printed(string.digits):
@@ -183,7 +184,7 @@ def prepared(pictures: list[np.ndarray]) -> np.ndarray:
 
 def warnings_table(data: nnlite.Dataset, mlp: nnlite.MLP, rng: np.random.Generator) -> str:
     """One row a kind of picture: how many, and the share warned about with its standard error."""
-    known = [edges(data.train_pixels[data.train_labels == label]) for label in range(10)]
+    known = [known_edges(data.train_pixels[data.train_labels == label]) for label in range(10)]
     digits = data.test_pixels[rng.choice(len(data.test_labels), N_IMAGES, replace=False)].reshape(-1, 28, 28)
     clothes = nnlite.load_dataset("fashion-mnist").test_pixels[:500].reshape(-1, 28, 28)
     pictures = [
@@ -210,7 +211,7 @@ def limits(data: nnlite.Dataset) -> list[float]:
     pixels, labels, n_known = data.train_pixels, data.train_labels, len(data.train_labels) - N_HELD_OUT
     found = []
     for digit in range(10):
-        known = edges(pixels[:n_known][labels[:n_known] == digit])
+        known = known_edges(pixels[:n_known][labels[:n_known] == digit])
         held_out = pixels[n_known:][labels[n_known:] == digit].reshape(-1, 28, 28)
         found.append(float(np.quantile([unlikeness(prepare(image), known) for image in held_out], 1 - SHARE)))
     return found

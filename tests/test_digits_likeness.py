@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlite
-from nnlite.digits.likeness import UNLIKE, edges, unlikeness
+from nnlite.digits.likeness import UNLIKE, edges, known_edges, unlikeness
 from nnlite.digits.prepare import prepare
 
 
@@ -17,7 +17,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def known(data):
-    return [edges(data.train_pixels[data.train_labels == label]) for label in range(10)]
+    return [known_edges(data.train_pixels[data.train_labels == label]) for label in range(10)]
 
 
 def one_pixel(row, column):
@@ -54,9 +54,28 @@ def test_how_strong_the_ink_is_does_not_matter():
     np.testing.assert_allclose(edges((image // 4)[None]), edges(image[None]), rtol=1e-6)
 
 
+def test_a_training_image_is_known_thin_and_thick():
+    """A bar of 20 x 2 pixels becomes 22 x 4, less its corners, which is 20 x 3.6 again: 4 columns."""
+    thin, thick = np.zeros((2, 28, 28), np.uint8)
+    thin[4:24, 13:15] = 255
+    thick[3:25, 13:15] = thick[4:24, 12:16] = 255
+    known = known_edges(thin.reshape(1, 784))
+    assert known.shape == (2, 576)
+    assert unlikeness(thin, known[:1]) == pytest.approx(0, abs=1e-6)
+    assert unlikeness(prepare(thick), known[1:]) == pytest.approx(0, abs=1e-6)
+    assert unlikeness(prepare(thick), known[:1]) > 0.05
+
+
 def test_real_digits_are_warned_about_in_at_most_5_percent(data, known):
     """By the class of their label; bench/DIGITS.md has the network's, and more of them."""
     pairs = zip(data.test_pixels[9000:9400].reshape(-1, 28, 28), data.test_labels[9000:9400], strict=True)
+    assert np.mean([unlikeness(prepare(image), known[label]) > UNLIKE[label] for image, label in pairs]) <= 0.05
+
+
+def test_digits_of_a_thick_pen_are_too(data, known):
+    images = data.test_pixels[9000:9400].reshape(-1, 28, 28)  # their borders are empty, so nothing is rolled over
+    thick = np.maximum.reduce([images, *(np.roll(images, by, axis) for by in (-1, 1) for axis in (1, 2))])
+    pairs = zip(thick, data.test_labels[9000:9400], strict=True)
     assert np.mean([unlikeness(prepare(image), known[label]) > UNLIKE[label] for image, label in pairs]) <= 0.05
 
 
@@ -82,7 +101,7 @@ def test_letters_upside_down_that_are_no_digit_are_warned_about(known):
 
 def test_the_limits_are_those_of_held_out_training_images(data):
     """3% of the last 10,000 lie beyond, when compared with all before them: 991 of them are zeros."""
-    known = edges(data.train_pixels[:50_000][data.train_labels[:50_000] == 0])
+    known = known_edges(data.train_pixels[:50_000][data.train_labels[:50_000] == 0])
     held_out = data.train_pixels[50_000:][data.train_labels[50_000:] == 0].reshape(-1, 28, 28)
     found = [unlikeness(prepare(image), known) for image in held_out]
     assert (len(found), round(float(np.quantile(found, 0.97)), 3)) == (991, UNLIKE[0])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..mlp import MLP
-from .likeness import UNLIKE, edges, unlikeness
+from .likeness import UNLIKE, known_edges, unlikeness
 from .options import OK, USAGE, Refusal, carry_out, mnist, network_of, new_parser, words
 from .pictures import as_inputs, read_pictures
 from .prepare import prepare
@@ -33,7 +33,7 @@ def _predict(options: argparse.Namespace) -> int:
 
     @cache
     def known(digit: int) -> NDArray[np.float32]:
-        return edges(data.train_pixels[data.train_labels == digit])
+        return known_edges(data.train_pixels[data.train_labels == digit])
 
     for name, image in images:
         print(f"{describe(name, image, mlp, known, _marks())}\n")
@@ -66,7 +66,7 @@ def describe(
     name : str
     image : uint8 array (28, 28) - prepared
     mlp : MLP - of 784 inputs and 10 classes
-    known : function (digit) -> what `likeness.edges` says of the training images of that digit
+    known : function (digit) -> what `likeness.known_edges` says of the training images of that digit
     marks : str - see `show`
 
     Returns
