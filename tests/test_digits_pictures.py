@@ -58,6 +58,16 @@ def test_every_mode_gives_the_same_digit(tmp_path, pil, mode):
     assert np.abs(read_digit(tmp_path / f"digit.{ending}") - read_digit(GREYS)).max() <= near
 
 
+def test_an_avif_picture_begins_with_two_zero_bytes_as_idx_does(tmp_path, pil):
+    from PIL import features
+
+    if not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    pil.fromarray(GREYS).save(tmp_path / "digit.avif", quality=100)
+    assert (tmp_path / "digit.avif").read_bytes()[:2] == b"\0\0"
+    assert np.abs(read_digit(tmp_path / "digit.avif") - read_digit(GREYS)).max() <= 0.03
+
+
 @pytest.mark.parametrize("grey", [0, 255])
 def test_ink_on_nothing_is_read_whatever_its_colour(tmp_path, pil, grey):
     """A drawing saved with a transparent background: its paper is chosen so that the ink shows."""

@@ -80,7 +80,7 @@ def read_pictures(path: str | os.PathLike[str]) -> list[NDArray[Any]]:
     with reading(name) as (stream, size):
         head = stream.read(HEAD_SIZE)
         stream.seek(0)
-        if head[:2] != b"\0\0" or head[4:8] == b"ftyp":  # IDX, but for iPhones' photos
+        if head[:2] != b"\0\0" or head[4:8] == b"ftyp":  # IDX, but for HEIC and AVIF
             return [_opened(stream, name, head)]
         array = parse_idx(stream, size, name)
     if array.ndim not in (2, 3) or array.size == 0:
