@@ -25,7 +25,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-GZIP_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\x00"
+GZIP_MAGIC, XZ_MAGIC, PAGE_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\x00", b"<!DOCTYPE html>"
 TEMPORARY_PREFIX = ".nnlite-"  # what a killed process leaves behind can be told by its name
 
 
@@ -117,15 +117,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             _sync_folder(folder)
 
 
-def require_replaceable(path: str | os.PathLike[str]) -> None:
+def require_replaceable(path: str | os.PathLike[str], begins: bytes = b"") -> None:
     """Raise OSError where `replacing` would: for who works for long before there is something to write.
 
     Parameters
     ----------
     path : str or path-like - stays as it is
+    begins : bytes - how a file begins that may be replaced; one that begins otherwise, and is not empty, must stay
     """
     with suppress(_NothingToWrite), replacing(path):
         raise _NothingToWrite
+    name = path_name(path)
+    with suppress(FileNotFoundError), open(name, "rb") as file:
+        if file.read(len(begins)) not in (b"", begins):
+            raise FileExistsError(errno.EEXIST, "holds something else; choose another name", name)
 
 
 class _NothingToWrite(Exception):

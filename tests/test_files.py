@@ -141,6 +141,16 @@ def test_what_cannot_be_replaced_is_known_before_there_is_something_to_write(tmp
             require_replaceable(path)
 
 
+def test_a_file_that_holds_something_else_must_stay(tmp_path):
+    (tmp_path / "file").write_bytes(b"old words")
+    require_replaceable(tmp_path / "file", b"old")
+    with pytest.raises(FileExistsError, match="holds something else"):
+        require_replaceable(tmp_path / "file", b"new")
+    require_replaceable(tmp_path / "nothing", b"new")
+    (tmp_path / "file").write_bytes(b"")
+    require_replaceable(tmp_path / "file", b"new")
+
+
 def test_a_failed_write_names_the_path_and_not_the_temporary_file(tmp_path):
     for filename in (None, "temporary"):
         with pytest.raises(OSError, match="No space left") as error, replacing(tmp_path / "new") as file:

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from nnlite.files import PAGE_MAGIC
 from nnlite.page.document import anchor, commands, document, figure, from_markdown, paragraphs, section, table
 
 
@@ -52,6 +53,7 @@ PAGE = document(
 
 def test_texts_are_escaped_and_elements_closed():
     elements = Elements(PAGE)
+    assert PAGE.startswith(PAGE_MAGIC.decode())  # by which a page is known that may be replaced
     assert "<title>5 &lt; 6 &amp; more</title>" in PAGE
     assert '<h2 id="one-section">One &lt;section&gt;</h2>' in PAGE
     assert '<p class="note">a &amp; b</p>' in PAGE

@@ -280,7 +280,12 @@ def test_the_command_writes_the_page_and_opens_it(tmp_path, monkeypatch, capsys,
 
 @pytest.mark.parametrize(
     ("out", "words"),
-    [("no/digits.html", "no/digits.html: there is no folder"), ("", "an empty path"), (".", "a directory")],
+    [
+        ("no/digits.html", "no/digits.html: there is no folder"),
+        ("", "an empty path"),
+        (".", "a directory"),
+        (__file__, "holds something else"),
+    ],
 )
 def test_a_page_that_cannot_be_written_is_refused_before_a_network_is_trained(out, words, monkeypatch, capsys):
     monkeypatch.setattr("nnlite.digits.options.load_dataset", lambda *of: pytest.fail("data were read"))

@@ -107,6 +107,9 @@ def test_the_command_line_writes_it_and_refuses_a_folder_that_is_not_there(
 @pytest.mark.parametrize("option", ["--report", "--out"])
 def test_the_page_never_replaces_the_records(tmp_path, option, capsys):
     (tmp_path / "runs.jsonl").write_text("kept", encoding="utf-8")
+    (tmp_path / "notes").write_text("kept", encoding="utf-8")
+    assert main([option, str(tmp_path / "new.jsonl"), "--html", str(tmp_path / "notes")]) == 2
+    assert "holds something else" in capsys.readouterr().err
     assert main([option, str(tmp_path / "runs.jsonl"), "--html", str(tmp_path / "." / "runs.jsonl")]) == 2
     assert "is the file of the records" in capsys.readouterr().err
     assert (tmp_path / "runs.jsonl").read_text(encoding="utf-8") == "kept"

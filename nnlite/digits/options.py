@@ -64,10 +64,10 @@ def words(error: Exception) -> str:
     return str(error)
 
 
-def require_file(path: str) -> None:
-    """Refuse a file that cannot be written, before seconds of training."""
+def require_file(path: str, begins: bytes = b"") -> None:
+    """Refuse a file that cannot be written, or begins otherwise than one that may be replaced, before the training."""
     try:
-        require_replaceable(path)
+        require_replaceable(path, begins)
     except (OSError, ValueError) as error:
         raise Refusal(words(error), USAGE) from error
 

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from .. import program
-from ..files import require_replaceable
+from ..files import PAGE_MAGIC, require_replaceable
 from .config import ConfigError, DataError
 from .records import RecordsError, RunRecord
 
@@ -79,11 +79,11 @@ def _line_of(error: Exception) -> str:
 
 
 def require_page(path: str, records: str | None = None) -> None:
-    """Raise Exit where the page of `--html` cannot be written, or would replace its records, before any work."""
+    """Raise Exit where the page of `--html` cannot be written, or would replace what is no page, before any work."""
     if records is not None and os.path.realpath(path) == os.path.realpath(records):
         raise Exit(f"--html {path}: is the file of the records; name another one", USAGE)
     try:
-        require_replaceable(path)
+        require_replaceable(path, PAGE_MAGIC)
     except OSError as error:
         raise Exit(f"--html {file_error(error)}", USAGE) from error
 

@@ -30,7 +30,7 @@ from ..digits.options import (
     require_file,
     words,
 )
-from ..files import replacing
+from ..files import PAGE_MAGIC, replacing
 from ..kernels.fast.panels import LANES, PANEL, width_of
 from ..mlp import MLP
 from .document import HERE, document
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    require_file(options.out)
+    require_file(options.out, PAGE_MAGIC)
     data = mnist(options.data_dir)
     mlp = network_of(options.network, data)
     if mlp.activation != "relu":
