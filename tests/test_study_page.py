@@ -196,6 +196,7 @@ def test_tables_of_the_page_for_a_browser_have_captions_and_nothing_on_it_is_els
     page = html(plausible())
     n_tables = sum(len(section.tables) for section in document.sections(study_of(plausible())))
     assert page.count("<caption>") == n_tables > 9
+    assert "<caption></caption>" not in page
     assert page.count("<table>") == n_tables + 1  # how to repeat it
     assert set(re.findall(r'(?:href|src)="([^"#]*)["#]', page)) == {"", "data:,"}
     assert "<code>data/runs</code>" in page
