@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,9 @@ def expected(dataset):
     return comparable(run_all(dataset, RUNS))
 
 
-@pytest.fixture(scope="module")
-def somebodys_cluster():
-    """A local dask cluster of two processes."""
+@contextmanager
+def local_cluster():
+    """The client of a local dask cluster of two processes, somebody's."""
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
@@ -50,15 +51,29 @@ def somebodys_cluster():
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
+        client.wait_for_workers(2)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared_cluster():
+    with local_cluster() as client:
         yield client
 
 
 @pytest.fixture
-def cluster(somebodys_cluster):
-    """The client of a cluster that has its two workers, whatever a test before has done to it."""
-    somebodys_cluster.cluster.scale(2)
-    somebodys_cluster.wait_for_workers(2, timeout=60)
-    return somebodys_cluster
+def cluster(shared_cluster):
+    """One for all tests that leave it as it was, or without a worker."""
+    shared_cluster.cluster.scale(2)
+    shared_cluster.wait_for_workers(2, timeout=60)
+    return shared_cluster
+
+
+@pytest.fixture
+def cluster_to_break():
+    """One whose workers are killed: dask does not always start them again."""
+    with local_cluster() as client:
+        yield client
 
 
 def test_loky_gives_equal_records_and_goes_on_living(dataset, expected):
@@ -83,15 +98,15 @@ def test_a_dask_cluster_by_its_address_gives_equal_records_and_goes_on_living(da
     assert len(cluster.scheduler_info()["workers"]) == 2
 
 
-def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, cluster):
+def test_a_dask_worker_that_is_killed_loses_and_doubles_no_run(dataset, cluster_to_break):
     long_enough = small_config(max_steps=10_000, target=1.0, learning_rate=1e-9)  # to be caught running
     runs = [(long_enough, *run) for run in PairSettings(seeds=3).runs()]
-    pids, records = list(cluster.run(os.getpid).values()), []
-    for event in run_all(dataset, runs, cluster.get_executor()):
+    pids, records = list(cluster_to_break.run(os.getpid).values()), []
+    for event in run_all(dataset, runs, cluster_to_break.get_executor()):
         if isinstance(event, RunRecord):
             records.append(event)
             if len(records) == 1:
-                assert all(cluster.processing().values())  # each is running something
+                assert all(cluster_to_break.processing().values())  # each is running something
                 os.kill(pids[0], signal.SIGKILL)
     assert len(records) == len(runs)
     assert comparable(records) == comparable(run_all(dataset, runs))
@@ -161,11 +176,11 @@ def end_process(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_workers_that_are_killed_while_they_get_ready_are_one_error(dataset, monkeypatch, cluster):
+def test_workers_that_are_killed_while_they_get_ready_are_one_error(dataset, monkeypatch, cluster_to_break):
     monkeypatch.setattr(pool_module, "get_ready", end_process)
-    monkeypatch.setattr(cluster.cluster.scheduler, "allowed_failures", 0)
+    monkeypatch.setattr(cluster_to_break.cluster.scheduler, "allowed_failures", 0)
     with pytest.raises(WorkersError, match=r"dask tcp.*: its workers are lost: Attempted to run task"):
-        list(run_all(dataset, RUNS, f"dask:{cluster.scheduler.address}"))
+        list(run_all(dataset, RUNS, f"dask:{cluster_to_break.scheduler.address}"))
 
 
 def started_study(dataset, kept, executor):
