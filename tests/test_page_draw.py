@@ -159,6 +159,7 @@ def test_a_stroke_of_any_pointer_is_read_as_python_reads_the_drawing(page, mlp, 
     assert f"{executed:,}" in text(page, "operations").splitlines()[-1]
     hidden = as_inputs(image[None]) @ mlp.weights[0] + mlp.biases[0]
     assert f"{int((hidden > 0).sum())} of 128 hidden units fire." == text(page, "firing")
+    assert f"{np.count_nonzero(image)} of 784 pixels have ink." == text(page, "ink")
 
 
 def test_undo_takes_back_a_stroke_and_what_was_cleared(page):

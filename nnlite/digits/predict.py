@@ -79,8 +79,8 @@ def describe(
     distance = unlikeness(image, known(digit))
     if distance > UNLIKE[digit]:
         lines.append(
-            f"Warning: perhaps no digit. Its strokes run unlike those of any {digit} that was learnt from:\n"
-            f"unlikeness {distance:.3f}, where 97 of 100 real {digit}s have {UNLIKE[digit]:.3f} at most."
+            f"Warning: perhaps no digit. It is farther from every {digit} that was learnt from than 97 of 100 real\n"
+            f"{digit}s are: {distance:.3f}, theirs at most {UNLIKE[digit]:.3f} (0: the same strokes; 1: none in common)."
         )
     return "\n".join(lines)
 

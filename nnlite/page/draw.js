@@ -102,11 +102,13 @@ function softmax(logits) {
 
 // ---- 3. The operations are counted --------------------------------------------------------------------------------
 
+const inkOf = (image) => image.filter((byte) => byte > 0).length;
+
 // One row for each thing that nnlite's kernels do with this image: what the formula asks for, and what they execute.
 // They skip pixels that are zero; they compute whole vectors of `width` numbers, of which some only pad. A multiply-add
 // is two operations; sums start from the bias, so it costs nothing.
 function count(image) {
-  const nInk = image.filter((byte) => byte > 0).length, nPixels = SIZE * SIZE, last = network.layers.length - 1;
+  const nInk = inkOf(image), nPixels = SIZE * SIZE, last = network.layers.length - 1;
   const rows = [{ name: "bytes to numbers, zeros found", formula: nPixels, executed: 2 * nPixels + nInk }];
   network.layers.forEach(({ nIn, nOut, width }, l) => {
     const nInputs = l === 0 ? nInk : nIn;
@@ -129,10 +131,11 @@ function show(image) {
   for (let i = 0; i < SIZE * SIZE; i++) pixels.data.set([image[i], image[i], image[i], 255], 4 * i);
   seen.putImageData(pixels, 0, 0);
   const activations = forward(image), probabilities = softmax(Array.from(activations[activations.length - 1]));
-  const best = probabilities.indexOf(Math.max(...probabilities)), hasInk = image.some((byte) => byte > 0);
+  const best = probabilities.indexOf(Math.max(...probabilities)), nInk = inkOf(image), hasInk = nInk > 0;
   element("draw").classList.toggle("no-print", !hasInk);
   element("answer").textContent = hasInk ? `It is a ${best}, says the network: ${percent(probabilities[best])}.`
     : "Draw a digit, as large as you like.";
+  element("ink").textContent = hasInk ? `${nInk} of ${SIZE * SIZE} pixels have ink.` : "";
   element("seen").setAttribute("aria-label", hasInk ? `the drawing in 28 by 28 pixels, read as ${best}` : "empty");
   [...element("probabilities").tBodies[0].rows].forEach((row, digit) => {
     row.cells[1].textContent = hasInk ? percent(probabilities[digit]) : "";
