@@ -125,7 +125,9 @@ def run_experiment(
     dataset : str or Dataset
         mnist, fashion-mnist, a folder of IDX files, or what `load_dataset` returned.
     executor : str or concurrent.futures.Executor
-        "threads", "processes", "dask", "dask:ADDRESS", or an executor of one's own, which is never shut down.
+        "threads", "processes", "dask", "dask:ADDRESS", or an executor of one's own, which is never shut down: loky's,
+        a dask client's `get_executor()`, mpi4py's. What its workers carry out when this is interrupted ends at its next
+        step on dask; other workers cannot be told, and finish it.
     progress : bool or function
         True tells on stderr how far it is, on one line in a terminal and in a notebook. A function is given every
         `pool.Status` and every `RunRecord` instead, and may raise to end it all.
@@ -152,6 +154,10 @@ def run_experiment(
     --------
     result = nnlite.run_experiment(seeds=20, learning_rate=2e-3)
     result.verdict.word, result.summary.headline.interval
+
+    # Under MPI: mpiexec -n 9 python -m mpi4py.futures script.py
+    with mpi4py.futures.MPIPoolExecutor() as executor:
+        result = nnlite.run_experiment(seeds=1000, executor=executor, out="runs.jsonl")
     """
     options = options_of("run_experiment", settings, dataset, executor)
     records: list[RunRecord] = []
