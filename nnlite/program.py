@@ -83,7 +83,11 @@ def leave_threads() -> None:
 
 
 def end(status: int) -> NoReturn:
-    """End the process with an exit status: what only a program does, never a function that a notebook may call."""
+    """End the process with an exit status: what only a program does, never a function that a notebook may call.
+
+    All is said by then: one more Ctrl-C, while the interpreter takes half a second to end, changes nothing.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if _threads_are_left:
         sys.stdout.flush()
         os._exit(status)

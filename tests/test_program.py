@@ -207,6 +207,18 @@ def test_a_command_that_was_started_is_interrupted_as_any_other_once_it_works():
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="interrupts itself by signal")
+def test_ctrl_c_changes_nothing_once_all_is_said():
+    code = (
+        "import atexit, os, signal\n"
+        "from nnlite import program\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)  # while the interpreter ends\n"
+        "program.end(3)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (3, "")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="interrupts itself by signal")
 def test_a_notebook_outlives_a_command_that_is_interrupted_while_it_compiles(tmp_path):
