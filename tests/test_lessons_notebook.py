@@ -29,6 +29,11 @@ def test_the_lessons_and_the_walk_are_written_as_notebooks_once(tmp_path, capsys
     assert capsys.readouterr().err.startswith("nnlite: ")
 
 
+def test_a_lessons_name_alone_is_told_how_it_is_run(capsys):
+    assert lessons_command.main(["claim"]) == 2
+    assert "python -m nnlite.lessons.claim" in capsys.readouterr().err
+
+
 def test_without_jupytext_one_line_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "jupytext", None)
     assert lessons_command.main(["notebook", str(tmp_path)]) == 1

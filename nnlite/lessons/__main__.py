@@ -33,7 +33,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     commands = parser.add_subparsers(metavar="notebook", dest="command")
     writing = commands.add_parser("notebook", help="write walk.ipynb and a notebook of each lesson into a folder")
     writing.add_argument("folder", type=Path, help="made where there is none; notebooks in it are not overwritten")
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in LESSONS:
+        parser.error(f"a lesson is a module of its own: python -m nnlite.lessons.{given[0]}")
+    options = parser.parse_args(given)
     if options.command is None:
         print(contents())
         return 0

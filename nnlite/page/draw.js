@@ -112,7 +112,8 @@ function count(image) {
   const rows = [{ name: "bytes to numbers, zeros found", formula: nPixels, executed: 2 * nPixels + nInk }];
   network.layers.forEach(({ nIn, nOut, width }, l) => {
     const nInputs = l === 0 ? nInk : nIn;
-    rows.push({ name: `layer ${l + 1}: ${nIn} to ${nOut}`, formula: 2 * nIn * nOut, executed: 2 * nInputs * width });
+    const name = `layer ${l + 1}: ${nIn} to ${nOut}${width > nOut ? `, in ${width} lanes` : ""}`;
+    rows.push({ name, formula: 2 * nIn * nOut, executed: 2 * nInputs * width });
     if (l < last) rows.push({ name: `relu of ${nOut}`, formula: nOut, executed: width });
     else rows.push({ name: `the largest of ${nOut}`, formula: nOut - 1, executed: nOut - 1 });
   });
