@@ -50,8 +50,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     ----------
     hidden_layer_sizes : int or sequence of int
         Units of each hidden layer; () for none.
-    activation : {"relu", "tanh", "logistic", "leaky_relu"}
-        Of the hidden layers.
+    activation : str
+        Of the hidden layers: one of `kernels.ops.ACTIVATIONS`; the sigmoid is "logistic" here.
     solver : {"adam", "sgd"}
         `sgd` is gradient descent with momentum.
     batch_size : int or "auto"

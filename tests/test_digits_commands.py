@@ -60,6 +60,8 @@ def test_the_same_seed_trains_the_same_network_and_every_epoch_is_told(tmp_path,
     assert "operations by the formulas" in out
     a, b = (nnlite.load(tmp_path / name).parameters() for name in ("a", "b"))
     assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+    with pytest.raises(ValueError, match="0 to 255"):
+        nnlite.load(tmp_path / "a").predict_proba(np.full((1, 784), 255))
     assert run(monkeypatch, "train", "--epochs", 0, "--hidden", 4, "--seed", 4) == 0
     assert "untrained" in capsys.readouterr().out
 
@@ -101,6 +103,15 @@ def test_a_file_that_cannot_be_read_is_one_line_and_status_2(tmp_path, monkeypat
     assert problem in err
     assert err.startswith(f"nnlite predict: {tmp_path / 'own'}")
     assert len(err.splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_read_hides_no_answer_for_another(tmp_path, monkeypatch, capsys, few, network):
+    nnlite.write_idx(tmp_path / "seven.idx", SEVEN)
+    files = tmp_path / "none.png", tmp_path / "seven.idx"
+    assert run(monkeypatch, "predict", *files, "--network", network) == 2
+    out, err = capsys.readouterr()
+    assert err == f"nnlite predict: {files[0]}: No such file or directory\n"
+    assert out.startswith(f"{files[1]}: ")
 
 
 def test_mistakes_in_the_call_are_status_2_and_missing_data_3(tmp_path, monkeypatch, capsys):

@@ -50,6 +50,8 @@ def train_network(
     optimizer, tally = Adam(LEARNING_RATE), Tally()
     images = prepare_images([data.train_pixels], lambda: data.train_images)
     looked_at = prepare_images([data.test_pixels], lambda: data.test_images)
+    if n_epochs:
+        mlp.input_range = float(data.train_pixels.min() / 255), float(data.train_pixels.max() / 255)
     rows = np.arange(len(data.train_labels))
     with tally.phase("data"):
         count_scaling(images, rows, tally.kernel("scale_pixels"))

@@ -27,7 +27,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    images = [named_image for path in options.files for named_image in _images(path)]  # all, before seconds of training
+    images, status = [], OK
+    for path in options.files:  # all, before seconds of training
+        try:
+            images += _images(path)
+        except Refusal as refusal:
+            print(f"nnlite predict: {refusal}", file=sys.stderr)
+            status = refusal.status
+    if not images:
+        return status
     data = mnist(options.data_dir)
     mlp = network_of(options.network, data)
 
@@ -37,7 +45,7 @@ def _predict(options: argparse.Namespace) -> int:
 
     for name, image in images:
         print(f"{describe(name, image, mlp, known, _marks())}\n")
-    return OK
+    return status
 
 
 def _images(path: str) -> list[tuple[str, NDArray[np.uint8]]]:
