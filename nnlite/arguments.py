@@ -267,17 +267,15 @@ def check_scale(rows: Array, trained_on: tuple[float, float] | None) -> None:
         are_bytes = low >= 0 and 128 <= high <= 255 and furthest <= 1
         advice = "divide by 255" if are_bytes else "scale them alike"
         raise ValueError(f"inputs from {low:g} to {high:g}{trained}: {advice}")
-    if furthest > _FAR * high and low >= 0 and _are_bytes_divided_twice(rows, high):
+    if furthest > _FAR * high and low >= 0 and _are_bytes_divided_twice(rows):
         problem = f"inputs from 0 to {high:.3g}{trained}: bytes divided by 255 twice? once is right"
         warnings.warn_explicit(problem, UserWarning, "nnlite", 0)  # one line, without that of a source file
 
 
-def _are_bytes_divided_twice(rows: Array, high: float) -> bool:
+def _are_bytes_divided_twice(rows: Array) -> bool:
     """Whether values from 0 on are bytes / 255^2, bright ones among them; small numbers of other origin are not."""
-    if not 127.5 < high * _TWICE < 255.5:
-        return False
-    as_bytes = rows[:_ENOUGH] * _TWICE
-    return bool((np.abs(as_bytes - np.rint(as_bytes)) < 1e-3).all())
+    as_bytes = rows[:: max(1, len(rows) // _ENOUGH)] * _TWICE
+    return bool(127.5 < as_bytes.max(initial=0) < 255.5 and (np.abs(as_bytes - np.rint(as_bytes)) < 1e-3).all())
 
 
 def in_words(values: Array) -> str:

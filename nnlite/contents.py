@@ -70,6 +70,8 @@ def describe_content(head: bytes) -> str | None:
             return what
     if head.startswith(b"PK\x03\x04"):
         return _describe_zip(head)
+    if head[4:8] == b"ftyp" and b"avif" in head[8:32]:
+        return "an AVIF picture; export it as PNG or JPEG"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1"):
         return "an HEIC photo, as iPhones take them; export it as JPEG"
     if head[257:262] == b"ustar":

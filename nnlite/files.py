@@ -1,7 +1,7 @@
 """Files opened by content and replaced whole, which is what every reader and writer of data here relies on.
 
-The lowest stage of the data path: `idx` reads and writes through it, `download` writes through it. It knows bytes and
-their compression, no formats and no data sets.
+The lowest stage of the data path: `idx` reads and writes through it, `download` writes through it. It knows bytes,
+their compression and how a page begins, no other formats and no data sets.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def require_replaceable(path: str | os.PathLike[str], begins: bytes = b"") -> None:
-    """Raise OSError where `replacing` would: for who works for long before there is something to write.
+    """Raise OSError where `replacing` would, or would lose something else: for who works for long before it writes.
 
     Parameters
     ----------
@@ -128,6 +128,8 @@ def require_replaceable(path: str | os.PathLike[str], begins: bytes = b"") -> No
     with suppress(_NothingToWrite), replacing(path):
         raise _NothingToWrite
     name = path_name(path)
+    if not begins:
+        return
     with suppress(FileNotFoundError), open(name, "rb") as file:
         if file.read(len(begins)) not in (b"", begins):
             raise FileExistsError(errno.EEXIST, "holds something else; choose another name", name)

@@ -139,7 +139,8 @@ def fit(
     Notes
     -----
     Ctrl-C stops after the step under way and raises KeyboardInterrupt. Network and optimizer hold every step that was
-    taken, whole, and the next `fit` goes on from there; the history is lost.
+    taken, whole, and the next `fit` goes on from there; the history is lost. Kernels that run as plain Python may be
+    left within a step.
 
     Examples
     --------

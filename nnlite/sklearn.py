@@ -106,7 +106,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     Numbers are taken as they are, bytes too: scale images to 0 to 1 (X / np.float32(255)). A network trained on 0 to 1
     refuses what is ten times as large. Where at most half of all numbers differ from zero, training skips the zeros.
 
-    Ctrl-C ends `fit` after the step under way, with a warning as in scikit-learn; the last epoch may be a part of one.
+    Ctrl-C ends `fit` after the step under way (plain Python's within it), with a warning; the last epoch may be a part.
 
     Examples
     --------

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -201,6 +202,10 @@ def interruptibly(work: Callable[[Watch], Found]) -> Found:
             return pool.submit(work, watch).result()
         except KeyboardInterrupt:
             watch.stop[0] = 1
+            ended = False
+            while not ended:  # one more Ctrl-C changes nothing: the only thread still writes to the network
+                with suppress(KeyboardInterrupt):
+                    ended = pool.submit(lambda: True).result()
             raise
 
 

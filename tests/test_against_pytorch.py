@@ -87,10 +87,12 @@ def check_float32(losses, ours, theirs, name):
     assert (apart <= 1e-5).mean() >= 0.99  # the sign of a gradient near zero is not stable, and Adam's step is its sign
 
 
-@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name in LAYERS])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("sizes", SMALL)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_fifty_steps_in_float64_are_pytorchs(name, sizes, activation):
+    if activation not in LAYERS:
+        pytest.skip(f"{activation}: LAYERS does not say which layer of PyTorch it is")
     losses, ours, theirs = train_both(sizes, np.float64, name, activation)
     np.testing.assert_allclose(losses[:, 0], losses[:, 1], rtol=0, atol=1e-9)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)

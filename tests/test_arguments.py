@@ -183,6 +183,7 @@ TINY = {
     "shares of a whole": RNG.dirichlet(np.full(2000, 9), 5),
     "mostly zeros": np.where(RNG.random((30, 8)) < 0.1, RNG.uniform(0, 1 / 255, (30, 8)), 0),
     "thousandths": RNG.integers(0, 4, (30, 8)) / 1000,
+    "dark ones first": np.concatenate([np.zeros((1500, 8)), RNG.uniform(0, 1 / 255, (1500, 8))]),
 }
 
 

@@ -276,6 +276,41 @@ def test_ctrl_c_leaves_whole_steps_and_the_next_fit_goes_on_from_there(dtype):
     assert (result.returncode, result.stdout) == (0, "stopped True True True\n"), result.stderr
 
 
+TWICE_INTERRUPTED = """
+import os, signal, threading, time
+from nnlite import training
+
+begun, interrupted_twice, ended = threading.Event(), threading.Event(), []
+
+def work(watch):
+    begun.set()
+    interrupted_twice.wait()
+    time.sleep(0.2)  # the step under way
+    ended.append(int(watch.stop[0]))
+
+def interrupt():
+    begun.wait()
+    for _ in range(2):
+        time.sleep(0.3)  # so that each is heard by itself, while one waits
+        os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.3)
+    interrupted_twice.set()
+
+threading.Thread(target=interrupt).start()
+try:
+    training.interruptibly(work)
+except KeyboardInterrupt:
+    print("ended", ended)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="plain Python hears Ctrl-C by itself")
+def test_a_second_ctrl_c_does_not_leave_a_thread_that_still_trains():
+    result = subprocess.run([sys.executable, "-c", TWICE_INTERRUPTED], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, "ended [1]\n"), result.stderr
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -261,6 +261,11 @@ def test_no_scheduler_at_the_address_is_one_error(dataset, monkeypatch):
         list(run_all(dataset, RUNS, "dask:tcp://127.0.0.1:9"))
 
 
+def test_an_executor_of_dasks_that_is_no_cluster_is_one_like_any_other(dataset, expected):
+    local = pytest.importorskip("dask.local")
+    assert comparable(run_all(dataset, RUNS, local.SynchronousExecutor())) == expected
+
+
 def test_dask_that_is_not_there_is_named(dataset, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match="--executor dask: needs dask: python -m pip install distributed"):

@@ -19,10 +19,7 @@ from ..idx import IdxFormatError, parse_idx
 from .prepare import prepare
 
 MOST_PIXELS = 25_000_000  # a phone's photo has 12 million; each takes some dozen bytes on its way
-_ENOUGH = (
-    3000,
-    3000,
-)  # of a larger JPEG, 48 million say, a half, a quarter or an eighth is decoded: no smaller than this
+_ENOUGH = (3000, 3000)  # of a larger JPEG, 48 million say, a half, a quarter or an eighth is decoded, never less
 
 
 def read_digit(source: str | os.PathLike[str] | ArrayLike) -> NDArray[np.float32]:

@@ -87,8 +87,8 @@ def describe(
     distance = unlikeness(image, known(digit))
     if distance > UNLIKE[digit]:
         lines.append(
-            f"Warning: perhaps no digit. It is farther from every {digit} that was learnt from than 97 of 100 real\n"
-            f"{digit}s are: {distance:.3f}, theirs at most {UNLIKE[digit]:.3f} (0: equal strokes; 1: none in common)."
+            f"Warning: perhaps no digit. It is farther from every {digit} that was learnt from than 97 of 100 that\n"
+            f"were kept aside: {distance:.3f}, theirs at most {UNLIKE[digit]:.3f} (0: equal strokes, 1: none in common)"
         )
     return "\n".join(lines)
 

@@ -93,8 +93,9 @@ class Cluster:
 
 def is_dask(executor: Executor | str) -> bool:
     """Return whether this is a cluster: "dask", "dask:ADDRESS", or the executor of somebody's client."""
-    kind = executor.partition(":")[0] if isinstance(executor, str) else type(executor).__module__.partition(".")[0]
-    return kind in ("dask", "distributed")
+    if isinstance(executor, str):
+        return executor.partition(":")[0] == "dask"
+    return type(executor).__module__.partition(".")[0] == "distributed"  # dask's own run here, as any other
 
 
 @contextmanager

@@ -49,7 +49,8 @@ def settled(study: Study) -> Section:
         f"the third look in a row at {percent(found['target'])}: {word.word.upper()}{reason}.",
         f"Averaging and phase 1 cost {share}% of scratch's bill; the real steps after them are {fewer}% fewer. The "
         f"means stay at the target from step {at[0]} on from scratch and from step {at[1]} on after averages first. "
-        f"By where the means stay, the first study's estimand, they {brief(by_means)}. "
+        f"By where the means stay, the first study's estimand, averages first {brief(by_means)}"
+        f"{'' if by_means.sign else ', which leaves the direction open'}. "
         f"{n_tried} phases 1 were tried on the settings that won for both arms; the best has {epochs} epochs at "
         f"{factor:g} times the rate. Scratch got no new draws.",
     ]
