@@ -241,7 +241,7 @@ def sensitivity_table(summary: Summary) -> str:
         interval = row.comparison.interval
         lines.append(
             f"{row.model:15s}{row.counting:10s}{row.scope:22s}{percent(interval.median, 0):>7s}  "
-            f"{_range(interval):15s}{row.comparison.n_missed}"
+            f"{interval_range(interval):15s}{row.comparison.n_missed}"
         )
     if summary.sign_test_p is not None:
         lines.append(f"sign test of the article's count against no saving: p = {summary.sign_test_p:.2g}, two-sided")
@@ -291,7 +291,7 @@ def _finding(comparison: Comparison) -> str:
         known = f"(no 95% interval: {comparison.n_pairs} pair{'' if comparison.n_pairs == 1 else 's'}, 6 needed)"
         claim = ""
     else:
-        known = f"(95% interval {_range(shown)})"
+        known = f"(95% interval {interval_range(shown)})"
         low, high = interval.ends
         inside = round(low, 2) <= CLAIMED <= round(high, 2)  # as printed
         claim = "; the claim is 30% saved" if cost else "; the claim is 30%" if inside else ", not 30%"
@@ -375,7 +375,7 @@ def _saved(treated: RunRecord, scratch: RunRecord) -> str:
 def saving(comparison: Comparison, baseline: str = PEOPLE[BASELINE]) -> str:
     """Write the median saving beside a baseline, and the interval where it was measured and has one."""
     known = comparison.measured and comparison.interval.low is not None
-    return _median(comparison, baseline) + (f" ({_range(comparison.interval)})" if known else "")
+    return _median(comparison, baseline) + (f" ({interval_range(comparison.interval)})" if known else "")
 
 
 def _next(summary: Summary) -> str:
@@ -401,5 +401,6 @@ def _median(comparison: Comparison, baseline: str) -> str:
     return percent(comparison.interval.median, 0)
 
 
-def _range(interval: Interval) -> str:
+def interval_range(interval: Interval) -> str:
+    """Write the two ends of an interval of savings, without decimals, or that it has none."""
     return "none" if interval.ends is None else ends(*interval.ends, 0)

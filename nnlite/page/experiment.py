@@ -15,9 +15,8 @@ from ..experiment.as_json import to_json
 from ..experiment.config import BASELINE, TREATMENT, preset_config
 from ..experiment.costs import ARTICLE, EVERY_OPERATION, PHASES, Bill, cost_at_stop
 from ..experiment.records import RunRecord, paired
-from ..experiment.report import Summary, headline, title
-from ..experiment.stats import Interval
-from ..experiment.wording import ends, percent, seeds_in_words
+from ..experiment.report import Summary, headline, interval_range, title
+from ..experiment.wording import percent, seeds_in_words
 from ..flops import COST_MODELS, FREE_BY_CONVENTION
 from .document import commands, document, figure, paragraphs, section, table
 from .draw import drawing_part
@@ -103,15 +102,11 @@ def _models(summary: Summary) -> str:
             row.counting,
             row.scope,
             percent(row.comparison.interval.median, 0),
-            _range(row.comparison.interval),
+            interval_range(row.comparison.interval),
         ]
         for row in summary.sensitivity
     ]
     return table("What is saved, however it is counted", ["model", "counting", "on the bill", "saved", "95%"], rows)
-
-
-def _range(interval: Interval) -> str:
-    return "none" if interval.low is None or interval.high is None else ends(interval.low, interval.high, 0)
 
 
 def _bills(summary: Summary) -> list[str]:
