@@ -2,8 +2,8 @@
 
 A backward kernel reads h, the activation itself, not z: the derivative of each is a short expression of h. A value that
 is not a number passes through every activation, so that the loss shows it. The legend of letters is in
-`nnlite.kernels`; every forward takes z (n, n_out) and overwrites h, every backward takes h and grad_h (n, n_out) and
-overwrites grad_z; float arrays, and a tally that is added to.
+`nnlite.kernels`; every forward takes z (n, n_out) and overwrites h, which may be z itself, every backward takes h and
+grad_h (n, n_out) and overwrites grad_z, which may be grad_h; float arrays, and a tally that is added to.
 """
 
 from __future__ import annotations
