@@ -219,7 +219,7 @@ def _at_checks(record: RunRecord, evaluate_every: int | None = None) -> _Moments
             f"found {len(record.images_seen)} and {len(record.images_read)}"
         )
     checks = np.arange(1, len(steps) + 1) if evaluate_every is None else steps // evaluate_every
-    return _Moments(steps, np.array(record.images_seen, np.int64), np.array(record.images_read, np.int64), checks)
+    return _Moments(steps, *record.images_at_checks, checks)
 
 
 def _at_stop(record: RunRecord) -> _Moments:

@@ -36,6 +36,8 @@ SCHEMA = 1
 
 FAILED = STATUSES[-1]  # could not be carried out; all others (reached, budget, diverged) are results
 
+Ints = npt.NDArray[np.int64]
+
 _UNCOMPARED = ("seconds", "versions", "machine")
 
 
@@ -74,11 +76,14 @@ class RunRecord:
     schema: int = SCHEMA
 
     @cached_property
-    def curve(self) -> npt.NDArray[np.int64]:
+    def curve(self) -> Ints:
         """Its checks as a read-only array (n_checks, 2): made once, since every question asks for it again."""
-        curve = np.array(self.checks, np.int64).reshape(-1, 2)
-        curve.flags.writeable = False
-        return curve
+        return _read_only(self.checks).reshape(-1, 2)
+
+    @cached_property
+    def images_at_checks(self) -> tuple[Ints, Ints]:
+        """Its `images_seen` and `images_read` as read-only arrays, made once too."""
+        return _read_only(self.images_seen), _read_only(self.images_read)
 
     @cached_property
     def run_config(self) -> RunConfig:
@@ -101,6 +106,12 @@ class RunRecord:
     def comparable(self) -> dict[str, Any]:
         """Return all that two runs of the same (arm, seed) must share: everything but seconds, versions, machine."""
         return {name: value for name, value in asdict(self).items() if name not in _UNCOMPARED}
+
+
+def _read_only(numbers: Sequence[Any]) -> Ints:
+    array = np.array(numbers, np.int64)
+    array.flags.writeable = False
+    return array
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ stdout is the result, stderr is progress; exit statuses are those of `nnlite`. N
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shlex
@@ -144,6 +145,7 @@ def _report(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     progress = Progress(sys.stderr, quiet=options.quiet or not sys.stderr.isatty())
     try:
         study = Study.read(options.runs, lambda line: progress.show(line.split()[0], line))
+        gc.freeze()  # millions of numbers that stay to the end: to look at them for cycles takes half a second
         printed = json.dumps(page.facts(study), indent=2, allow_nan=False) if options.json else page.text(study)
     finally:
         progress.clear()
