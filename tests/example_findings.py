@@ -137,7 +137,7 @@ def plausible(**changes):
             control(arm, "descriptive", n=30) for arm in ("stretched-means", "averages-last", "first-layer")
         ],
         "settings": [setting("softmax regression", (-0.3, -0.25, -0.2)), setting("rate x 10", (-2.9, -2.5, -2.1))],
-        "parts_done": NAMES,
+        "parts_done": ["claim", "honest", "controls", "flags", "tuning", "finals", "tuned", "descriptive", "settings"],
     }
     return {**values, **changes}
 

@@ -11,7 +11,7 @@ import pytest
 from made import BEFORE, CONFIG, STEP, F, at_target_from, run
 
 from nnlite.experiment.stats import Interval, Verdict
-from nnlite.study.cells import CELLS, cell, sensitivity
+from nnlite.study.cells import cell, cells, sensitivity
 from nnlite.study.runs import Study
 
 
@@ -227,9 +227,10 @@ def test_failed_runs_and_other_arms_are_passed_over():
     assert claim([*SIX, *failed, run("exemplar", 0, at_target_from(1))]) == claim(SIX)
 
 
-def test_a_cell_without_a_pair_is_open():
-    assert cell(Study({"honest": [r for r in SIX if r.arm == "scratch"]}), "honest") is None
-    assert cell(Study({"claim": SIX}), "honest") is None
+def test_a_cell_that_was_not_run_is_passed_over_and_one_without_a_pair_is_an_error():
+    assert cells(Study({"claim": SIX}), ["honest"]) == {}
+    with pytest.raises(ValueError, match="honest: no pair of runs"):
+        cell(Study({"honest": [r for r in SIX if r.arm == "scratch"]}), "honest")
 
 
 def test_an_arm_of_several_configurations_is_refused():
@@ -243,9 +244,10 @@ def rows_in_words(estimand, *rows):
     full = {"counting": "dense", "scope": "bill", "estimand": estimand, "target": 0.9, "word": "direction only"}
     values = {"n_pairs": 6, "missed": 0, "saved": Interval(0.19, 0.171, 0.213)}
     study = Study({})
+    study.parts = {"honest": []}
     found = {"verdict": Verdict("direction only"), "estimand": estimand, "target": 0.9, "n_pairs": 6}
     found["sensitivity"] = [{**full, **values, **row} for row in rows]
-    study.answers = {(cell.__wrapped__, (key,), ()): found if key == "honest" else None for key in CELLS}
+    study.answers = {(cell.__wrapped__, ("honest",), ()): found}
     return sensitivity(study)
 
 

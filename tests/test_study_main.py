@@ -7,6 +7,7 @@ import os
 import sys
 
 import pytest
+from example_findings import plausible, study_of
 
 from nnlite.experiment.exits import FAILED_RUN, OK, Interrupted
 from nnlite.study import __main__ as command
@@ -92,6 +93,7 @@ def test_the_page_is_written_beside_the_records_and_its_pictures_beside_their_fo
         return [tmp_path / folder / "accuracy.png"]
 
     monkeypatch.setattr("nnlite.study.figures.draw_all", draw_all)
+    monkeypatch.setattr(Study, "read", lambda folder, tell: study_of(plausible()))
     assert command.main(["report", "--write"]) == OK
     page = (tmp_path / "runs" / "details.md").read_text(encoding="utf-8")
     assert "](../figures/accuracy.png)" in page

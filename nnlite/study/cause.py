@@ -22,7 +22,7 @@ from . import controls
 from .comparisons import EXPLAINED_MARGIN, explained, judged, more_saved
 from .document import Facts, Section, Table
 from .protocol import MAIN_SEEDS
-from .runs import Study, once
+from .runs import Study, once, question
 from .second_protocol import CHOSEN, DECIDED, PAIR_SEEDS, STARTS, chosen_gain, shown_gains, with_gain
 
 AVERAGES, GLOBAL_MEAN = CHOSEN
@@ -45,12 +45,10 @@ Runs = Sequence[RunRecord]
 Floats = NDArray[np.float64]
 
 
+@question("Started by a formula: is it the averages, or the start?", needs=("start-gains", "start-images"))
 def cause(study: Study) -> Section:
     """Answer how much of the closed-form start's saving is the start, and how much the averages."""
-    title, found = "Started by a formula: is it the averages, or the start?", causes(study)
-    facts, lacking = {"cause": found}, study.missing("start-gains", "start-images")
-    if found is None:
-        return Section(title, facts=facts, lacking=lacking)
+    found = causes(study)
     answer = [_answer(found), *_on_the_first_test(found), *_taught_by_steps(study)]
     starts = _by_start(found)
     gains = sorted({gain for _, gain in starts})
@@ -73,14 +71,12 @@ def cause(study: Study) -> Section:
     }
     caption = "Saving less that of the averages taught by steps, by pair, size 8; the first registration's test:"
     tables.append(Table.of(found["explains"], tested, caption))
-    return Section(title, answer, tables, facts=facts, lacking=lacking)
+    return Section(answer, tables, facts={"cause": found})
 
 
 @once
-def causes(study: Study) -> Facts | None:
-    """Compare the six starts with scratch, with each other and with the averages taught by steps; None without runs."""
-    if not {"start-gains", "start-images"} <= study.parts.keys():
-        return None
+def causes(study: Study) -> Facts:
+    """Compare the six starts with scratch, with each other and with the averages taught by steps."""
     choosing = study.parts["start-gains"]
     chosen = {arm: chosen_gain(arm, choosing) for arm in CHOSEN}
     starts = [_start(study, arm, gain) for gain in shown_gains(choosing) for arm in STARTS]

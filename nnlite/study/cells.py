@@ -9,6 +9,7 @@ its key.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -27,7 +28,7 @@ from .document import Facts, Section, Table, row_of
 from .estimands import Goal, Pairs, first_touch, stable_ratio, target_of
 from .protocol import CLAIM, CLAIM_64
 from .resampling import ratio_of_expected_costs
-from .runs import Study, both_arms, once
+from .runs import Study, once, pairs_of, question
 
 CELLS = {
     "claim": ("claim", "claim", CLAIM, ARTICLE, "E1"),
@@ -57,14 +58,16 @@ ESTIMANDS = {"E1": "first touch", "E2": "for good", " with ": ", ", "a look ever
 LOOK_EVERY = 50  # steps; the other extreme is a look at every check
 
 
+def cells(study: Study, keys: Iterable[str]) -> dict[str, Facts]:
+    """Judge those of the cells whose part is finished, by their keys in CELLS."""
+    return {key: cell(study, key) for key in keys if study.has(CELLS[key][1])}
+
+
 @once
-def cell(study: Study, key: str) -> Facts | None:
-    """Judge a cell by its key in CELLS; None while its part was not run."""
+def cell(study: Study, key: str) -> Facts:
+    """Judge a cell by its key in CELLS; its part must be finished."""
     name, part, config, bill, estimand = CELLS[key]
-    arms = both_arms(study, part, config)
-    if arms is None:
-        return None
-    treated, scratch = arms
+    treated, scratch = arms = pairs_of(study, part, config)
     by_arm, run = {BASELINE: scratch, TREATMENT: treated}, scratch.runs[0]
     goal = Goal(target_of(run))
     headline = _judged(arms, bill, estimand, goal)
@@ -186,12 +189,12 @@ def verdict_line(found: Facts) -> str:
     return f"{word}{reason}. The averages {saving}, where {there}. At first touch: {other}."
 
 
+@question("Does the word depend on how it is asked?", also=("claim", "honest", "tuned"))
 def sensitivity(study: Study) -> Section:
     """Answer whether the word depends on how it is asked: one table for each word that some row gets."""
-    title, lacking = "Does the word depend on how it is asked?", study.missing("claim", "honest", "tuned")
-    of = {short: found for key, short in SHORT.items() if (found := cell(study, key))}
+    of = {SHORT[key]: found for key, found in cells(study, SHORT).items()}
     if not of:
-        return Section(title, lacking=lacking)
+        return Section()
     same, answer, tables = [], [], []
     for short, found in of.items():
         words = [row["word"] for row in found["sensitivity"] if row["model"] != LABELS]
@@ -200,7 +203,7 @@ def sensitivity(study: Study) -> Section:
         answer += said
         tables += of_words
     first = f"Ways to ask that give a cell's own word, that one among them: {several(same)}."
-    return Section(title, [first, *answer], tables, lacking=lacking)
+    return Section([first, *answer], tables)
 
 
 def _by_word(found: Facts, name: str) -> tuple[list[str], list[Table]]:

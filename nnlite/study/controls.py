@@ -24,7 +24,7 @@ from . import cells
 from .comparisons import EXPLAINED_MARGIN, explained, judged
 from .document import Columns, Facts, Section, Table
 from .protocol import CLAIM, CONTROLS, DESCRIPTIVE, FLAGS, SETTINGS
-from .runs import Study, once
+from .runs import Study, once, question
 
 CHEAP = {"fresh-batches": "fresh batches of ten", "exemplar": "one fixed image a class"}
 """Controls that would explain a saving as nothing but cheap steps."""
@@ -163,13 +163,11 @@ def _steps_within(budget: int, run: RunRecord) -> float:
     return hit if hit is not None and hit <= budget else math.inf
 
 
+@question("Is it the averages, or just cheap steps?", needs=("claim", "controls"))
 def averages_or_steps(study: Study) -> Section:
     """Answer whether it is the averages or just cheap steps, by the eight controls."""
-    title, found = "Is it the averages, or just cheap steps?", controls(study)
+    found = controls(study)
     facts = {"controls": found, "averages_or_steps": conclusion(found), "explained_by": explained_by(found)}
-    lacking = study.missing("claim", "controls")
-    if not found:
-        return Section(title, facts=facts, lacking=lacking)
     tables = [_table_of_arms("What each saves", found)]
     if tested := [row for row in found if row["explanation"]]:
         columns = {
@@ -185,7 +183,7 @@ def averages_or_steps(study: Study) -> Section:
     pictures = {"controls": "savings of the controls, with intervals"}
     said = conclusion(found)
     answer = [said] if said else []
-    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
+    return Section(answer, tables, pictures=pictures, facts=facts)
 
 
 def conclusion(found: Sequence[Facts]) -> str:
@@ -215,21 +213,19 @@ def conclusion(found: Sequence[Facts]) -> str:
     return f"Neither alone: beside {averages}, {listed(DECIDING, with_outcome=True)} ({source})."
 
 
+@question("What does one flag save, without pretraining?", needs=("claim", "flags"))
 def one_flag(study: Study) -> Section:
     """Answer what one flag saves without any pretraining."""
-    title, found = "What does one flag save, without pretraining?", flags(study)
-    facts, lacking = {"flags": found}, study.missing("claim", "flags")
-    if not found:
-        return Section(title, facts=facts, lacking=lacking)
+    found = flags(study)
     told = [f"{row['name']} alone {_saved_in_words(row)}" for row in found]
     answer = [f"{'; '.join(told)}, from scratch and by the article's count."]
-    if claim := cells.cell(study, "claim"):
-        beaten = [row["name"] for row in found if row["saved"].interval.median > claim["saved"].median]
-        than = f"The averages {saved(claim['saved'], claim['n_pairs'])}"
-        answer.append(f"{than}, less than {several(beaten)}." if beaten else f"{than}, more than any of these.")
+    claim = cells.cell(study, "claim")
+    beaten = [row["name"] for row in found if row["saved"].interval.median > claim["saved"].median]
+    than = f"The averages {saved(claim['saved'], claim['n_pairs'])}"
+    answer.append(f"{than}, less than {several(beaten)}." if beaten else f"{than}, more than any of these.")
     caption = "From scratch with and without it, n pairs (95%); steps: median with it."
     table = _table_of_settings("one thing changed", found, caption)
-    return Section(title, answer, [table], _with_the_flag(study), facts=facts, lacking=lacking)
+    return Section(answer, [table], _with_the_flag(study), facts={"flags": found})
 
 
 def _with_the_flag(study: Study) -> list[str]:
@@ -245,19 +241,20 @@ def _with_the_flag(study: Study) -> list[str]:
     return [f"The flag and the averages together, by the article's count and only described: {'; '.join(both)}."]
 
 
+@question("Other arms and settings", needs=("claim",), also=("descriptive", "settings"))
 def others(study: Study) -> Section:
     """Describe the other arms, and one thing changed in both arms."""
-    title, arms, changed = "Other arms and settings", descriptive(study), settings(study)
-    facts, lacking = {"descriptive": arms, "settings": changed}, study.missing("descriptive", "settings")
+    arms, changed = descriptive(study), settings(study)
+    facts = {"descriptive": arms, "settings": changed}
     if not arms and not changed:
-        return Section(title, facts=facts, lacking=lacking)
+        return Section(facts=facts)
     tables = [_table_of_arms("What other arms save", arms)] if arms else []
     if changed:
         caption = "One thing changed in both arms, n pairs (95%); steps: scratch's median."
         tables.append(_table_of_settings("", changed, caption))
     answer = "Descriptive: few pairs and no tests, so no line here supports or refutes anything."
     pictures = {"phase1": "phase 1 alone: accuracy on the averages and on test, by epoch"}
-    return Section(title, [answer], tables, pictures=pictures, facts=facts, lacking=lacking)
+    return Section([answer], tables, pictures=pictures, facts=facts)
 
 
 def _table_of_arms(what: str, found: Sequence[Facts]) -> Table:

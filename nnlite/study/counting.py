@@ -13,7 +13,7 @@ from ..experiment.costs import ARTICLE, EVERY_OPERATION, compared
 from ..experiment.records import paired
 from ..experiment.wording import brief, cell
 from .document import Facts, Section, Table
-from .runs import Study, once
+from .runs import Study, once, question
 from .second_protocol import COUNTED, DECIDED, HELD_OUT, PAIR_SEEDS
 
 WORDS = {
@@ -37,13 +37,11 @@ COUNTS: dict[str, dict[str, Any]] = {
 """The ways to count, and how `compared` is asked for them."""
 
 
+@question("Does it depend on how operations are counted?", needs=("start-images", "counting"))
 def counting(study: Study) -> Section:
     """Answer whether the saving depends on counting zeros, and whether fewer images change that."""
-    title, rows = "Does it depend on how operations are counted?", counted(study)
+    rows = counted(study)
     facts = {"counting": rows, "sign_turns": any(row["sign_turns"] for row in rows)}
-    lacking = study.missing("start-images", "counting")
-    if not rows:
-        return Section(title, facts=facts, lacking=lacking)
     turned = [row for row in rows if row["sign_turns"]]
     answer = [
         f"{'Yes' if turned else 'No'}. {_both(rows, 'class-means')}",
@@ -56,14 +54,12 @@ def counting(study: Study) -> Section:
         "zeros skipped": lambda row: cell(row["executed"]),
     }
     caption = f"Saved, % (95%), by averages of what and whose accuracy stops; {rows[0]['n_pairs']} pairs:"
-    return Section(title, answer, [Table.of(rows, columns, caption)], facts=facts, lacking=lacking)
+    return Section(answer, [Table.of(rows, columns, caption)], facts=facts)
 
 
 @once
 def counted(study: Study) -> list[Facts]:
-    """Compare averages of all and of fewer images with scratch by every count; nothing while a part is missing."""
-    if not {"start-images", "counting"} <= study.parts.keys():
-        return []
+    """Compare averages of all and of fewer images with scratch by every count."""
     return [_row(study, arm, stop) for stop in STOPS for arm in COUNTED]
 
 

@@ -51,12 +51,12 @@ class Table:
 class Section:
     """One question, its answer, and what the answer rests on."""
 
-    title: str
     answer: list[str] = field(default_factory=list)  # paragraphs, the first of which answers; none: it stays open
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # paragraphs below the tables
     pictures: dict[str, str] = field(default_factory=dict)  # a picture's name without ending -> what it shows
     facts: dict[str, Any] = field(default_factory=dict)  # the numbers, by their names in JSON
+    title: str = ""
     lacking: list[str] = field(default_factory=list)  # the parts that were not run, in a sentence
 
     @property

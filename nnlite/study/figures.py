@@ -63,12 +63,12 @@ def figures(study: Study) -> Iterator[tuple[str, Figure]]:
     if scratch:
         yield "accuracy", accuracy_figure([*scratch, *averaged])
         yield "pairs", pairs_figure(found["claim"], scratch, averaged)
-    if found["controls"]:
-        yield "controls", controls_figure(found["controls"], found["flags"])
-    if found["settled"] and (arms := settled_arms(study)):
+    if found.get("controls"):
+        yield "controls", controls_figure(found["controls"], found.get("flags", []))
+    if found.get("settled") and (arms := settled_arms(study)):
         treated, plain = arms
         yield "tuning", tuning_figure(found["settled"], plain, treated)
-    if found["targets"]:
+    if found.get("targets"):
         yield "steps-saved", steps_saved_figure(found["targets"], found["prediction"])
     if phase1 := phase1_figure(study.runs("settings", TREATMENT, SETTINGS["200 epochs"])):
         yield "phase1", phase1

@@ -19,7 +19,7 @@ from ..experiment.stats import article_rank
 from ..experiment.wording import brief, cell, ends, percent, several, steps
 from .document import Facts, Section, Table
 from .protocol import calibration
-from .runs import Study, once
+from .runs import Study, once, question
 from .second_protocol import DECIDED, NEAREST, SCANNED
 
 PRINTED = {
@@ -32,12 +32,10 @@ PRINTED = {
 N_SHOWN = 15
 
 
+@question("Which settings give the article's own numbers?", needs=("start-images", "regime"))
 def regime(study: Study) -> Section:
     """Answer which settings give the article's numbers, and what they save."""
-    title, rows = "Which settings give the article's own numbers?", settings(study)
-    facts, lacking = {"regime": rows, "calibration": nearest(study)}, study.missing("start-images", "regime")
-    if not rows:
-        return Section(title, facts=facts, lacking=lacking)
+    rows = settings(study)
     wanted = f"{SCRATCH.real_steps} steps, {PRINTED['after_pretrain']:.0%} and {PRETRAINED.real_steps} steps"
     well_run = [row for row in rows if row["setting"] in NEAREST]
     giving = [row for row in well_run if row["gives"]]
@@ -69,18 +67,16 @@ def regime(study: Study) -> Section:
         Table.of(shown, medians, caption),
         Table.of(well_run, ranges, "Smallest to largest of 100 pairs, and where the article's lies:"),
     ]
-    return Section(title, answer, tables, facts=facts, lacking=lacking)
+    return Section(answer, tables, facts={"regime": rows, "calibration": nearest(study)})
 
 
 @once
 def settings(study: Study) -> list[Facts]:
-    """Hold every setting against the article's three numbers, the nearest first; nothing while a part is missing.
+    """Hold every setting against the article's three numbers, the nearest first.
 
     distance = max of |log(median / printed)| over the three, infinite where the median run missed; a setting gives the
     article's numbers where each of the three lies within the range of its pairs.
     """
-    if not {"start-images", "regime"} <= study.parts.keys():
-        return []
     rows = [_row(study, name, config) for name, config in {**NEAREST, **SCANNED}.items()]
     return sorted(rows, key=lambda row: row["distance"])
 

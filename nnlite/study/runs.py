@@ -6,6 +6,7 @@ Left out: how parts are run and kept (`parts`), what is asked (`estimands` and t
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -120,6 +121,10 @@ class Study:
         """Return a part's runs by configuration and arm, by seed within."""
         return self._sorted.get(part, {})
 
+    def has(self, *parts: str) -> bool:
+        """Return whether all of these parts are finished."""
+        return self.parts.keys() >= set(parts)
+
     def missing(self, *parts: str) -> list[str]:
         """Name those of the parts that were not finished, in a sentence; empty if all were."""
         lacking = [part for part in parts if part not in self.parts]
@@ -128,6 +133,10 @@ class Study:
         commands = "run PART" if len(lacking) > 1 else f"run {lacking[0]}"
         which = f"part{'s' if len(lacking) > 1 else ''} {several(lacking)}"
         return [f"Not finished: {which} (python -m nnlite.study {commands})."]
+
+
+Ask = Callable[[Study], Section]
+"""A question: records in, one section out."""
 
 
 def _what_there_is(folder: str, name: str) -> str:
@@ -158,6 +167,29 @@ def once(
     return remembered
 
 
+def question(title: str, needs: Sequence[str] = (), also: Sequence[str] = ()) -> Callable[[Ask], Ask]:
+    """Give a question its title, and ask it only when the parts that it needs are finished.
+
+    Parameters
+    ----------
+    title : str
+    needs : sequence of str
+        Parts without which there is no answer.
+    also : sequence of str
+        Parts that say more; those that are missing are named below the answer.
+    """
+
+    def titled(ask: Ask) -> Ask:
+        @wraps(ask)
+        def asked(study: Study) -> Section:
+            section = ask(study) if study.has(*needs) else Section()
+            return replace(section, title=title, lacking=study.missing(*needs, *also))
+
+        return asked
+
+    return titled
+
+
 @once
 def both_arms(study: Study, part: str, config: RunConfig | None = None) -> Pairs | None:
     """Watch class-means and scratch over the seeds that both have in a part; None where there is no pair."""
@@ -165,6 +197,15 @@ def both_arms(study: Study, part: str, config: RunConfig | None = None) -> Pairs
     return (Curves(treated), Curves(scratch)) if treated else None
 
 
+def pairs_of(study: Study, part: str, config: RunConfig | None = None) -> Pairs:
+    """Watch both arms as `both_arms` does; ValueError where there is no pair."""
+    arms = both_arms(study, part, config)
+    if arms is None:
+        raise ValueError(f"{part}: no pair of runs of class-means and scratch")
+    return arms
+
+
+@question("What was run")
 def what_was_run(study: Study) -> Section:
     """QUESTION: what does the report rest on, and what does it lack? Parts, machines, versions; checked formulas."""
     records, done = study.records, list(study.parts)
@@ -195,7 +236,7 @@ def what_was_run(study: Study) -> Section:
         "machines": machines,
         "versions": programs,
     }
-    return Section("What was run", answer, facts=facts)
+    return Section(answer, facts=facts)
 
 
 def _machine(record: RunRecord) -> str:

@@ -21,7 +21,7 @@ from .cells import expected_costs
 from .document import Facts, Section, Table, row_of
 from .estimands import Goal, Pairs, first_touch, for_good
 from .protocol import BOTH
-from .runs import Study, both_arms, once
+from .runs import Study, both_arms, once, question
 from .second_protocol import FIRST_WINNER, SETTLING_SEEDS, best_phase_1, phase_1_draws, settled_goal, settled_score
 
 NEIGHBOURHOOD = [Fraction(n, 1000) for n in range(887, 895)]
@@ -32,12 +32,10 @@ FOR_GOOD = "for good, ratio of totals"
 """How the first study judged its tuned cell."""
 
 
+@question("Tuned against tuned, settled?", needs=("tuning-2", "finals-2", "tuned-2"))
 def settled(study: Study) -> Section:
     """Answer what is left when both arms are tuned, by three looks in a row."""
-    title, found = "Tuned against tuned, settled?", settlement(study)
-    facts, lacking = {"settled": found}, study.missing("tuning-2", "finals-2", "tuned-2")
-    if found is None:
-        return Section(title, facts=facts, lacking=lacking)
+    found = settlement(study) or {}
     at = [steps(found["stable_steps"][arm]) for arm in BOTH]
     by_means = row_of(found["ways"], how=FOR_GOOD)["saved"]
     word, n_tried = found["verdict"], len(found["scores"])
@@ -70,14 +68,14 @@ def settled(study: Study) -> Section:
         Table.of(found["neighbourhood"], near, "Saved, % (95%), every operation, by target:"),
     ]
     pictures = {"tuning": "both tuned arms' mean accuracy against operations, near the target"}
-    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
+    return Section(answer, tables, pictures=pictures, facts={"settled": found})
 
 
 @once
 def settlement(study: Study) -> Facts | None:
     """Judge the settled comparison, with what found its phase 1; None while a part is missing."""
     arms = settled_arms(study)
-    if arms is None or not {"tuning-2", "finals-2"} <= study.parts.keys():
+    if arms is None or not study.has("tuning-2", "finals-2"):
         return None
     treated, scratch = arms
     goal = settled_goal(scratch.runs[0])

@@ -30,7 +30,7 @@ from .document import Facts, Section, Table
 from .estimands import Curves, Goal, Pairs, first_touch, for_good, target_of
 from .protocol import BOTH, CLAIM, EPOCHS_5, EPOCHS_20, HONEST, TARGETS, WIDE, WIDE_TARGETS
 from .resampling import Band, simultaneous_band
-from .runs import Study, both_arms, once
+from .runs import Study, both_arms, once, question
 
 MIN_REACHED = 0.95
 """Smallest share of pairs in which both runs reach a target that has a ratio."""
@@ -44,14 +44,14 @@ AFTER = {"500 steps": ("claim", CLAIM), "5 epochs": ("epochs-5", EPOCHS_5), "20 
 Floats = NDArray[np.float64]
 
 
+@question("How does it depend on the target?", also=("epochs-5", "wide"))
 def targets(study: Study) -> Section:
     """Answer how the saving depends on the target, and whether the prediction held."""
     rows, found, wide = at_targets(study), prediction(study), by_target(both_arms(study, "wide", WIDE), WIDE_TARGETS)
     within = "5 epochs" if "epochs-5" in study.parts else f"{CLAIM.max_steps} steps"
     facts = {"targets": rows, "targets_within": within, "prediction": found, "wide": wide}
-    title, lacking = "How does it depend on the target?", study.missing("epochs-5", "wide")
     if not rows and not wide:
-        return Section(title, facts=facts, lacking=lacking)
+        return Section(facts=facts)
     told = [f"to {_target(r['target'])} the averages {saved(r['saved'], r['n_pairs'])}" for r in rows if r["saved"]]
     answer = [f"By the article's count, {'; '.join(dict.fromkeys([told[0], told[-1]]))}."] if told else []
     answer.append(what_became_of(found) if found else "The prediction was not tested.")
@@ -61,7 +61,7 @@ def targets(study: Study) -> Section:
     if wide:
         tables.append(_target_table(wide, "512 hidden units, within 20 epochs"))
     pictures = {"steps-saved": "steps saved against the target"}
-    return Section(title, answer, tables, pictures=pictures, facts=facts, lacking=lacking)
+    return Section(answer, tables, pictures=pictures, facts=facts)
 
 
 @once
@@ -216,13 +216,12 @@ def _target(share: float) -> str:
     return percent(share).replace(".0%", "%")
 
 
+@question("Are both equally good later?", also=("epochs-5", "epochs-20"))
 def equal_steps(study: Study) -> Section:
     """Answer whether both arms are equally accurate on the test set after the same number of real steps."""
     rows = [at_the_end(name, *both) for name, about in AFTER.items() if (both := both_arms(study, *about))]
-    title, facts = "Are both equally good later?", {"equal_steps": rows}
-    lacking = study.missing("epochs-5", "epochs-20")
     if not rows:
-        return Section(title, facts=facts, lacking=lacking)
+        return Section(facts={"equal_steps": rows})
     answer = (
         f"Called the same if it is shown that mean accuracies are less than {number(EQUIVALENCE_MARGIN, 2)} points "
         f"apart: {'; '.join(map(how_far_apart, rows))}."
@@ -235,7 +234,7 @@ def equal_steps(study: Study) -> Section:
         "points apart (95%)": lambda row: cell(row["difference"], 2),
         "p": lambda row: p_value(row["test"].p_value),
     }
-    return Section(title, [answer], [Table.of(rows, columns)], facts=facts, lacking=lacking)
+    return Section([answer], [Table.of(rows, columns)], facts={"equal_steps": rows})
 
 
 def at_the_end(name: str, treated: Curves, scratch: Curves) -> Facts:
@@ -273,17 +272,15 @@ def _known(ends: tuple[float, float] | None) -> str:
     return f"95% interval {number(ends[0], 2)} to {number(ends[1], 2)}; " if ends else ""
 
 
+@question("Is it the same with clothes instead of digits (Fashion-MNIST)?", needs=("fashion",))
 def fashion(study: Study) -> Section:
     """Answer whether it is the same with pictures of clothes."""
     found, runs = cells.cell(study, "fashion"), both_arms(study, *cells.CELLS["fashion"][1:3])
     rows = by_target(runs, matched_targets(study))
-    title, lacking = "Is it the same with clothes instead of digits (Fashion-MNIST)?", study.missing("fashion")
     facts = {"fashion": found, "fashion_targets": rows}
-    if found is None:
-        return Section(title, facts=facts, lacking=lacking)
     answer = [f"To {_target(found['target'])} of the test images: {cells.verdict_line(found)}"]
     caption = "Targets that match those of MNIST on scratch's own mean curve"
-    return Section(title, answer, [_target_table(rows, caption)] if rows else [], facts=facts, lacking=lacking)
+    return Section(answer, [_target_table(rows, caption)] if rows else [], facts=facts)
 
 
 def matched_targets(study: Study) -> list[float]:
@@ -299,17 +296,16 @@ def matched(digits: Curves, clothes: Curves, wanted: Sequence[float]) -> list[fl
     return [round(mean, 3) for mean in means.tolist()]
 
 
+@question("What does stopping on the test set do?", also=("claim", "honest"))
 def stopping_on_test(study: Study) -> Section:
     """Answer what stopping on the test set does: how it flatters, and what the held-out cell would have said."""
     rows = [row for arm in BOTH if (row := optimism(study.runs("claim", arm, CLAIM)))]
-    honest, runs = cells.cell(study, "honest"), both_arms(study, *cells.CELLS["honest"][1:3])
-    found = {**stops(*runs), "saved_by_validation": honest["saved"]} if honest and runs else None
-    title, lacking = "What does stopping on the test set do?", study.missing("claim", "honest")
-    facts = {"optimism": rows, "stops": found}
-    if not rows and found is None:
-        return Section(title, facts=facts, lacking=lacking)
+    found = None
+    if runs := both_arms(study, *cells.CELLS["honest"][1:3]):
+        honest = cells.cell(study, "honest")
+        found = {**stops(*runs), "saved_by_validation": honest["saved"]}
     answer = [" ".join(flattery(row) for row in rows)] if rows else []
-    if found and honest:
+    if found:
         by_test, by_validation = (saved(found[f"saved_by_{on}"], honest["n_pairs"]) for on in ("test", "validation"))
         answer.append(
             f"The held-out cell's runs, stopped on test instead: {by_test}; on held-out images: {by_validation}."
@@ -321,7 +317,7 @@ def stopping_on_test(study: Study) -> Section:
         ]
         if read:
             answer.append(f"Where they stop on held-out images, so much of test is right: {'; '.join(read)}.")
-    return Section(title, answer, facts=facts, lacking=lacking)
+    return Section(answer, facts={"optimism": rows, "stops": found})
 
 
 def optimism(runs: Sequence[RunRecord]) -> Facts | None:

@@ -17,7 +17,7 @@ from ..experiment.wording import PEOPLE, brief, operations, percent, saved, seve
 from .cells import by_the_other_estimand, cell
 from .document import Facts, Section, Table
 from .protocol import BOTH, best, by_arm, score
-from .runs import Study, once
+from .runs import Study, once, question
 
 SETTINGS = {
     "optimizer": "optimizer",
@@ -32,17 +32,15 @@ SETTINGS = {
 SHOWN_DRAWS = (1, 2, 4, 8, 16, 32, 64)
 
 
+@question("Is it still there when both are tuned?", needs=("honest", "tuning", "finals", "tuned"))
 def tuned(study: Study) -> Section:
     """Answer what is left when both arms are tuned alike."""
-    title, found, honest = "Is it still there when both are tuned?", search(study), cell(study, "honest")
-    facts, lacking = {"tuned": found}, study.missing("tuning", "finals", "tuned")
-    if found is None or honest is None:
-        return Section(title, facts=facts, lacking=lacking)
+    found = search(study)
     reason = f" ({word.reason})" if (word := found["cell"]["verdict"]).reason else ""
     answer = [
         _in_all_ways(found["cell"]),
         f"Registered word: {word.word.upper()}{reason}. Untuned, the held-out cell: the averages "
-        f"{saved(found['untuned'], honest['n_pairs'])}.",
+        f"{saved(found['untuned'], cell(study, 'honest')['n_pairs'])}.",
         *_on_the_width(found["cell"]),
     ]
     winners, scores = found["winners"], found["scores"]
@@ -63,26 +61,22 @@ def tuned(study: Study) -> Section:
             f"Operations to the target, expected best of k draws, of which {several(never)} never get there:",
         ),
     ]
-    return Section(title, answer, tables, facts=facts, lacking=lacking)
+    return Section(answer, tables, facts={"tuned": found})
 
 
 @once
-def search(study: Study) -> Facts | None:
-    """Put the tuned cell together with what found its settings, and what that cost; None while something is missing."""
-    contest, honest = cell(study, "tuned"), cell(study, "honest")
-    first = {arm: best(arm, study.parts.get("finals", []), 1) for arm in BOTH}
-    if contest is None or honest is None or "tuning" not in study.parts or not all(first.values()):
-        return None
+def search(study: Study) -> Facts:
+    """Put the tuned cell together with what found its settings, and what that cost."""
     tried = study.by_configuration("tuning")
     scores = {arm: [score(tried.get((config, arm), [])) for config in by_arm(arm)] for arm in BOTH}
     searched = [*study.parts["tuning"], *study.parts["finals"]]
     return {
-        "cell": contest,
-        "winners": {arm: _drawn(arm, config) for arm, (config,) in first.items()},
+        "cell": cell(study, "tuned"),
+        "winners": {arm: _drawn(arm, best(arm, study.parts["finals"], 1)[0]) for arm in BOTH},
         "scores": scores,  # mean cost at E2 of every draw, inf for none
         "expected_best": {arm: expected_best(values) for arm, values in scores.items()},
         "search_cost": {arm: sum(all_spent(run) for run in searched if run.arm == arm) for arm in BOTH},
-        "untuned": honest["saved"],
+        "untuned": cell(study, "honest")["saved"],
     }
 
 

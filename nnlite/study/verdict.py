@@ -28,12 +28,12 @@ from ..experiment.wording import (
 )
 from ..experiment.wording import cell as interval
 from . import controls
-from .cells import CELLS, IN_VERDICT, SHORT, by_the_other_estimand, by_what_ran, cell, verdict_line
+from .cells import IN_VERDICT, SHORT, by_the_other_estimand, by_what_ran, cell, cells, verdict_line
 from .comparisons import EXPLAINED_MARGIN
 from .document import Facts, Section, Table, row_of
 from .estimands import Curves, Goal, for_good, target_of
 from .protocol import CLAIM, FLAGS
-from .runs import Study, once
+from .runs import Study, once, question
 from .settled import settlement
 
 ANSWER = {
@@ -60,12 +60,11 @@ GONE = ("no material saving", "costs more")
 """Words that say a saving is gone."""
 
 
+@question("In short", needs=("claim",))
 def headline(study: Study) -> Section:
     """Answer in one sentence and one table: four cells, and what twice the learning rate saves without averages."""
     rows = [row for key in ROWS if (row := _headline_row(study, key))]
-    claim, facts, lacking = cell(study, "claim"), {"headline": rows}, study.missing("claim")
-    if claim is None:
-        return Section("In short", facts=facts, lacking=lacking)
+    claim = cell(study, "claim")
     answer = (
         f"{ANSWER[claim['verdict'].word]}: counted and stopped as in the article the averages "
         f"{saved(claim['saved'], claim['n_pairs'])}, not {CLAIMED:.0%}."
@@ -99,14 +98,14 @@ def headline(study: Study) -> Section:
     )
     table = Table(["", "n", "first touch", "for good", "zeros skipped"], lines, caption)
     pictures = {"pairs": "cost with averages first against cost from scratch, pair by pair"}
-    return Section("In short", [answer], [table], pictures=pictures, facts=facts)
+    return Section([answer], [table], pictures=pictures, facts={"headline": rows})
 
 
 def _headline_row(study: Study, key: str) -> Facts | None:
     """What is saved by either estimand, and by what ran at each run's first touch; None where that was not run."""
     if key in FLAGS:
         return _flag_row(study, key)
-    if (found := cell(study, key)) is None:
+    if (found := cells(study, [key]).get(key)) is None:
         return None
     ways = {"E1": "first_touch", "E2": "for_good"}
     own = ways.pop(found["estimand"])
@@ -159,7 +158,7 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
     )
     found = {}
     for preset, key in (("article", "claim"), ("article-64", "claim_64")):
-        claim = cell(study, key) or {}
+        claim = cell(study, key)
         scratch, then = (spread(claim["first_hit_steps"][arm]) for arm in (BASELINE, TREATMENT))
         every = row_of(claim["sensitivity"], model=EVERY_OPERATION.model)["saved"]
         found[preset] = {
@@ -175,35 +174,28 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
     return found
 
 
+@question("Does the claim stand?", needs=("claim", "honest", "controls", "tuned"))
 def verdict(study: Study) -> Section:
     """Give the word of each cell, what stands beside it, and the article's numbers next to ours."""
     of = {key: cell(study, key) for key in IN_VERDICT}
     told: list[str] = []
     answer, tables, notes = [standing(study)], [], []
     for key, (title, short) in IN_VERDICT.items():
-        if (found := of[key]) is None:
-            answer.append(" ".join([f"{title}: not answered.", *study.missing(CELLS[key][1])]))
-            continue
+        found = of[key]
         answer.append(f"{title}: {verdict_line(found)}")
         told.append(found["verdict"].word)
         if found["estimand"] == "E1":
             tables.append(_beside_the_article(found, short))
             notes.append(_tested(found, short))
-    answer += qualifiers(study)
-    if claim := of["claim"]:
-        answer.append(_the_articles_pair(claim))
+    answer += [*qualifiers(study), _the_articles_pair(of["claim"])]
     notes += [f'"{word}" means: {MEANING[word]}.' for word in sorted(set(told))]
     pictures = {"accuracy": "accuracy against operations, both arms"}
-    return Section("Does the claim stand?", answer, tables, notes, pictures, facts=of)
+    return Section(answer, tables, notes, pictures, facts=of)
 
 
 def standing(study: Study) -> str:
-    """Say whether the claim stands or falls by the registered rule; open while a cell or the controls are missing."""
-    of = [cell(study, key) for key in ("claim", "honest", "tuned")]
-    if None in of or not controls.controls(study):
-        lacking = study.missing("claim", "honest", "controls", "tuned")
-        return " ".join(["By the rules set beforehand that stays open.", *lacking])
-    claim, held_out, tuned = (found["verdict"].word for found in of if found)
+    """Say whether the claim stands or falls by the registered rule."""
+    claim, held_out, tuned = (cell(study, key)["verdict"].word for key in ("claim", "honest", "tuned"))
     if held_out in GONE or tuned in GONE:
         return f"By the rules set beforehand it falls: {SHORT['honest']} {held_out}, tuned {tuned}."
     at_last = settlement(study)
@@ -227,33 +219,26 @@ def standing(study: Study) -> str:
 
 
 def qualifiers(study: Study) -> list[str]:
-    """Write the three qualifiers of the verdict, a paragraph each; one that cannot be told says why."""
-    as_much = tuned = counting = "not known."
-    found, judged = controls.controls(study), cell(study, "tuned")
-    if len(found) > 1:
-        by = "; ".join(f"{arm} ({ARMS[arm]})" for arm in controls.explained_by(found))
-        margin = f"within {100 * EXPLAINED_MARGIN:.0f} points; the registered word for such a control is explains"
-        as_much = f"{by}; {margin}." if by else "none of the controls."
-    if judged:
-        word = judged["verdict"].word
-        gone = "open" if word == "not established" else "no"
-        tuned = f"yes ({word})." if word in GONE else f"{gone} (tuned: {word})."
+    """Write the three qualifiers of the verdict, a paragraph each."""
+    by = "; ".join(f"{arm} ({ARMS[arm]})" for arm in controls.explained_by(controls.controls(study)))
+    margin = f"within {100 * EXPLAINED_MARGIN:.0f} points; the registered word for such a control is explains"
+    as_much = f"{by}; {margin}." if by else "none of the controls."
+    word = cell(study, "tuned")["verdict"].word
+    gone = "open" if word == "not established" else "no"
+    tuned = f"yes ({word})." if word in GONE else f"{gone} (tuned: {word})."
     if at_last := settlement(study):
         word = at_last["verdict"].word
         tuned += f" Settled by the second registration: {'yes' if word in GONE else 'no'} ({word})."
-    if cell(study, "claim"):
-        counting = _counting(study)
-    told = {
-        "Saves as much as the averages": (as_much, "controls"),
-        "Gone when tuned": (tuned, "tuned"),
-        "Depends on the counting": (counting, "claim"),
-    }
-    return [" ".join([f"{name}: {answer}", *study.missing(part)]) for name, (answer, part) in told.items()]
+    return [
+        f"Saves as much as the averages: {as_much}",
+        f"Gone when tuned: {tuned}",
+        f"Depends on the counting: {_counting(study)}",
+    ]
 
 
 def _counting(study: Study) -> str:
     """Whether a count turns the sign or the word: by what ran, and by the cost models that count shapes."""
-    of = {short: found for key, (_, short) in IN_VERDICT.items() if (found := cell(study, key))}
+    of = {short: cell(study, key) for key, (_, short) in IN_VERDICT.items()}
     ran = {short: by_what_ran(found)["saved"] for short, found in of.items()}
     turned = any((ran[short].median < 0) != (found["saved"].median < 0) for short, found in of.items())
     another = {
