@@ -56,6 +56,9 @@ ROWS = {
 }
 """The headline's rows: cells by their keys, and a flag that scratch may change instead."""
 
+RULED_BY = ("honest", "controls", "tuned")
+"""Parts that the registered rule looks at, beside the claim cell's own."""
+
 GONE = ("no material saving", "costs more")
 """Words that say a saving is gone."""
 
@@ -174,20 +177,20 @@ def beside_the_first_screen(study: Study) -> dict[str, dict[str, str]]:
     return found
 
 
-@question("Does the claim stand?", needs=("claim", "honest", "controls", "tuned"))
+@question("Does the claim stand?", needs=("claim",), also=RULED_BY)
 def verdict(study: Study) -> Section:
     """Give the word of each cell, what stands beside it, and the article's numbers next to ours."""
-    of = {key: cell(study, key) for key in IN_VERDICT}
-    told: list[str] = []
-    answer, tables, notes = [standing(study)], [], []
-    for key, (title, short) in IN_VERDICT.items():
-        found = of[key]
+    of, told = cells(study, IN_VERDICT), list[str]()
+    ruled = study.has(*RULED_BY)
+    answer, tables, notes = [standing(study) if ruled else "By the rules set beforehand that stays open."], [], []
+    for key, found in of.items():
+        title, short = IN_VERDICT[key]
         answer.append(f"{title}: {verdict_line(found)}")
         told.append(found["verdict"].word)
         if found["estimand"] == "E1":
             tables.append(_beside_the_article(found, short))
             notes.append(_tested(found, short))
-    answer += [*qualifiers(study), _the_articles_pair(of["claim"])]
+    answer += [*(qualifiers(study) if ruled else []), _the_articles_pair(of["claim"])]
     notes += [f'"{word}" means: {MEANING[word]}.' for word in sorted(set(told))]
     pictures = {"accuracy": "accuracy against operations, both arms"}
     return Section(answer, tables, notes, pictures, facts=of)
