@@ -15,26 +15,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background of a 
 hypothesis.settings.register_profile("nnlite", max_examples=25, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("nnlite")
 
-TOGETHER = {
-    "test_lessons": "lessons",
-    "test_lessons_claim": "lessons",
-    "test_lessons_verdict": "lessons",
-    "test_lessons_notebook": "notebooks",
-    "test_pool_executors": "cluster",
-    "test_kernels_jit": "cache",
-    "test_kernels_dispatcher": "calls",
-    "test_digits_likeness": "digits",
-    "test_page_draw": "browser",
-}
-"""Modules whose tests share what is dear to make: one process makes it once, and begins with them."""
-
-
-def pytest_collection_modifyitems(items):
-    """Keep in one process what belongs together, and the long before the short."""
-    for item in items:
-        if item.path.stem in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(TOGETHER[item.path.stem]))
-
 
 def pytest_make_parametrize_id(val, argname):
     """Name a case of bytes by its argument: compressed bytes hold the clock, and an id is the same in every process."""
