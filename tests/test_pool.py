@@ -205,7 +205,7 @@ def test_a_process_tells_of_too_few_images_as_a_thread_does(tmp_path):
 
 
 def test_what_is_no_executor_is_a_type_error(tmp_path):
-    with pytest.raises(TypeError, match=r"executor: needs a name or a concurrent\.futures\.Executor, found int"):
+    with pytest.raises(TypeError, match=r"executor: expected a name or a concurrent\.futures\.Executor, found 2"):
         list(run_all(small_dataset(tmp_path), [(small_config(), "scratch", 0)], 2))
 
 

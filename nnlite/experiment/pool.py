@@ -128,7 +128,7 @@ def run_all(
         A record cannot be appended.
     """
     if not isinstance(executor, (Executor, str)):
-        raise TypeError(f"executor: needs a name or a concurrent.futures.Executor, found {type(executor).__name__}")
+        raise TypeError(f"executor: expected a name or a concurrent.futures.Executor, found {executor!r:.60}")
     if not runs:
         return
     yield Status(0.0)
