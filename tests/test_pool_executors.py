@@ -187,8 +187,7 @@ def started_study(dataset, kept, executor):
     """The command, in a group of processes of its own, once it has kept a run."""
     where = ["--dataset", dataset.folder, "--executor", executor, "--workers", "2", "--out", str(kept)]
     command = [sys.executable, "-m", "nnlite.experiment", "--quiet", "--seeds", "500", *where]
-    soon = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}  # who is gone is gone
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=soon)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while process.poll() is None and not (kept.exists() and kept.read_bytes()):
         time.sleep(0.1)
     return process
